@@ -1,0 +1,55 @@
+# Two commands on a fresh machine with Python 3.11+ and make: `make serve` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help install serve seed test check format pins clean
+
+help: ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/pip:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	touch $@
+
+.venv/runtime: requirements.txt .venv/pip
+	$(BIN)/pip install --quiet -r requirements.txt
+	touch $@
+
+.venv/dev: requirements-dev.txt .venv/runtime
+	$(BIN)/pip install --quiet -r requirements-dev.txt
+	touch $@
+
+install: .venv/dev ## Make .venv with everything pinned
+
+serve: .venv/runtime ## Migrate, then serve on http://127.0.0.1:8000
+	$(BIN)/flask --app wsgi db upgrade
+	$(BIN)/gunicorn wsgi:app
+
+seed: .venv/runtime ## Fill a realistic demo
+	$(BIN)/flask --app wsgi db upgrade
+	$(BIN)/flask --app wsgi seed
+
+test: .venv/dev ## Run the whole suite, on SQLite and on PostgreSQL with Redis
+	rm -f .coverage .coverage.*
+	$(BIN)/pytest -n 2 --cov --cov-report=
+	$(BIN)/coverage report
+
+check: .venv/dev ## Lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev ## Put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+pins: .venv/dev ## Refresh every pin to today's releases
+	for file in requirements requirements-dev; do \
+	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header \
+	    --no-annotate --no-emit-index-url --no-emit-find-links $$file.in -o $$file.txt && \
+	  sed -i '1i # Made by `make pins` from '$$file'.in.' $$file.txt; \
+	done
+
+clean: ## Remove what the targets above made, but not instance/
+	rm -rf .venv .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,215 @@
+"""The settings: read once from the environment, typed, checked; nothing else reads it.
+
+Every field of `Settings` is a variable of the same name in capitals. An empty variable counts as
+unset. A secret may also stand in a file that `<NAME>_FILE` names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+ROOT = Path(__file__).parent
+MIB = 1024 * 1024
+KNOWN_SECRETS = re.compile(
+    r"change.?me|secret|password|default|example|insecure|development", re.IGNORECASE
+)
+
+
+class ConfigError(Exception):
+    """A variable that keeps the service from starting; says which, and how to mend it."""
+
+
+def text(value: str) -> str:
+    return value
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(value)
+
+    return parse
+
+
+def one_of(*names: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in names:
+            raise ValueError(f"must be {' or '.join(names)}")
+        return value
+
+    return parse
+
+
+def yes_or_no(value: str) -> bool:
+    if value.lower() not in {"true", "false", "1", "0", "yes", "no", "on", "off"}:
+        raise ValueError("must be true or false")
+    return value.lower() in {"true", "1", "yes", "on"}
+
+
+def names(value: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def database(value: str) -> str:
+    """SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3; this service brings psycopg2."""
+    value = re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", value)
+    if not value.startswith(("postgresql+psycopg2://", "sqlite:///")):
+        raise ValueError("must begin with postgresql:// or sqlite:///")
+    return value
+
+
+def redis(value: str) -> str:
+    if not value.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    return value
+
+
+def rate(value: str) -> str:
+    from limits import parse_many
+
+    try:
+        parse_many(value)
+    except ValueError:
+        raise ValueError("must be a rate, as in: 300 per minute") from None
+    return value
+
+
+def setting(default: Any, parse: Callable[[str], Any] = text, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"parse": parse, "secret": secret})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What this service was told; see the table in the README."""
+
+    instance: Path = field(metadata={"variable": "TASKAPP_INSTANCE"})
+    database_url: str = setting("", database, secret=True)
+    database_replica_url: str | None = setting(None, database, secret=True)
+    redis_url: str | None = setting(None, redis, secret=True)
+    secret_key: str = setting("", secret=True)
+    secret_key_previous: str | None = setting(None, secret=True)
+    environment: str = setting("development", one_of("development", "production"))
+    port: int = setting(8000, whole(1, 65535))
+    bind: str = setting("")
+    web_concurrency: int = setting(2, whole(1, 256))
+    log_level: str = setting("info", one_of("debug", "info", "warning", "error"))
+    log_format: str = setting("", one_of("json", "text"))
+    registration: str = setting("open", one_of("open", "closed"))
+    require_if_match: bool = setting(False, yes_or_no)
+    ratelimit_enabled: bool = setting(True, yes_or_no)
+    ratelimit_default: str = setting("300 per minute", rate)
+    cors_origins: tuple[str, ...] = setting((), names)
+    trusted_hosts: tuple[str, ...] = setting((), names)
+    trusted_proxies: int = setting(0, whole(0, 10))
+    metrics_token: str | None = setting(None, secret=True)
+    access_token_minutes: int = setting(15, whole(1, 24 * 60))
+    session_days: int = setting(30, whole(1, 3650))
+    password_min_length: int = setting(12, whole(8, 128))
+    max_body_bytes: int = setting(MIB, whole(1024, 1024 * MIB))
+    max_import_bytes: int = setting(20 * MIB, whole(1024, 1024 * MIB))
+    max_attachment_bytes: int = setting(10 * MIB, whole(1024, 1024 * MIB))
+    changes_retention_days: int = setting(30, whole(1, 3650))
+    sentry_dsn: str | None = setting(None, secret=True)
+
+
+def _variable(spec: Field[Any]) -> str:
+    return str(spec.metadata.get("variable", spec.name.upper()))
+
+
+VARIABLES = tuple(_variable(spec) for spec in fields(Settings))
+
+
+def load(env: Mapping[str, str]) -> Settings:
+    """The settings that an environment gives, or ConfigError with the variable's name."""
+    env = _with_dotenv(env)
+    told: dict[str, Any] = {}
+    for spec in fields(Settings):
+        value = _value(env, spec)
+        if value and spec.name != "instance":
+            told[spec.name] = _parsed(spec, value)
+    told["instance"] = _folder(env.get("TASKAPP_INSTANCE") or str(ROOT / "instance"))
+    return Settings(**{**_derived(told), **told})
+
+
+def _derived(told: dict[str, Any]) -> dict[str, Any]:
+    """The defaults that depend on other settings."""
+    production = told.get("environment") == "production"
+    return {
+        "database_url": f"sqlite:///{told['instance'] / 'taskapp.db'}",
+        "bind": f"127.0.0.1:{told.get('port', 8000)}",
+        "log_format": "json" if production else "text",
+        "secret_key": _checked_secret(told, production),
+    }
+
+
+def _with_dotenv(env: Mapping[str, str]) -> Mapping[str, str]:
+    """In development a `.env` file fills in what the environment leaves out."""
+    file = dotenv_values(".env") if env.get("ENVIRONMENT") != "production" else {}
+    if file.get("ENVIRONMENT") == "production":
+        raise ConfigError("ENVIRONMENT: production is set in the environment, not in .env")
+    return {name: value for name, value in {**file, **env}.items() if value}
+
+
+def _value(env: Mapping[str, str], spec: Field[Any]) -> str | None:
+    name = _variable(spec)
+    path = env.get(f"{name}_FILE") if spec.metadata.get("secret") else None
+    if path is None:
+        return env.get(name)
+    if name in env:
+        raise ConfigError(f"{name}: set it or {name}_FILE, not both")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name}_FILE: {path} cannot be read") from error
+
+
+def _parsed(spec: Field[Any], value: str) -> Any:
+    try:
+        return spec.metadata["parse"](value)
+    except ValueError as error:
+        raise ConfigError(f"{_variable(spec)}: {error}") from None
+
+
+def _folder(path: str) -> Path:
+    folder = Path(path).absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"TASKAPP_INSTANCE: {folder} cannot be made") from error
+    return folder
+
+
+def _checked_secret(told: dict[str, Any], production: bool) -> str:
+    key = told.get("secret_key")
+    if not production:
+        return key or _development_secret(told["instance"] / "secret_key")
+    mend = "make one with: python -c 'import secrets; print(secrets.token_hex(32))'"
+    if not key:
+        raise ConfigError(f"SECRET_KEY: production needs one; {mend}")
+    if len(key) < 32 or len(set(key)) < 8 or KNOWN_SECRETS.search(key):
+        raise ConfigError(f"SECRET_KEY: too short or well known; {mend}")
+    return str(key)
+
+
+def _development_secret(path: Path) -> str:
+    """Made on the first start and kept; of two processes that start at once, one makes it."""
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(32), encoding="ascii")
+        try:
+            path.hardlink_to(draft)  # fails when there is one: nobody ever sees half a key
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text(encoding="ascii")

@@ -1,0 +1,91 @@
+"""taskapp: a task tracker's back end, served by plain, synchronous Flask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from werkzeug.routing import IntegerConverter, ValidationError
+
+from config import Settings
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+
+
+class IdConverter(IntegerConverter):
+    """A positive int64 in canonical decimal; anything else is no URL of ours."""
+
+    regex = "[1-9][0-9]{0,18}"
+
+    def to_python(self, value: str) -> int:
+        if (number := int(value)) >= 2**63:
+            raise ValidationError
+        return number
+
+
+def create_app(settings: Settings) -> Flask:
+    """Build the application: settings, extensions, what surrounds a request, then the rooms."""
+    from taskapp import errors
+    from taskapp.auth import guard
+    from taskapp.extensions import cache, db, jwt, migrate, release
+    from taskapp.ops import database, edge, limits
+
+    app = Flask(__name__, static_folder="static", static_url_path="/static")
+    app.extensions["taskapp"] = settings
+    app.secret_key = settings.secret_key
+    app.config.from_mapping(_config(settings))
+    app.url_map.converters["id"] = IdConverter
+    app.url_map.merge_slashes = False
+
+    errors.init_app(app)
+    edge.configure(app, settings)
+    database.configure(app, settings)
+    migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
+    jwt.init_app(app)
+    cache.init_app(app)
+    app.before_request(guard.identify)
+    limits.configure(app, settings)
+    app.before_request(guard.admit)
+    app.teardown_appcontext(release)
+    _add_rooms(app)
+    return app
+
+
+def _config(settings: Settings) -> dict[str, Any]:
+    from taskapp.ops.limits import redis_options
+
+    cached = {"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 1000}
+    if settings.redis_url:
+        cached = {
+            "CACHE_TYPE": "taskapp.ops.caching.BytesInRedis",
+            "CACHE_REDIS_URL": settings.redis_url,
+            "CACHE_KEY_PREFIX": "taskapp:",
+            "CACHE_OPTIONS": redis_options(),
+        }
+    return {
+        **cached,
+        "JWT_SECRET_KEY": settings.secret_key,
+        "JWT_ALGORITHM": "HS256",
+        "JWT_COOKIE_CSRF_PROTECT": False,  # no cookies here
+        "JWT_ENCODE_ISSUER": "taskapp",
+        "JWT_DECODE_ISSUER": "taskapp",
+        "JWT_ENCODE_AUDIENCE": "taskapp",
+        "JWT_DECODE_AUDIENCE": "taskapp",
+    }
+
+
+def _add_rooms(app: Flask) -> None:
+    from taskapp.auth.routes import auth
+    from taskapp.cli import add_commands
+    from taskapp.ops.docs import docs
+    from taskapp.ops.health import health
+    from taskapp.projects.routes import projects
+    from taskapp.tasks.routes import tasks
+    from taskapp.users.routes import users
+
+    for name, room in {"auth": auth, "users": users, "projects": projects, "tasks": tasks}.items():
+        app.register_blueprint(room, url_prefix=f"/api/v1/{name}")
+    app.register_blueprint(health)
+    app.register_blueprint(docs)
+    add_commands(app)

@@ -1,0 +1,27 @@
+"""Sessions: one for each sign-in, ended by its owner, by reuse of a token, or by time."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from taskapp.extensions import Base
+
+
+class Session(Base):
+    __tablename__ = "sessions"
+    __table_args__ = (
+        sa.Index(None, "user_id", "id"),
+        {"sqlite_autoincrement": True},  # an ended session's id must never come back
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"))
+    refresh_jti: Mapped[str]  # of the one refresh token that is still good
+    user_agent: Mapped[str]
+    created_at: Mapped[dt.datetime]
+    last_used_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime]
+    ended_at: Mapped[dt.datetime | None]

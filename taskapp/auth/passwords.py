@@ -1,0 +1,40 @@
+"""Passwords: argon2id hashes (RFC 9106), and an estimate of how soon one would be guessed."""
+
+from __future__ import annotations
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from taskapp.errors import Invalid
+from taskapp.extensions import settings
+
+# OWASP's minimum for argon2id: 19 MiB, two passes, one lane; kind to a server with 256 MB.
+_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+# The hash of a password nobody has, for sign-ins of nobody.
+_DUMMY = _hasher.hash("no account has this password")
+SAFELY_UNGUESSABLE = 3  # zxcvbn: at least 10^8 guesses
+ESTIMATED = 72  # characters; zxcvbn's time grows with the cube of the length
+
+
+def hash_password(password: str) -> str:
+    return _hasher.hash(password)
+
+
+def verify(password: str, hashed: str | None) -> bool:
+    """Whether they belong together; the same work whether or not there is such an account."""
+    try:
+        return _hasher.verify(hashed or _DUMMY, password) and hashed is not None
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def refuse_guessable(field: str, password: str, *context: str) -> None:
+    """Length and an estimate, no composition rules (NIST SP 800-63B, 5.1.1.2)."""
+    from zxcvbn import zxcvbn  # its word lists are large, and most workers never need them
+
+    least = settings().password_min_length
+    if len(password) < least:
+        raise Invalid.field(field, f"Shorter than minimum length {least}.")
+    words = [part for text in context for part in (text, *text.replace("@", " ").split())]
+    if zxcvbn(password[:ESTIMATED], user_inputs=words)["score"] < SAFELY_UNGUESSABLE:
+        raise Invalid.field(field, "Too easy to guess; a few unrelated words are better.")

@@ -1,0 +1,109 @@
+"""The account endpoints: registering, signing in and out, sessions, passwords."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request
+from sqlalchemy import Row
+
+from taskapp.auth import service
+from taskapp.auth.guard import caller
+from taskapp.auth.schemas import (
+    CredentialSchema,
+    LoginSchema,
+    PasswordChangeSchema,
+    RefreshSchema,
+    SessionPageSchema,
+    TokenPairSchema,
+)
+from taskapp.contract import ANYONE, accepts, replies
+from taskapp.errors import (
+    EmailTaken,
+    InvalidToken,
+    RegistrationClosed,
+    TokenReused,
+    WrongCredentials,
+)
+from taskapp.extensions import limiter
+from taskapp.fields import PageQuerySchema
+from taskapp.pages import Page
+from taskapp.users.schemas import NewUserSchema, UserSchema
+
+auth = Blueprint("auth", __name__)
+SIGN_INS = "60 per minute"
+
+
+@auth.post("/register")
+@accepts(body=NewUserSchema())
+@replies(
+    UserSchema(),
+    201,
+    access=ANYONE,
+    location="/api/v1/users/{id}",
+    may_raise=(EmailTaken, RegistrationClosed),
+)
+def register(body: dict[str, Any]) -> Row[Any]:
+    """Make an account."""
+    return service.register(body)
+
+
+@auth.post("/login")
+@limiter.limit(SIGN_INS, override_defaults=False)
+@accepts(body=LoginSchema())
+@replies(TokenPairSchema(), access=ANYONE, may_raise=(WrongCredentials,))
+def login(body: dict[str, Any]) -> dict[str, Any]:
+    """Sign in: begin a session."""
+    return service.login(body, request.user_agent.string[:200])
+
+
+@auth.post("/refresh")
+@accepts(body=RefreshSchema())
+@replies(TokenPairSchema(), access=ANYONE, may_raise=(InvalidToken, TokenReused))
+def refresh(body: dict[str, Any]) -> dict[str, Any]:
+    """Swap the refresh token for a new pair."""
+    return service.refresh(body["refresh_token"])
+
+
+@auth.post("/logout")
+@replies(status=204)
+def logout() -> None:
+    """End this session, at once."""
+    service.end_session(caller().user_id, caller().session_id)
+
+
+@auth.get("/sessions")
+@accepts(query=PageQuerySchema())
+@replies(SessionPageSchema())
+def list_sessions(query: dict[str, Any]) -> Page:
+    """List your sessions."""
+    return service.list_sessions(caller().user_id, caller().session_id, query)
+
+
+@auth.delete("/sessions/<id:session_id>")
+@replies(status=204)
+def end_session(session_id: int) -> None:
+    """End one of your sessions."""
+    service.end_session(caller().user_id, session_id)
+
+
+@auth.delete("/sessions")
+@replies(status=204)
+def end_sessions() -> None:
+    """End all your sessions, this one too."""
+    service.end_sessions(caller().user_id)
+
+
+@auth.post("/password")
+@accepts(body=PasswordChangeSchema())
+@replies(status=204, may_raise=(WrongCredentials,))
+def change_password(body: dict[str, Any]) -> None:
+    """Change your password; all other sessions end."""
+    service.change_password(caller().user_id, caller().session_id, body)
+
+
+@auth.get("/token")
+@replies(CredentialSchema())
+def get_token() -> dict[str, Any]:
+    """Tell what the credential in use is."""
+    return caller().describe()

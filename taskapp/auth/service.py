@@ -1,0 +1,115 @@
+"""Signing in and out; a session is a row, and each use of its refresh token replaces the token."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from taskapp.auth import passwords, tokens
+from taskapp.auth.models import Session
+from taskapp.errors import NotFound, RegistrationClosed, TokenReused, TokenRevoked, WrongCredentials
+from taskapp.extensions import db, now, settings, table
+from taskapp.pages import Page, page_by
+from taskapp.users import access as users
+from taskapp.users import service as accounts
+
+SESSIONS = table(Session)
+
+
+class SessionNotFound(NotFound):
+    """You have no such session."""
+
+
+def register(body: dict[str, Any]) -> sa.Row[Any]:
+    if settings().registration == "closed":
+        raise RegistrationClosed
+    return accounts.create_user(body)
+
+
+def login(body: dict[str, Any], user_agent: str) -> dict[str, Any]:
+    user = users.sign_in_row(body["email"])
+    known = passwords.verify(body["password"], user and user.password_hash)
+    if user is None or not known or not user.is_active:
+        raise WrongCredentials
+    at, jti = now(), uuid4().hex
+    values = {"user_id": user.id, "refresh_jti": jti, "user_agent": user_agent, "created_at": at}
+    values |= {"last_used_at": at, "expires_at": _session_end(at)}
+    inserted = sa.insert(SESSIONS).values(values).returning(Session.id)
+    session_id = db.session.execute(inserted).scalar_one()
+    db.session.commit()
+    return tokens.issue(user.id, session_id, jti, _session_end(at))
+
+
+def refresh(refresh_token: str) -> dict[str, Any]:
+    """Swap a refresh token for a new pair; of many at once one wins, and the rest are reuse."""
+    claims = tokens.check(refresh_token, "refresh")
+    at, jti = now(), uuid4().hex
+    live = sa.and_(Session.id == claims.session_id, Session.ended_at.is_(None))
+    owner = Session.user_id.in_(sa.select(users.active().c.id))
+    swapped = db.session.execute(
+        sa.update(SESSIONS)
+        .where(live, owner, Session.refresh_jti == claims.token_id)
+        .values(refresh_jti=jti, last_used_at=at, expires_at=_session_end(at))
+        .returning(SESSIONS.c.id)
+    )
+    if swapped.one_or_none():
+        db.session.commit()
+        return tokens.issue(claims.user_id, claims.session_id, jti, _session_end(at))
+    current = db.session.scalar(sa.select(Session.refresh_jti).where(live))
+    if current in (None, claims.token_id):  # ended, or its user may not sign in
+        raise TokenRevoked
+    # The session ends although the request is refused: that is what the refusal is for.
+    _end(Session.id == claims.session_id)
+    db.session.commit()
+    raise TokenReused
+
+
+def list_sessions(user_id: int, session_id: int, query: dict[str, Any]) -> Page:
+    mine = sa.select(
+        Session.id,
+        Session.user_agent,
+        Session.created_at,
+        Session.last_used_at,
+        Session.expires_at,
+        (Session.id == session_id).label("current"),
+    ).where(Session.user_id == user_id, Session.ended_at.is_(None), Session.expires_at > now())
+    return page_by(mine, Session.id, **query)
+
+
+def end_session(user_id: int, session_id: int) -> None:
+    if not _end(Session.id == session_id, Session.user_id == user_id):
+        raise SessionNotFound
+    db.session.commit()
+
+
+def end_sessions(user_id: int) -> None:
+    _end(Session.user_id == user_id)
+    db.session.commit()
+
+
+def change_password(user_id: int, session_id: int, body: dict[str, Any]) -> None:
+    """All other sessions end: whoever knew the old password is out."""
+    accounts.check_password(user_id, body["current_password"])
+    accounts.set_password(user_id, "new_password", body["new_password"])
+    _end(Session.user_id == user_id, Session.id != session_id)
+    db.session.commit()
+
+
+def reset_password(user_id: int, password: str) -> None:
+    """For operators: no questions asked, and every session ends."""
+    accounts.set_password(user_id, "password", password)
+    _end(Session.user_id == user_id)
+    db.session.commit()
+
+
+def _session_end(at: dt.datetime) -> dt.datetime:
+    return at + dt.timedelta(days=settings().session_days)
+
+
+def _end(*which: sa.ColumnElement[bool]) -> bool:
+    """Whether there was one to end."""
+    ended = sa.update(SESSIONS).where(Session.ended_at.is_(None), *which).values(ended_at=now())
+    return bool(db.session.execute(ended.returning(SESSIONS.c.id)).all())

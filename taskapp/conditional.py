@@ -1,0 +1,89 @@
+"""Conditional requests (RFC 9110, section 13): ETag, If-None-Match, If-Match, remembered lists."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from functools import wraps
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from flask import Response, g, request
+
+from taskapp.errors import PreconditionRequired, StaleRevision
+from taskapp.extensions import cache, settings
+
+View = Callable[..., Any]
+Expect = Callable[[sa.Row[Any]], None]
+REMEMBERED_SECONDS = 300
+
+
+def digest(value: bytes) -> str:
+    return urlsafe_b64encode(blake2b(value, digest_size=12).digest()).decode()
+
+
+def etag(row: sa.Row[Any]) -> str:
+    """A strong validator: equal rows are equal answers, byte for byte."""
+    return digest(repr(tuple(row)).encode())
+
+
+def answer(body: bytes, status: int, tag: str | None, headers: dict[str, str]) -> Response:
+    """The body with its ETag, or 304 for a client that has it already."""
+    response = Response(body, status, headers, mimetype="application/json")
+    if tag is None:
+        return response
+    response.set_etag(tag)
+    if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(tag):
+        response.status_code = 304
+        response.set_data(b"")
+        response.headers.pop("Content-Type")
+    return response
+
+
+def if_match() -> Expect:
+    """What the client expects to change; the service calls it under the row's lock."""
+    if "If-Match" not in request.headers:
+        if settings().require_if_match:
+            raise PreconditionRequired
+        return lambda _row: None
+
+    def expect(row: sa.Row[Any]) -> None:
+        if etag(row) not in request.if_match:
+            raise StaleRevision
+
+    return expect
+
+
+def remembers(revisions: Callable[[Any], Any]) -> Callable[[View], View]:
+    """Answer from memory while the question and the revisions behind it are the same.
+
+    Nothing has to be forgotten: a write raises a revision, and the question has another tag.
+    The revisions are read before the rows, so that an answer can only be newer than its tag.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def wrapper(query: dict[str, Any]) -> Response:
+            seen = revisions(g.caller)
+            tag = digest(repr((request.path, g.caller.user_id, query, seen)).encode())
+            if request.if_none_match.contains_weak(tag):
+                return answer(b"", 200, tag, {})
+            body, link = _recall(tag) or _remember(tag, view(query=query, seen=seen))
+            return answer(body.encode(), 200, tag, {"Link": link} if link else {})
+
+        return wrapper
+
+    return decorate
+
+
+def _recall(tag: str) -> tuple[str, str | None] | None:
+    kept = cache.get(tag)
+    return kept and tuple(orjson.loads(kept))
+
+
+def _remember(tag: str, made: Response) -> tuple[str, str | None]:
+    kept = made.get_data(as_text=True), made.headers.get("Link")
+    cache.set(tag, orjson.dumps(kept), timeout=REMEMBERED_SECONDS)
+    return kept

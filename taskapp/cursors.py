@@ -1,0 +1,50 @@
+"""Cursors: opaque, signed, and good only for the caller and the query they were made for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from flask import g, request
+from itsdangerous import BadData, URLSafeSerializer
+
+from taskapp.errors import InvalidCursor
+from taskapp.extensions import settings
+
+# What may change from page to page without making it another list.
+FREE = {"cursor", "limit", "total", "fields"}
+
+
+class _Json:
+    """orjson, because keys of lists hold times."""
+
+    dumps = staticmethod(orjson.dumps)
+    loads = staticmethod(orjson.loads)
+
+
+def make(key: list[Any], query: Mapping[str, str]) -> str:
+    token = _signer(query).dumps(key)
+    return token if isinstance(token, str) else token.decode()
+
+
+def read(cursor: str, query: Mapping[str, str]) -> list[Any]:
+    try:
+        key: list[Any] = _signer(query).loads(cursor)
+    except (BadData, UnicodeError):
+        raise InvalidCursor from None
+    return key
+
+
+def url(cursor: str) -> str:
+    """This list's next page, as a relative reference (RFC 8288, section 3.1)."""
+    return f"{request.path}?{urlencode({**request.args.to_dict(), 'cursor': cursor})}"
+
+
+def _signer(query: Mapping[str, str]) -> URLSafeSerializer:
+    asked = sorted((name, value) for name, value in query.items() if name not in FREE)
+    told = settings()
+    keys = [key for key in (told.secret_key_previous, told.secret_key) if key]  # newest last
+    salt = repr((request.path, g.caller and g.caller.user_id, asked))
+    return URLSafeSerializer(keys, salt=salt, serializer=_Json)

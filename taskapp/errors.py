@@ -1,0 +1,349 @@
+"""Every refusal a client can meet, and the one place that renders them (RFC 9457)."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import orjson
+from flask import Flask, Response, g
+from marshmallow import ValidationError as MarshmallowError
+from sqlalchemy import exc as sql
+from werkzeug.exceptions import HTTPException
+
+Reason = dict[str, str]
+
+
+class Refusal(Exception):
+    """A request that the service will not carry out, and why.
+
+    The first paragraph of each docstring is what `/problems/<code>` says; the second is the
+    command that mends it.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal-error"
+    named: ClassVar[dict[str, type[Refusal]]] = {}
+
+    def __init__(self, detail: str = "", *, errors: list[Reason] | None = None):
+        super().__init__(detail)
+        self.detail = detail or explanation(type(self))
+        self.errors = errors
+        self.headers: dict[str, str] = {}
+
+    def __init_subclass__(cls, *, status: int = 0, code: str = "") -> None:
+        cls.status = status or cls.status
+        if code:
+            cls.code = code
+            Refusal.named[code] = cls
+
+
+class MalformedJson(Refusal, status=400, code="malformed-json"):
+    """The body is not strict JSON in UTF-8: no duplicate keys, NaN, BOM, trailing text or deep nesting.
+
+    printf '%s' '{"title": "Water the fern"}' | python3 -m json.tool
+    """
+
+
+class MalformedRequest(Refusal, status=400, code="malformed-request"):
+    """The request is not well-formed HTTP, or its body is not as long as it says.
+
+    curl --http1.1 -v $URL/api/v1/tasks -H "Authorization: Bearer $TOKEN"
+    """
+
+
+class InvalidHost(Refusal, status=400, code="invalid-host"):
+    """The Host header is missing or is not one this service answers to (TRUSTED_HOSTS).
+
+    curl -v $URL/health
+    """
+
+
+class Unauthorized(Refusal, status=401, code="unauthorized"):
+    """This needs a credential: an access token as Bearer.
+
+    curl $URL/api/v1/tasks -H "Authorization: Bearer $TOKEN"
+    """
+
+
+class InvalidToken(Refusal, status=401, code="invalid-token"):
+    """The token is not one that this service made for this purpose.
+
+    curl $URL/api/v1/auth/login -H 'Content-Type: application/json' -d '{"email": "…", "password": "…"}'
+    """
+
+
+class TokenExpired(Refusal, status=401, code="token-expired"):
+    """The token was good and has run out: refresh it.
+
+    curl $URL/api/v1/auth/refresh -H 'Content-Type: application/json' -d '{"refresh_token": "…"}'
+    """
+
+
+class TokenRevoked(Refusal, status=401, code="token-revoked"):
+    """The session has ended, or its user was disabled or deleted: sign in again.
+
+    curl $URL/api/v1/auth/login -H 'Content-Type: application/json' -d '{"email": "…", "password": "…"}'
+    """
+
+
+class TokenReused(Refusal, status=401, code="token-reused"):
+    """This refresh token was used before, so its session has ended: sign in again.
+
+    curl $URL/api/v1/auth/login -H 'Content-Type: application/json' -d '{"email": "…", "password": "…"}'
+    """
+
+
+class WrongCredentials(Refusal, status=401, code="wrong-credentials"):
+    """The e-mail address and the password do not belong together.
+
+    curl $URL/api/v1/auth/login -H 'Content-Type: application/json' -d '{"email": "…", "password": "…"}'
+    """
+
+
+class Forbidden(Refusal, status=403, code="forbidden"):
+    """You may see this but not change it: ask an owner of the project, or an admin.
+
+    curl $URL/api/v1/projects -H "Authorization: Bearer $TOKEN"
+    """
+
+
+class InsufficientScope(Refusal, status=403, code="insufficient-scope"):
+    """The credential is valid but was not given the scope that this needs.
+
+    curl $URL/api/v1/auth/token -H "Authorization: Bearer $TOKEN"
+    """
+
+
+class RegistrationClosed(Refusal, status=403, code="registration-closed"):
+    """Nobody can register here: ask the person who runs the service for an account.
+
+    flask --app wsgi users create EMAIL
+    """
+
+
+class NotFound(Refusal, status=404, code="not-found"):
+    """There is no such thing, or you may not see it.
+
+    curl $URL/api/v1/tasks -H "Authorization: Bearer $TOKEN"
+    """
+
+
+class MethodNotAllowed(Refusal, status=405, code="method-not-allowed"):
+    """This URL does not know that method: the Allow header names those it knows.
+
+    curl -i -X OPTIONS $URL/api/v1/tasks
+    """
+
+
+class NotAcceptable(Refusal, status=406, code="not-acceptable"):
+    """None of the media types in Accept can be made here.
+
+    curl $URL/api/v1/tasks -H "Authorization: Bearer $TOKEN" -H 'Accept: application/json'
+    """
+
+
+class Conflict(Refusal, status=409, code="conflict"):
+    """The request is at odds with what is stored: the detail says with what.
+
+    curl $URL/api/v1/projects -H "Authorization: Bearer $TOKEN"
+    """
+
+
+class EmailTaken(Refusal, status=409, code="email-taken"):
+    """Another account has this e-mail address; capital letters make no difference.
+
+    curl $URL/api/v1/auth/login -H 'Content-Type: application/json' -d '{"email": "…", "password": "…"}'
+    """
+
+
+class StaleRevision(Refusal, status=412, code="precondition-failed"):
+    """It was changed since you read it: read it again, and send its new ETag.
+
+    curl -i $URL/api/v1/tasks/1 -H "Authorization: Bearer $TOKEN" | grep -i etag
+    """
+
+
+class PayloadTooLarge(Refusal, status=413, code="payload-too-large"):
+    """The body is larger than this URL takes: send less at once.
+
+    curl $URL/openapi.json
+    """
+
+
+class UnsupportedMediaType(Refusal, status=415, code="unsupported-media-type"):
+    """The body must be uncompressed application/json in UTF-8.
+
+    curl $URL/api/v1/tasks -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"title": "Water the fern"}'
+    """
+
+
+class Invalid(Refusal, status=422, code="validation-error"):
+    """Some fields or parameters are not as they must be: `errors` names each one.
+
+    curl $URL/openapi.json
+    """
+
+    @classmethod
+    def field(cls, name: str, detail: str) -> Invalid:
+        return cls(errors=[{"pointer": f"/{name}", "detail": detail}])
+
+
+class InvalidCursor(Refusal, status=422, code="invalid-cursor"):
+    """The cursor is damaged or belongs to another query: start again without one.
+
+    curl "$URL/api/v1/tasks?limit=50" -H "Authorization: Bearer $TOKEN"
+    """
+
+
+class PreconditionRequired(Refusal, status=428, code="precondition-required"):
+    """A write here must say which version it changes: send If-Match with the ETag you read.
+
+    curl -X PATCH $URL/api/v1/tasks/1 -H "Authorization: Bearer $TOKEN" -H 'If-Match: "…"' -H 'Content-Type: application/json' -d '{"status": "done"}'
+    """
+
+
+class RateLimited(Refusal, status=429, code="rate-limited"):
+    """Too many requests: wait as many seconds as Retry-After says.
+
+    curl --retry 5 $URL/api/v1/tasks -H "Authorization: Bearer $TOKEN"
+    """
+
+
+class InternalError(Refusal, status=500, code="internal-error"):
+    """Something broke on our side; nothing of your request was kept. Tell us the request_id.
+
+    curl --retry 3 $URL/health/ready
+    """
+
+
+class DatabaseUnavailable(Refusal, status=503, code="database-unavailable"):
+    """The database cannot be reached; nothing of your request was kept. Try again.
+
+    curl --retry 5 $URL/health/ready
+    """
+
+
+class DatabaseBusy(Refusal, status=503, code="database-busy"):
+    """The database is too busy to take this write; nothing of it was kept. Try again.
+
+    curl --retry 5 $URL/api/v1/tasks -H "Authorization: Bearer $TOKEN"
+    """
+
+
+class StorageFull(Refusal, status=503, code="storage-full"):
+    """The disk is full or read-only, so writes are refused; reads go on.
+
+    curl $URL/api/v1/tasks -H "Authorization: Bearer $TOKEN"
+    """
+
+
+BY_STATUS: dict[int, type[Refusal]] = {
+    400: MalformedRequest,
+    404: NotFound,
+    405: MethodNotAllowed,
+    406: NotAcceptable,
+    413: PayloadTooLarge,
+    415: UnsupportedMediaType,
+    429: RateLimited,
+}
+
+
+def explanation(refusal: type[Refusal]) -> str:
+    """What the code means: the first paragraph of the docstring, as one line."""
+    owner = Refusal.named.get(refusal.code, refusal)
+    return " ".join((refusal.__doc__ or owner.__doc__ or "").partition("\n\n")[0].split())
+
+
+def title(refusal: type[Refusal]) -> str:
+    return refusal.code.replace("-", " ").capitalize()
+
+
+def problem(refusal: Refusal) -> Response:
+    """Render a refusal as application/problem+json."""
+    body: dict[str, Any] = {
+        "type": f"/problems/{refusal.code}",
+        "title": title(type(refusal)),
+        "status": refusal.status,
+        "detail": refusal.detail,
+        "code": refusal.code,
+        "request_id": g.get("request_id", ""),
+    }
+    if refusal.errors:
+        body["errors"] = refusal.errors
+    headers = {"Cache-Control": "no-store", **refusal.headers}
+    if refusal.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = _challenge(refusal)
+    if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.setdefault("Retry-After", "2")
+    return Response(
+        orjson.dumps(body), refusal.status, headers, mimetype="application/problem+json"
+    )
+
+
+def _challenge(refusal: Refusal) -> str:
+    """RFC 6750, section 3: no error code where no credential was sent."""
+    if isinstance(refusal, Unauthorized | WrongCredentials):
+        return 'Bearer realm="taskapp"'
+    return (
+        f'Bearer realm="taskapp", error="invalid_token", error_description="{title(type(refusal))}"'
+    )
+
+
+def reasons(messages: Any, key: str = "pointer", path: str = "") -> list[Reason]:
+    """Flatten marshmallow's nested messages into `errors`: JSON Pointers or parameter names."""
+    if isinstance(messages, dict):
+        return [
+            reason
+            for name, nested in messages.items()
+            for reason in reasons(
+                nested, key, path if name == "_schema" else _step(path, name, key)
+            )
+        ]
+    return [{key: path, "detail": str(message)} for message in messages]
+
+
+def _step(path: str, name: Any, key: str) -> str:
+    plain = str(name).encode("utf-8", "replace").decode()  # a key may hold a lone surrogate
+    if key == "parameter":
+        return path or plain
+    return f"{path}/{plain.replace('~', '~0').replace('/', '~1')}"
+
+
+def from_http(error: HTTPException) -> Refusal:
+    kind = BY_STATUS.get(error.code or 500, InternalError)
+    kept = {"Allow", "Retry-After", "Content-Range"}
+    refusal = kind()
+    refusal.headers = {name: value for name, value in error.get_headers() if name in kept}
+    return refusal
+
+
+def from_database(error: sql.DBAPIError) -> Refusal:
+    """The driver's words never leave the service; they only decide which refusal this is."""
+    code, words = getattr(error.orig, "pgcode", None) or "", str(error.orig)
+    if code in {"53100", "25006"} or re.search(r"is full|readonly|disk I/O", words):
+        return StorageFull()
+    if (code[:2] in {"40", "55", "57"} and not code.startswith("57P")) or "locked" in words:
+        return DatabaseBusy()
+    return DatabaseUnavailable()
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(Refusal, problem)
+    app.register_error_handler(HTTPException, lambda error: problem(from_http(error)))
+    app.register_error_handler(
+        MarshmallowError,
+        lambda error: problem(Invalid(errors=reasons(error.normalized_messages()))),
+    )
+    for kind in (sql.OperationalError, sql.InterfaceError, sql.InternalError):
+        app.register_error_handler(kind, lambda error: problem(from_database(error)))
+    app.register_error_handler(sql.TimeoutError, lambda _: problem(DatabaseBusy()))
+    app.register_error_handler(Exception, _unforeseen)
+
+
+def _unforeseen(error: Exception) -> Response:
+    from flask import current_app
+
+    current_app.logger.error("unforeseen error", exc_info=error)
+    return problem(InternalError())

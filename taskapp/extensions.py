@@ -1,0 +1,103 @@
+"""The extensions, made once and bound to an app by the factory; it imports nothing of ours."""
+
+from __future__ import annotations
+
+import datetime as dt
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Any, cast
+
+import sqlalchemy as sa
+from flask import current_app, g, request
+from flask_caching import Cache
+from flask_jwt_extended import JWTManager
+from flask_limiter import Limiter
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import DeclarativeBase, registry
+from sqlalchemy.types import TypeDecorator
+
+if TYPE_CHECKING:
+    from config import Settings
+
+BigInt = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite autoincrements INTEGER only
+
+
+class Instant(TypeDecorator[dt.datetime]):
+    """A moment in UTC, to the microsecond; SQLite, which has no such type, keeps it as text."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: dt.datetime | None, dialect: sa.Dialect
+    ) -> dt.datetime | None:
+        return value and value.astimezone(dt.UTC)
+
+    def process_result_value(
+        self, value: dt.datetime | None, dialect: sa.Dialect
+    ) -> dt.datetime | None:
+        return value and value.replace(tzinfo=dt.UTC)
+
+
+class Base(DeclarativeBase):
+    """The parent of every model."""
+
+    registry = registry(
+        metadata=sa.MetaData(
+            naming_convention={
+                "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+                "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+                "ck": "ck_%(table_name)s_%(constraint_name)s",
+                "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+                "pk": "pk_%(table_name)s",
+            }
+        ),
+        type_annotation_map={int: BigInt, str: sa.Text(), dt.datetime: Instant()},
+    )
+
+
+def counted_by() -> str:
+    """Whom a limit counts: the user where there is one, else the address; IPv6 by /64."""
+    if g.get("caller"):
+        return f"user:{g.caller.user_id}"
+    address = ip_address(request.remote_addr or "::")
+    return str(address if address.version == 4 else ip_network((address, 64), strict=False))
+
+
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+migrate = Migrate()
+jwt = JWTManager()
+cache = Cache()
+limiter = Limiter(counted_by, in_memory_fallback_enabled=True, headers_enabled=False)
+
+
+def table(model: type[Base]) -> sa.Table:
+    """A model's table: statements on it touch rows, and no objects."""
+    return cast("sa.Table", model.__table__)
+
+
+def settings() -> Settings:
+    """The settings that this app was made with."""
+    made_with: Settings = current_app.extensions["taskapp"]
+    return made_with
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def read(statement: sa.Executable, values: dict[str, Any] | None = None) -> sa.Result[Any]:
+    """Run one SELECT outside any transaction: reads need no BEGIN, no ROLLBACK and no lock.
+
+    The request keeps one connection for all of them; `release` hands it back.
+    """
+    if "reads" not in g:
+        g.reads = db.engines["reads"].connect()
+    result: sa.Result[Any] = g.reads.execute(statement, values)
+    return result
+
+
+def release(_: BaseException | None = None) -> None:
+    connection = g.pop("reads", None)
+    if connection is not None:
+        connection.close()

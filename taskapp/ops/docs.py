@@ -1,0 +1,120 @@
+"""The service explains itself: where to go, the OpenAPI document and two readers, the problems."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app, render_template, request
+from marshmallow import Schema, fields
+
+from taskapp import conditional, errors, openapi
+from taskapp.contract import ANYONE, replies
+from taskapp.errors import Refusal
+from taskapp.extensions import limiter
+from taskapp.fields import Int, Text, encode
+
+docs = Blueprint("docs", __name__)
+limiter.exempt(docs)
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self' blob:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+
+
+class ProblemTypeSchema(Schema):
+    """What a problem code means, and the command that mends it."""
+
+    code = Text(max=100, required=True)
+    status = Int(min=400, max=599, required=True)
+    title = Text(max=100, required=True)
+    meaning = Text(max=2000, required=True)
+    mend = Text(max=2000, required=True)
+
+
+class ProblemTypesSchema(Schema):
+    """Every problem code."""
+
+    items = fields.List(fields.Nested(ProblemTypeSchema), required=True)
+
+
+class IndexSchema(Schema):
+    """Where to go from here."""
+
+    name = Text(max=100, required=True)
+    version = Text(max=100, required=True)
+    links = fields.Dict(keys=fields.String(), values=Text(max=200), required=True)
+
+
+@docs.get("/")
+@docs.get("/api/v1", endpoint="api_index")
+@replies(IndexSchema(), access=ANYONE)
+def index() -> dict[str, Any]:
+    """Say what this is, and where its parts are."""
+    links = {"api": "/api/v1", "docs": "/docs", "reference": "/redoc", "openapi": "/openapi.json"}
+    return {
+        "name": "taskapp",
+        "version": openapi.VERSION,
+        "links": {**links, "problems": "/problems"},
+    }
+
+
+@docs.get("/openapi.json")
+def document() -> Response:
+    """This document."""
+    made = current_app.extensions.get("openapi")
+    if made is None:
+        made = current_app.extensions["openapi"] = encode(openapi.build(current_app))
+    return conditional.answer(made, 200, conditional.digest(made), {})
+
+
+@docs.get("/docs")
+def swagger_ui() -> Response:
+    return page("docs.html")
+
+
+@docs.get("/redoc")
+def redoc() -> Response:
+    return page("redoc.html")
+
+
+@docs.get("/problems")
+@replies(ProblemTypesSchema(), access=ANYONE)
+def list_problems() -> Any:
+    """List every problem code."""
+    problems = [_explained(kind) for kind in Refusal.named.values()]
+    if _for_people():
+        return page("problems.html", problems=problems)
+    return {"items": problems}
+
+
+@docs.get("/problems/<code>")
+@replies(ProblemTypeSchema(), access=ANYONE)
+def get_problem(code: str) -> Any:
+    """Explain one problem code."""
+    if code not in Refusal.named:
+        raise errors.NotFound
+    explained = _explained(Refusal.named[code])
+    return page("problems.html", problems=[explained]) if _for_people() else explained
+
+
+def page(template: str, **values: Any) -> Response:
+    response = Response(render_template(template, **values), mimetype="text/html")
+    response.headers["Content-Security-Policy"] = PAGE_POLICY
+    return response
+
+
+def _for_people() -> bool:
+    best = request.accept_mimetypes.best_match(["application/json", "text/html"])
+    return best == "text/html"
+
+
+def _explained(kind: type[Refusal]) -> dict[str, Any]:
+    mend = (kind.__doc__ or "").partition("\n\n")[2].strip()
+    return {
+        "code": kind.code,
+        "status": kind.status,
+        "title": errors.title(kind),
+        "meaning": errors.explanation(kind),
+        "mend": mend,
+    }

@@ -1,0 +1,84 @@
+"""What every request and every answer has: an id, a host we know, timings, security headers."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from flask import Flask, Response, g, request
+from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.sansio.utils import host_is_trusted
+
+from config import Settings
+from taskapp.errors import InvalidHost
+from taskapp.extensions import settings
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+# What a script in a browser may read of an answer.
+EXPOSED = ["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After"]
+EXPOSED += ["X-Request-ID", "Idempotency-Replayed"]
+YEAR = 365 * 24 * 3600
+
+
+def configure(app: Flask, settings: Settings) -> None:
+    if hops := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]  # Flask's own advice
+    if settings.cors_origins:
+        CORS(app, origins=list(settings.cors_origins), expose_headers=EXPOSED, max_age=600)
+    app.before_request(begin)
+    app.after_request(finish)
+
+
+def begin() -> None:
+    g.started, g.database_seconds = time.perf_counter(), 0.0
+    sent = request.headers.get("X-Request-ID", "")
+    g.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid4().hex
+    trusted = settings().trusted_hosts
+    host = request.environ.get("HTTP_HOST", "")
+    if not host or (trusted and not host_is_trusted(host, trusted) and not _a_probe()):
+        raise InvalidHost
+
+
+def _a_probe() -> bool:
+    """Probes ask by address: they know no name of ours."""
+    return request.path.startswith("/health")
+
+
+def finish(response: Response) -> Response:
+    headers = response.headers
+    headers["X-Request-ID"] = g.request_id
+    for name, value in SECURITY.items():
+        headers.setdefault(name, value)
+    if request.is_secure:
+        headers["Strict-Transport-Security"] = f"max-age={YEAR}"
+    credentials = request.path.startswith("/api/v1/auth/")
+    headers.setdefault("Cache-Control", "no-store" if credentials else "private, no-cache")
+    headers.add("Vary", "Authorization, Accept")
+    headers["Link"] = ", ".join([*headers.getlist("Link"), '</openapi.json>; rel="service-desc"'])
+    spent = time.perf_counter() - g.started
+    headers["Server-Timing"] = f"app;dur={spent * 1e3:.1f}, db;dur={g.database_seconds * 1e3:.1f}"
+    return response
+
+
+def time_statements(engine: sa.Engine) -> None:
+    """Add up what the database took, for Server-Timing."""
+
+    def before(connection: sa.Connection, *_: Any) -> None:
+        connection.info["began"] = time.perf_counter()
+
+    def after(connection: sa.Connection, *_: Any) -> None:
+        if "database_seconds" in g:
+            g.database_seconds += time.perf_counter() - connection.info["began"]
+
+    sa.event.listen(engine, "before_cursor_execute", before)
+    sa.event.listen(engine, "after_cursor_execute", after)

@@ -1,0 +1,46 @@
+"""One page of a list, and the next: keyset pages, stable while rows come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute
+
+from taskapp.extensions import read
+
+Rows = sa.Select[*tuple[Any, ...]]
+
+
+class Page(NamedTuple):
+    """One page of a list; `next_key` is where the next one starts, or None at the end."""
+
+    items: list[Any]
+    next_key: list[Any] | None = None
+    total: int | None = None
+
+
+def cut(select: Rows, limit: int, key_of: Callable[[Any], list[Any]]) -> Page:
+    """Run the ordered SELECT for one page; one row more than asked for says there is a next."""
+    rows = read(select.limit(limit + 1)).all()
+    return Page(list(rows[:limit]), key_of(rows[limit - 1]) if len(rows) > limit else None)
+
+
+def count(select: Rows) -> int:
+    plain = select.order_by(None).with_only_columns(sa.literal(1)).subquery()
+    return int(read(sa.select(sa.func.count()).select_from(plain)).scalar_one())
+
+
+def page_by(
+    select: Rows,
+    key: InstrumentedAttribute[int],
+    *,
+    limit: int,
+    total: bool,
+    cursor: list[Any] | None = None,
+) -> Page:
+    """A page in the order of one unique, ascending column that the SELECT returns."""
+    after = select.where(key > cursor[0]) if cursor else select
+    page = cut(after.order_by(key), limit, lambda row: [getattr(row, key.key)])
+    return page._replace(total=count(select)) if total else page

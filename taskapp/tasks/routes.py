@@ -1,0 +1,59 @@
+"""The task endpoints: read the request, ask the service, name the reply."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+from sqlalchemy import Row
+
+from taskapp.auth.guard import caller
+from taskapp.conditional import if_match, remembers
+from taskapp.contract import accepts, replies
+from taskapp.errors import Conflict, Forbidden, NotFound
+from taskapp.pages import Page
+from taskapp.projects.access import seen_by
+from taskapp.tasks import service
+from taskapp.tasks.schemas import TaskPageSchema, TaskQuerySchema, TaskSchema
+
+tasks = Blueprint("tasks", __name__)
+WRITES = (Forbidden, NotFound, Conflict)
+
+
+@tasks.get("")
+@accepts(query=TaskQuerySchema())
+@remembers(seen_by)
+@replies(TaskPageSchema(), may_raise=(NotFound,))
+def list_tasks(query: dict[str, Any], seen: service.Seen) -> Page:
+    """List the tasks you can see, newest first."""
+    return service.list_tasks(caller(), seen, query)
+
+
+@tasks.post("")
+@accepts(body=TaskSchema())
+@replies(TaskSchema(), 201, location="/api/v1/tasks/{id}", may_raise=WRITES)
+def create_task(body: dict[str, Any]) -> Row[Any]:
+    """Create a task, in your inbox unless you name a project."""
+    return service.create_task(caller(), body)
+
+
+@tasks.get("/<id:task_id>")
+@replies(TaskSchema())
+def get_task(task_id: int) -> Row[Any]:
+    """Show one task."""
+    return service.get_task(caller(), task_id)
+
+
+@tasks.patch("/<id:task_id>")
+@accepts(body=TaskSchema(partial=True))
+@replies(TaskSchema(), may_raise=WRITES)
+def update_task(task_id: int, body: dict[str, Any]) -> Row[Any]:
+    """Change the fields that are sent."""
+    return service.update_task(caller(), task_id, body, if_match())
+
+
+@tasks.delete("/<id:task_id>")
+@replies(status=204, may_raise=(Forbidden,))
+def delete_task(task_id: int) -> None:
+    """Delete a task and what is below it."""
+    service.delete_task(caller(), task_id, if_match())

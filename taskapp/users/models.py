@@ -1,0 +1,30 @@
+"""Users: who can sign in."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from taskapp.extensions import Base
+
+ROLES = ("user", "admin")
+
+
+class User(Base):
+    __tablename__ = "users"
+    __table_args__ = (
+        sa.CheckConstraint(f"role IN {ROLES}", name="role"),
+        {"sqlite_autoincrement": True},  # tasks and events name users that may be gone
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str]
+    email_key: Mapped[str] = mapped_column(unique=True)  # the address as it is compared
+    name: Mapped[str]
+    role: Mapped[str]
+    is_active: Mapped[bool]
+    password_hash: Mapped[str]
+    created_at: Mapped[dt.datetime]
+    updated_at: Mapped[dt.datetime]

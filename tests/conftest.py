@@ -1,0 +1,233 @@
+"""The stage and the cast: the whole service on SQLite and on PostgreSQL with Redis.
+
+Alice owns, Bob is on her project, Charlie must see nothing, Admin administers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from werkzeug.test import TestResponse
+
+import config
+from taskapp import create_app
+from taskapp.extensions import Base, cache, db
+from tests import servers
+from tests.document import Document
+
+PASSWORD = "seven mossy lanterns"
+CAST = ("admin", "alice", "bob", "charlie")
+DATABASES = ("sqlite", "postgresql")
+Json = dict[str, Any]
+
+
+class Client(FlaskClient):
+    """A client that holds every answer against the OpenAPI document."""
+
+    document: Document
+    user: Json = {}
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        response = super().open(*args, **kwargs)
+        self.document.check(response)
+        return response
+
+    def as_token(self, token: str) -> Client:
+        """Another client of the same app, with this token."""
+        other = self.application.test_client()
+        assert isinstance(other, Client)
+        other.environ_base = {**self.environ_base, "HTTP_AUTHORIZATION": f"Bearer {token}"}
+        return other
+
+
+@dataclass
+class Stage:
+    """An app on its database, and the rows that every test starts with."""
+
+    app: Flask
+    rows: dict[str, list[Json]]
+    cast: dict[str, tuple[Json, str]]
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server for this test process."""
+    with servers.postgresql(tmp_path_factory.mktemp("pg")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with servers.redis(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _stage_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    folder = tmp_path_factory.mktemp("instance")
+    return _set_the_stage(folder, {})
+
+
+@pytest.fixture(scope="session")
+def _stage_on_postgresql(
+    tmp_path_factory: pytest.TempPathFactory, postgresql_url: str, redis_url: str
+) -> Stage:
+    folder = tmp_path_factory.mktemp("instance")
+    url = new_database(postgresql_url, f"stage_{os.getpid()}")
+    return _set_the_stage(folder, {"DATABASE_URL": url, "REDIS_URL": redis_url})
+
+
+@pytest.fixture(params=DATABASES)
+def stage(request: pytest.FixtureRequest) -> Stage:
+    """The service on each database in turn, as it was after the cast had signed in."""
+    stage: Stage = request.getfixturevalue(f"_stage_on_{request.param}")
+    _put_back(stage)
+    return stage
+
+
+@pytest.fixture
+def app(stage: Stage) -> Flask:
+    return stage.app
+
+
+@pytest.fixture
+def anonymous(app: Flask) -> Client:
+    """Somebody without a credential."""
+    client = app.test_client()
+    assert isinstance(client, Client)
+    return client
+
+
+@pytest.fixture
+def alice(stage: Stage) -> Client:
+    return _signed_in(stage, "alice")
+
+
+@pytest.fixture
+def bob(stage: Stage) -> Client:
+    return _signed_in(stage, "bob")
+
+
+@pytest.fixture
+def charlie(stage: Stage) -> Client:
+    return _signed_in(stage, "charlie")
+
+
+@pytest.fixture
+def admin(stage: Stage) -> Client:
+    return _signed_in(stage, "admin")
+
+
+@pytest.fixture
+def shared(alice: Client, bob: Client) -> Json:
+    """A project that Alice owns and Bob edits."""
+    project: Json = alice.post("/api/v1/projects", json={"name": "Garden"}).get_json()
+    member = {"email": bob.user["email"], "role": "editor"}
+    added = alice.post(f"/api/v1/projects/{project['id']}/members", json=member)
+    assert added.status_code == 201
+    fresh: Json = alice.get(f"/api/v1/projects/{project['id']}").get_json()
+    return fresh
+
+
+@pytest.fixture
+def task(alice: Client) -> Json:
+    """A task in Alice's inbox."""
+    made: Json = alice.post("/api/v1/tasks", json={"title": "Water the fern"}).get_json()
+    return made
+
+
+@pytest.fixture(params=DATABASES)
+def fresh_environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """The environment of a service on an empty, migrated database, for real processes."""
+    variables = {"TASKAPP_INSTANCE": str(tmp_path), "ACCESS_TOKEN_MINUTES": "60"}
+    if request.param == "postgresql":
+        maintenance = request.getfixturevalue("postgresql_url")
+        name = f"fresh_{os.getpid()}_{abs(hash(str(tmp_path)))}"
+        variables["DATABASE_URL"] = new_database(maintenance, name)
+    migrated = servers.flask("db", "upgrade", **variables)
+    assert migrated.returncode == 0, migrated.stderr
+    return variables
+
+
+def new_database(maintenance_url: str, name: str) -> str:
+    """An empty database on the test server."""
+    url = maintenance_url.replace("postgresql://", "postgresql+psycopg2://")
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{name}"')
+        connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+    engine.dispose()
+    return sa.make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def _set_the_stage(folder: Path, variables: dict[str, str]) -> Stage:
+    app = create_app(
+        config.load(
+            {
+                "TASKAPP_INSTANCE": str(folder),
+                "RATELIMIT_ENABLED": "false",
+                "ACCESS_TOKEN_MINUTES": "600",
+                **variables,
+            }
+        )
+    )
+    app.test_client_class = Client
+    with app.app_context():
+        upgrade()
+    Client.document = Document(app)
+    cast = {name: _join(app, name) for name in CAST}
+    with app.app_context():
+        rows = {table.name: _rows(table) for table in Base.metadata.sorted_tables}
+    return Stage(app, rows, cast)
+
+
+def _join(app: Flask, name: str) -> tuple[Json, str]:
+    """Register and sign in through the front door; the first admin is made by the operator."""
+    client = app.test_client()
+    email = f"{name}@example.com"
+    if name == "admin":
+        made = app.test_cli_runner().invoke(
+            args=["users", "create", "--admin", email, "--name", "Admin"], input=PASSWORD
+        )
+        assert made.exit_code == 0, made.output
+    else:
+        body = {"email": email, "password": PASSWORD, "name": name.title()}
+        assert client.post("/api/v1/auth/register", json=body).status_code == 201
+    pair = client.post("/api/v1/auth/login", json={"email": email, "password": PASSWORD})
+    token = str(pair.get_json()["access_token"])
+    me = client.get("/api/v1/users/me", headers={"Authorization": f"Bearer {token}"})
+    return dict(me.get_json()), token
+
+
+def _signed_in(stage: Stage, name: str) -> Client:
+    user, token = stage.cast[name]
+    client = stage.app.test_client()
+    assert isinstance(client, Client)
+    client.environ_base = {**client.environ_base, "HTTP_AUTHORIZATION": f"Bearer {token}"}
+    client.user = user
+    return client
+
+
+def _rows(table: sa.Table) -> list[Json]:
+    with db.engine.connect() as connection:
+        return [dict(row._mapping) for row in connection.execute(sa.select(table))]
+
+
+def _put_back(stage: Stage) -> None:
+    """Everything as it was when the cast had signed in; quicker than a new database."""
+    with stage.app.app_context(), db.engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(sa.delete(table))
+        for table in Base.metadata.sorted_tables:
+            if rows := stage.rows[table.name]:
+                connection.execute(sa.insert(table), rows)
+        cache.clear()

