@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,18 +18,9 @@ import sqlalchemy as sa
 from flask import Response, request
 from marshmallow import RAISE, Schema, ValidationError, fields
 
-from taskapp import conditional, cursors
-from taskapp.errors import (
-    Invalid,
-    MalformedJson,
-    MalformedRequest,
-    PayloadTooLarge,
-    Refusal,
-    UnsupportedMediaType,
-    reasons,
-)
+from taskapp import conditional, cursors, errors
 from taskapp.extensions import settings
-from taskapp.fields import INT64, encode
+from taskapp.fields import INT64, Resource, encode
 from taskapp.pages import Page
 
 View = Callable[..., Any]
@@ -45,8 +37,7 @@ class Contract:
     query: Schema | None = None
     reply: Schema | None = None
     status: int = 200
-    location: str = ""
-    may_raise: tuple[type[Refusal], ...] = field(default=())
+    may_raise: tuple[type[errors.Refusal], ...] = field(default=())
     dump: Callable[[Any], Any] | None = None
 
 
@@ -78,17 +69,15 @@ def accepts(*, body: Schema | None = None, query: Schema | None = None) -> Calla
 def replies(
     reply: Schema | None = None,
     status: int = 200,
-    *,
+    *may_raise: type[errors.Refusal],
     access: str = USER,
-    location: str = "",
-    may_raise: tuple[type[Refusal], ...] = (),
 ) -> Callable[[View], View]:
     """Turn what the view returns into JSON with one schema and one status."""
 
     def decorate(view: View) -> View:
         contract = contract_of(view)
         contract.access, contract.reply, contract.status = access, reply, status
-        contract.location, contract.may_raise = location, may_raise
+        contract.may_raise = may_raise
         if reply is not None:
             contract.dump = compiled(reply)
 
@@ -119,7 +108,7 @@ def load_query(schema: Schema) -> dict[str, Any]:
     except ValidationError as error:
         wrong = {**error.messages_dict, **wrong}
     if wrong:
-        raise Invalid(errors=reasons(wrong, "parameter"))
+        raise errors.Invalid(errors=errors.reasons(wrong, "parameter"))
     if query.get("cursor"):
         query["cursor"] = cursors.read(query["cursor"], values)
     return query
@@ -145,11 +134,11 @@ def load_json() -> dict[str, Any]:
             parse_float=_double,
         )
     except (ValueError, RecursionError):
-        raise MalformedJson from None
+        raise errors.MalformedJson from None
     if _depth(value) > MAX_DEPTH:
-        raise MalformedJson
+        raise errors.MalformedJson
     if not isinstance(value, dict):
-        raise Invalid(errors=[{"pointer": "", "detail": "The body must be an object."}])
+        raise errors.Invalid(errors=[{"pointer": "", "detail": "The body must be an object."}])
     return value
 
 
@@ -157,27 +146,31 @@ def read_body(most: int) -> bytes:
     """The whole body: neither longer than allowed nor shorter than it says it is."""
     length = request.content_length
     if length is not None and length > most:
-        raise PayloadTooLarge
+        raise errors.PayloadTooLarge
     try:
         raw: bytes = request.environ["wsgi.input"].read(most + 1 if length is None else length)
     except OSError:  # gunicorn's word for a malformed chunk
-        raise MalformedRequest from None
+        raise errors.MalformedRequest from None
     if len(raw) > most:
-        raise PayloadTooLarge
+        raise errors.PayloadTooLarge
     if length is not None and len(raw) < length:
-        raise MalformedRequest("The body is shorter than its Content-Length.")
+        raise errors.MalformedRequest("The body is shorter than its Content-Length.")
     return raw
+
+
+def media_types(method: str) -> tuple[str, ...]:
+    """What a body may come as; RFC 7396 has a name of its own for partial updates."""
+    merge_patch = ("application/merge-patch+json",) if method == "PATCH" else ()
+    return ("application/json", *merge_patch)
 
 
 def _check_media_type(raw: bytes) -> None:
     if request.content_encoding not in (None, "", "identity"):
-        raise UnsupportedMediaType
-    known = {"application/json"}
-    if request.method == "PATCH":
-        known.add("application/merge-patch+json")
+        raise errors.UnsupportedMediaType
     charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if (raw or request.content_type) and (request.mimetype not in known or charset != "utf-8"):
-        raise UnsupportedMediaType
+    known = request.mimetype in media_types(request.method) and charset == "utf-8"
+    if (raw or request.content_type) and not known:
+        raise errors.UnsupportedMediaType
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -221,10 +214,9 @@ def respond(result: Any, contract: Contract) -> Response:
     if isinstance(result, Page):
         result = _page(result, headers)
     body = encode(contract.dump(result))
-    if contract.location:
-        headers["Location"] = contract.location.format_map(
-            {**result._mapping, **(request.view_args or {})}
-        )
+    if isinstance(contract.reply, Resource) and contract.status == HTTPStatus.CREATED:
+        names = {**result._mapping, **(request.view_args or {})}
+        headers["Location"] = contract.reply.url.format_map(names)
     if isinstance(result, sa.Row):
         return conditional.answer(body, contract.status, conditional.etag(result), headers)
     tag = conditional.digest(body) if request.method in {"GET", "HEAD"} else None

@@ -10,12 +10,14 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from marshmallow import Schema, fields, validate
 from marshmallow.exceptions import ValidationError
 
+# So that schemas find every type in one place.
+Dict, List, Nested, String = fields.Dict, fields.List, fields.Nested, fields.String
 INT64 = 2**63 - 1
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff]")
 # RFC 3339, section 5.6; a leap second is refused because no database here can hold one.
@@ -23,6 +25,11 @@ RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 CANONICAL_INT = re.compile(r"0|-?[1-9][0-9]{0,18}")
+
+
+def example(value: Any) -> dict[str, Any]:
+    """What the document shows of a field."""
+    return {"examples": [value]}
 
 
 class Text(fields.String):
@@ -44,32 +51,30 @@ class Email(Text):
     """An e-mail address; kept as written, compared without case."""
 
     def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("metadata", example("alice@example.com"))
         # RFC 5321, section 4.5.3.1.3 bounds an address at 254 octets.
         super().__init__(min=3, max=254, trim=True, validate=[validate.Email()], **kwargs)
 
 
-class Password(fields.String):
-    """A secret as its owner typed it; bounded in bytes, so that nobody makes us hash a megabyte."""
+class Password(Text):
+    """A secret; bounded in bytes, so that nobody makes us hash a megabyte."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(load_only=True, validate=validate.Length(min=1, max=1024), **kwargs)
+        kwargs["metadata"] = example("seven mossy lanterns")
+        super().__init__(min=1, max=1024, load_only=True, validate=[_in_1024_bytes], **kwargs)
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
-        text: str = super()._deserialize(value, attr, data, **kwargs)
-        try:
-            size = len(text.encode())
-        except UnicodeEncodeError:
-            raise ValidationError("A lone surrogate is not text.") from None
-        if size > 1024:
-            raise ValidationError("Longer than maximum length 1024 bytes.")
-        return unicodedata.normalize("NFC", text)
+
+def _in_1024_bytes(text: str) -> None:
+    if len(text.encode()) > 1024:
+        raise ValidationError("Longer than maximum length 1024 bytes.")
 
 
 class Int(fields.Integer):
     """A JSON integer, and nothing that merely looks like one."""
 
     def __init__(self, *, min: int = 1, max: int = INT64, **kwargs: Any) -> None:
-        super().__init__(validate=validate.Range(min, max), **kwargs)
+        metadata = {"format": "int64", **kwargs.pop("metadata", {})}
+        super().__init__(validate=validate.Range(min, max), metadata=metadata, **kwargs)
 
     def _validated(self, value: Any) -> int:
         if type(value) is not int:
@@ -99,6 +104,10 @@ class QueryBool(fields.Boolean):
 class Time(fields.DateTime):
     """RFC 3339 with an offset in; UTC out; the years that every database here can hold."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {**example("2026-12-31T17:00:00Z"), "maxLength": 40}
+        super().__init__(metadata=metadata, **kwargs)
+
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dt.datetime:
         if not isinstance(value, str) or not RFC3339.fullmatch(value):
             raise ValidationError("Not an RFC 3339 time with an offset, as 2026-01-31T09:30:00Z.")
@@ -122,34 +131,38 @@ class CommaList(Text):
     """`a,b,c` in a query: each part allowed, and there once."""
 
     def __init__(self, names: Collection[str] = (), most: int = 20, **kwargs: Any) -> None:
-        self.names, self.most = frozenset(names), most
-        super().__init__(max=2000, **kwargs)
+        part = "|".join(sorted(names)) or "[^,]{1,50}"
+        self.parts, self.most = re.compile(f"({part})"), most
+        pattern = f"^({part})(,({part})){{0,{most - 1}}}$"
+        super().__init__(max=2000, metadata={"pattern": pattern}, **kwargs)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        parts = [part.strip() for part in super()._deserialize(value, attr, data).split(",")]
-        wrong = [part for part in parts if not part or (self.names and part not in self.names)]
+        parts = super()._deserialize(value, attr, data).split(",")
+        distinct = {part.lstrip("-") for part in parts}
         if (
-            wrong
-            or len(parts) > self.most
-            or len({part.lstrip("-") for part in parts}) < len(parts)
+            not all(map(self.parts.fullmatch, parts))
+            or not len(distinct) == len(parts) <= self.most
         ):
-            raise ValidationError(self._hint())
+            raise ValidationError(f"Not a list of {self.parts.pattern}, each once.")
         return parts
 
-    def _hint(self) -> str:
-        known = f" of {', '.join(sorted(self.names))}" if self.names else ""
-        return f"Not a comma list{known}, each once and at most {self.most}."
 
+class NameOrId(fields.String):
+    """A name out of a few, or an id: `assignee=me`, `assignee=7`."""
 
-class OneOfOr(fields.String):
-    """A name out of a few, or else what the other field reads: `assignee=me`, `assignee=7`."""
-
-    def __init__(self, names: Collection[str], other: fields.Field[Any], **kwargs: Any) -> None:
-        self.names, self.other = names, other
-        super().__init__(**kwargs)
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        pattern = f"^({'|'.join(names)}|[1-9][0-9]{{0,18}})$"
+        super().__init__(metadata={"pattern": pattern, "maxLength": 19})
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        return value if value in self.names else self.other.deserialize(value, attr, data, **kwargs)
+        return value if value in self.names else QueryInt().deserialize(value, attr, data)
+
+
+class Resource(Schema):
+    """What has a URL of its own, made from its fields and the request's path."""
+
+    url: ClassVar[str]
 
 
 class PageQuerySchema(Schema):

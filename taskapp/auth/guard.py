@@ -12,16 +12,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from flask import current_app, g, request
 
+from taskapp import errors
 from taskapp.auth import tokens
 from taskapp.auth.models import Session
 from taskapp.contract import ADMIN, ANYONE, contract_of
-from taskapp.errors import (
-    Forbidden,
-    InsufficientScope,
-    Refusal,
-    TokenRevoked,
-    Unauthorized,
-)
 from taskapp.extensions import read
 from taskapp.users import access as users
 
@@ -68,7 +62,7 @@ def identify() -> None:
     g.caller, g.refusal = None, None
     try:
         g.caller = _authenticate(request.headers.get("Authorization"))
-    except Refusal as refusal:
+    except errors.Refusal as refusal:
         g.refusal = refusal
 
 
@@ -83,24 +77,24 @@ def admit() -> None:
         raise g.refusal
     scope = ADMIN if access == ADMIN else "read" if request.method in SAFE else "write"
     if access == ADMIN and g.caller.role != ADMIN:
-        raise Forbidden("Only an admin may do this.")
+        raise errors.Forbidden("Only an admin may do this.")
     if scope not in g.caller.scopes:
-        raise InsufficientScope
+        raise errors.InsufficientScope
 
 
 def _authenticate(header: str | None) -> Caller:
     """RFC 6750, section 2.1; the scheme's name is compared without case (RFC 9110, 11.1)."""
     if not header:
-        raise Unauthorized
+        raise errors.Unauthorized
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer":
-        raise Unauthorized
+        raise errors.Unauthorized
     claims = tokens.check(token.strip(), "access")
     role = read(
         _LIVE_SESSION, {"session_id": claims.session_id, "user_id": claims.user_id}
     ).scalar_one_or_none()
     if role is None:
-        raise TokenRevoked
+        raise errors.TokenRevoked
     scopes = {"read", "write", ADMIN} if role == ADMIN else {"read", "write"}
     expires_at = dt.datetime.fromtimestamp(claims.expires, dt.UTC)
     return Caller(claims.user_id, role, claims.session_id, frozenset(scopes), expires_at)

@@ -7,24 +7,10 @@ from typing import Any
 from flask import Blueprint, request
 from sqlalchemy import Row
 
-from taskapp.auth import service
+from taskapp import errors
+from taskapp.auth import schemas, service
 from taskapp.auth.guard import caller
-from taskapp.auth.schemas import (
-    CredentialSchema,
-    LoginSchema,
-    PasswordChangeSchema,
-    RefreshSchema,
-    SessionPageSchema,
-    TokenPairSchema,
-)
 from taskapp.contract import ANYONE, accepts, replies
-from taskapp.errors import (
-    EmailTaken,
-    InvalidToken,
-    RegistrationClosed,
-    TokenReused,
-    WrongCredentials,
-)
 from taskapp.extensions import limiter
 from taskapp.fields import PageQuerySchema
 from taskapp.pages import Page
@@ -36,13 +22,7 @@ SIGN_INS = "60 per minute"
 
 @auth.post("/register")
 @accepts(body=NewUserSchema())
-@replies(
-    UserSchema(),
-    201,
-    access=ANYONE,
-    location="/api/v1/users/{id}",
-    may_raise=(EmailTaken, RegistrationClosed),
-)
+@replies(UserSchema(), 201, errors.EmailTaken, errors.RegistrationClosed, access=ANYONE)
 def register(body: dict[str, Any]) -> Row[Any]:
     """Make an account."""
     return service.register(body)
@@ -50,16 +30,16 @@ def register(body: dict[str, Any]) -> Row[Any]:
 
 @auth.post("/login")
 @limiter.limit(SIGN_INS, override_defaults=False)
-@accepts(body=LoginSchema())
-@replies(TokenPairSchema(), access=ANYONE, may_raise=(WrongCredentials,))
+@accepts(body=schemas.LoginSchema())
+@replies(schemas.TokenPairSchema(), 200, errors.WrongCredentials, access=ANYONE)
 def login(body: dict[str, Any]) -> dict[str, Any]:
     """Sign in: begin a session."""
     return service.login(body, request.user_agent.string[:200])
 
 
 @auth.post("/refresh")
-@accepts(body=RefreshSchema())
-@replies(TokenPairSchema(), access=ANYONE, may_raise=(InvalidToken, TokenReused))
+@accepts(body=schemas.RefreshSchema())
+@replies(schemas.TokenPairSchema(), 200, errors.InvalidToken, errors.TokenReused, access=ANYONE)
 def refresh(body: dict[str, Any]) -> dict[str, Any]:
     """Swap the refresh token for a new pair."""
     return service.refresh(body["refresh_token"])
@@ -74,7 +54,7 @@ def logout() -> None:
 
 @auth.get("/sessions")
 @accepts(query=PageQuerySchema())
-@replies(SessionPageSchema())
+@replies(schemas.SessionPageSchema())
 def list_sessions(query: dict[str, Any]) -> Page:
     """List your sessions."""
     return service.list_sessions(caller().user_id, caller().session_id, query)
@@ -95,15 +75,15 @@ def end_sessions() -> None:
 
 
 @auth.post("/password")
-@accepts(body=PasswordChangeSchema())
-@replies(status=204, may_raise=(WrongCredentials,))
+@accepts(body=schemas.PasswordChangeSchema())
+@replies(None, 204, errors.WrongCredentials)
 def change_password(body: dict[str, Any]) -> None:
     """Change your password; all other sessions end."""
     service.change_password(caller().user_id, caller().session_id, body)
 
 
 @auth.get("/token")
-@replies(CredentialSchema())
+@replies(schemas.CredentialSchema())
 def get_token() -> dict[str, Any]:
     """Tell what the credential in use is."""
     return caller().describe()

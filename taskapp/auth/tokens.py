@@ -31,23 +31,12 @@ def issue(
 ) -> dict[str, Any]:
     """A new pair; the refresh token lives as long as the session, the access token for minutes."""
     lifetime = dt.timedelta(minutes=settings().access_token_minutes)
-    names = {"sid": str(session_id)}
-    headers = {"kid": key_id(settings().secret_key)}
-    access = create_access_token(
-        str(user_id), expires_delta=lifetime, additional_claims=names, additional_headers=headers
-    )
-    refresh = create_refresh_token(
-        str(user_id),
-        additional_claims={**names, "jti": refresh_jti, "exp": expires_at},
-        additional_headers=headers,
-    )
-    seconds = int(lifetime.total_seconds())
-    return {
-        "access_token": access,
-        "refresh_token": refresh,
-        "token_type": "Bearer",
-        "expires_in": seconds,
-    }
+    claims: dict[str, Any] = {"sid": str(session_id)}
+    access = create_access_token(str(user_id), expires_delta=lifetime, additional_claims=claims)
+    claims |= {"jti": refresh_jti, "exp": expires_at}
+    refresh = create_refresh_token(str(user_id), additional_claims=claims)
+    pair = {"access_token": access, "refresh_token": refresh}
+    return {**pair, "token_type": "Bearer", "expires_in": int(lifetime.total_seconds())}
 
 
 def check(token: str, kind: str) -> Claims:
@@ -58,18 +47,21 @@ def check(token: str, kind: str) -> Claims:
     return claims
 
 
+@jwt.decode_key_loader
+def _key_for(headers: dict[str, Any], _: dict[str, Any]) -> str:
+    """The key that signed the token: today's, or the one before while it is being replaced."""
+    current, previous = settings().secret_key, settings().secret_key_previous
+    return previous if previous and headers.get("kid") == key_id(previous) else current
+
+
 def key_id(key: str) -> str:
     """A name for a signing key that says nothing about it (RFC 7515, section 4.1.4)."""
     return blake2b(key.encode(), digest_size=6, person=b"taskapp-kid").hexdigest()
 
 
-@jwt.decode_key_loader
-def _key_for(headers: dict[str, Any], _: dict[str, Any]) -> str:
-    """The key that signed the token: today's, or the one before while it is being replaced."""
-    current, previous = settings().secret_key, settings().secret_key_previous
-    if previous and headers.get("kid") == key_id(previous):
-        return previous
-    return current
+@jwt.additional_headers_loader
+def _headers(_: str) -> dict[str, str]:
+    return {"kid": key_id(settings().secret_key)}
 
 
 @lru_cache(maxsize=4096)

@@ -9,12 +9,13 @@ from marshmallow import Schema, fields
 
 from taskapp import conditional, errors, openapi
 from taskapp.contract import ANYONE, replies
-from taskapp.errors import Refusal
 from taskapp.extensions import limiter
 from taskapp.fields import Int, Text, encode
 
 docs = Blueprint("docs", __name__)
 limiter.exempt(docs)
+LINKS = {"api": "/api/v1", "docs": "/docs", "redoc": "/redoc"}
+LINKS |= {"openapi": "/openapi.json", "problems": "/problems", "health": "/health"}
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self' blob:; "
@@ -51,20 +52,14 @@ class IndexSchema(Schema):
 @replies(IndexSchema(), access=ANYONE)
 def index() -> dict[str, Any]:
     """Say what this is, and where its parts are."""
-    links = {"api": "/api/v1", "docs": "/docs", "reference": "/redoc", "openapi": "/openapi.json"}
-    return {
-        "name": "taskapp",
-        "version": openapi.VERSION,
-        "links": {**links, "problems": "/problems"},
-    }
+    return {"name": "taskapp", "version": openapi.VERSION, "links": LINKS}
 
 
 @docs.get("/openapi.json")
 def document() -> Response:
-    """This document."""
-    made = current_app.extensions.get("openapi")
-    if made is None:
-        made = current_app.extensions["openapi"] = encode(openapi.build(current_app))
+    if "openapi" not in current_app.extensions:
+        current_app.extensions["openapi"] = encode(openapi.build(current_app))
+    made = current_app.extensions["openapi"]
     return conditional.answer(made, 200, conditional.digest(made), {})
 
 
@@ -82,39 +77,30 @@ def redoc() -> Response:
 @replies(ProblemTypesSchema(), access=ANYONE)
 def list_problems() -> Any:
     """List every problem code."""
-    problems = [_explained(kind) for kind in Refusal.named.values()]
-    if _for_people():
-        return page("problems.html", problems=problems)
-    return {"items": problems}
+    problems = [_explained(kind) for kind in errors.Refusal.named.values()]
+    return page("problems.html", problems=problems) if _for_people() else {"items": problems}
 
 
 @docs.get("/problems/<code>")
 @replies(ProblemTypeSchema(), access=ANYONE)
 def get_problem(code: str) -> Any:
     """Explain one problem code."""
-    if code not in Refusal.named:
+    if code not in errors.Refusal.named:
         raise errors.NotFound
-    explained = _explained(Refusal.named[code])
+    explained = _explained(errors.Refusal.named[code])
     return page("problems.html", problems=[explained]) if _for_people() else explained
 
 
 def page(template: str, **values: Any) -> Response:
-    response = Response(render_template(template, **values), mimetype="text/html")
-    response.headers["Content-Security-Policy"] = PAGE_POLICY
-    return response
+    policy = {"Content-Security-Policy": PAGE_POLICY}
+    return Response(render_template(template, **values), headers=policy, mimetype="text/html")
 
 
 def _for_people() -> bool:
-    best = request.accept_mimetypes.best_match(["application/json", "text/html"])
-    return best == "text/html"
+    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
 
 
-def _explained(kind: type[Refusal]) -> dict[str, Any]:
+def _explained(kind: type[errors.Refusal]) -> dict[str, Any]:
+    named = {"code": kind.code, "status": kind.status, "title": errors.title(kind)}
     mend = (kind.__doc__ or "").partition("\n\n")[2].strip()
-    return {
-        "code": kind.code,
-        "status": kind.status,
-        "title": errors.title(kind),
-        "meaning": errors.explanation(kind),
-        "mend": mend,
-    }
+    return {**named, "meaning": errors.explanation(kind), "mend": mend}

@@ -29,14 +29,14 @@ def alive() -> dict[str, Any]:
 
 
 @health.get("/health/startup")
-@replies(HealthSchema(), access=ANYONE, may_raise=(DatabaseUnavailable,))
+@replies(HealthSchema(), 200, DatabaseUnavailable, access=ANYONE)
 def started() -> dict[str, Any]:
     """The service has started: its database is there, at this code's schema."""
     return ready()
 
 
 @health.get("/health/ready")
-@replies(HealthSchema(), access=ANYONE, may_raise=(DatabaseUnavailable,))
+@replies(HealthSchema(), 200, DatabaseUnavailable, access=ANYONE)
 def is_ready() -> dict[str, Any]:
     """The service can take requests; without Redis it is degraded, and serves."""
     return ready()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import Schema
 
-from taskapp.fields import Choice
+from taskapp import fields
 
 
 class HealthSchema(Schema):
     """How the service is."""
 
-    status = Choice(("ok", "degraded"), required=True)
-    checks = fields.Dict(keys=fields.String(), values=Choice(("ok", "down", "unused")))
+    status = fields.Choice(("ok", "degraded"), required=True)
+    checks = fields.Dict(keys=fields.String(), values=fields.Choice(("ok", "down", "unused")))

@@ -26,6 +26,12 @@ class Caller(Protocol):
     def user_id(self) -> int: ...
 
 
+class Actor(NamedTuple):
+    """A caller without a request: an operator's hand, or a user who is being deleted."""
+
+    user_id: int
+
+
 class Turn(NamedTuple):
     """A project whose row is locked for this transaction, and the revision taken in it."""
 
@@ -110,6 +116,5 @@ def record(turn: Turn, kind: str, *task_ids: int | None, **changes: Any) -> None
         "at": now(),
     }
     db.session.execute(
-        sa.insert(EVENTS),
-        [{**event, "task_id": task_id} for task_id in task_ids or (None,)],
+        sa.insert(EVENTS), [{**event, "task_id": task_id} for task_id in task_ids or (None,)]
     )

@@ -13,14 +13,7 @@ from taskapp.contract import accepts, replies
 from taskapp.errors import Conflict, Forbidden
 from taskapp.fields import PageQuerySchema
 from taskapp.pages import Page
-from taskapp.projects import service
-from taskapp.projects.schemas import (
-    MemberPageSchema,
-    MemberRoleSchema,
-    MemberSchema,
-    ProjectPageSchema,
-    ProjectSchema,
-)
+from taskapp.projects import schemas, service
 
 projects = Blueprint("projects", __name__)
 PROJECT, MEMBERS = "/<id:project_id>", "/<id:project_id>/members"
@@ -30,37 +23,37 @@ WRITES = (Forbidden, Conflict)
 
 @projects.get("")
 @accepts(query=PageQuerySchema())
-@replies(ProjectPageSchema())
+@replies(schemas.ProjectPageSchema())
 def list_projects(query: dict[str, Any]) -> Page:
     """List your projects, oldest first."""
     return service.list_projects(caller(), query)
 
 
 @projects.post("")
-@accepts(body=ProjectSchema())
-@replies(ProjectSchema(), 201, location="/api/v1/projects/{id}")
+@accepts(body=schemas.ProjectSchema())
+@replies(schemas.ProjectSchema(), 201)
 def create_project(body: dict[str, Any]) -> Row[Any]:
     """Create a shared project, and own it."""
     return service.create_project(caller(), body)
 
 
 @projects.get(PROJECT)
-@replies(ProjectSchema())
+@replies(schemas.ProjectSchema())
 def get_project(project_id: int) -> Row[Any]:
     """Show one project."""
     return service.get_project(caller(), project_id)
 
 
 @projects.patch(PROJECT)
-@accepts(body=ProjectSchema(partial=True))
-@replies(ProjectSchema(), may_raise=WRITES)
+@accepts(body=schemas.ProjectSchema(partial=True))
+@replies(schemas.ProjectSchema(), 200, *WRITES)
 def update_project(project_id: int, body: dict[str, Any]) -> Row[Any]:
     """Change the fields that are sent; `archived_at` archives, null brings back."""
     return service.update_project(caller(), project_id, body, if_match())
 
 
 @projects.delete(PROJECT)
-@replies(status=204, may_raise=WRITES)
+@replies(None, 204, *WRITES)
 def delete_project(project_id: int) -> None:
     """Delete a project and everything in it."""
     service.delete_project(caller(), project_id, if_match())
@@ -68,42 +61,37 @@ def delete_project(project_id: int) -> None:
 
 @projects.get(MEMBERS)
 @accepts(query=PageQuerySchema())
-@replies(MemberPageSchema())
+@replies(schemas.MemberPageSchema())
 def list_members(project_id: int, query: dict[str, Any]) -> Page:
     """List who is in a project."""
     return service.list_members(caller(), project_id, query)
 
 
 @projects.post(MEMBERS)
-@accepts(body=MemberSchema())
-@replies(
-    MemberSchema(),
-    201,
-    location="/api/v1/projects/{project_id}/members/{user_id}",
-    may_raise=WRITES,
-)
+@accepts(body=schemas.MemberSchema())
+@replies(schemas.MemberSchema(), 201, *WRITES)
 def add_member(project_id: int, body: dict[str, Any]) -> Row[Any]:
     """Add a user, by e-mail address."""
     return service.add_member(caller(), project_id, body)
 
 
 @projects.get(MEMBER)
-@replies(MemberSchema())
+@replies(schemas.MemberSchema())
 def get_member(project_id: int, user_id: int) -> Row[Any]:
     """Show one member."""
     return service.get_member(caller(), project_id, user_id)
 
 
 @projects.patch(MEMBER)
-@accepts(body=MemberRoleSchema(partial=True))
-@replies(MemberSchema(), may_raise=WRITES)
+@accepts(body=schemas.MemberRoleSchema(partial=True))
+@replies(schemas.MemberSchema(), 200, *WRITES)
 def update_member(project_id: int, user_id: int, body: dict[str, Any]) -> Row[Any]:
     """Give a member another role."""
     return service.update_member(caller(), project_id, user_id, body, if_match())
 
 
 @projects.delete(MEMBER)
-@replies(status=204, may_raise=WRITES)
+@replies(None, 204, *WRITES)
 def remove_member(project_id: int, user_id: int) -> None:
     """Remove a member, or leave; tasks that were theirs stay, unassigned."""
     service.remove_member(caller(), project_id, user_id, if_match())

@@ -97,7 +97,7 @@ def page(columns: Sequence[Any], project_ids: list[int], query: dict[str, Any]) 
     if len(project_ids) == 1:  # lets an index give the order, too
         inside = Task.project_id == project_ids[0]
     chosen = sa.select(*columns).where(inside, *conditions)
-    sorts = _sorts(query["sort"])
+    sorts = _sorts(query.get("sort", ["-id"]))
     after = chosen.where(_after(sorts, query["cursor"])) if query.get("cursor") else chosen
     ordered = after.order_by(*(_order(*sort) for sort in sorts))
     found = cut(ordered.add_columns(*_keys(sorts)), query["limit"], lambda row: _key(row, sorts))

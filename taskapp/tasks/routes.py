@@ -23,7 +23,7 @@ WRITES = (Forbidden, NotFound, Conflict)
 @tasks.get("")
 @accepts(query=TaskQuerySchema())
 @remembers(seen_by)
-@replies(TaskPageSchema(), may_raise=(NotFound,))
+@replies(TaskPageSchema(), 200, NotFound)
 def list_tasks(query: dict[str, Any], seen: service.Seen) -> Page:
     """List the tasks you can see, newest first."""
     return service.list_tasks(caller(), seen, query)
@@ -31,7 +31,7 @@ def list_tasks(query: dict[str, Any], seen: service.Seen) -> Page:
 
 @tasks.post("")
 @accepts(body=TaskSchema())
-@replies(TaskSchema(), 201, location="/api/v1/tasks/{id}", may_raise=WRITES)
+@replies(TaskSchema(), 201, *WRITES)
 def create_task(body: dict[str, Any]) -> Row[Any]:
     """Create a task, in your inbox unless you name a project."""
     return service.create_task(caller(), body)
@@ -46,14 +46,14 @@ def get_task(task_id: int) -> Row[Any]:
 
 @tasks.patch("/<id:task_id>")
 @accepts(body=TaskSchema(partial=True))
-@replies(TaskSchema(), may_raise=WRITES)
+@replies(TaskSchema(), 200, *WRITES)
 def update_task(task_id: int, body: dict[str, Any]) -> Row[Any]:
     """Change the fields that are sent."""
     return service.update_task(caller(), task_id, body, if_match())
 
 
 @tasks.delete("/<id:task_id>")
-@replies(status=204, may_raise=(Forbidden,))
+@replies(None, 204, Forbidden)
 def delete_task(task_id: int) -> None:
     """Delete a task and what is below it."""
     service.delete_task(caller(), task_id, if_match())

@@ -4,43 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, fields, post_load, validate
+from marshmallow import post_load, validate
 
+from taskapp import fields
 from taskapp.extensions import now
-from taskapp.fields import (
-    Choice,
-    CommaList,
-    Int,
-    OneOfOr,
-    PageQuerySchema,
-    QueryInt,
-    Text,
-    Time,
-    page_of,
-)
+from taskapp.fields import PageQuerySchema, example, page_of
 from taskapp.tasks.models import PRIORITIES, STATUSES
 from taskapp.tasks.query import SORTS
 
 
-class TaskSchema(Schema):
+class TaskSchema(fields.Resource):
     """A task. Clients write every field that is not read-only."""
 
-    id = Int(dump_only=True)
-    project_id = Int()
-    external_id = Text(min=1, max=200, allow_none=True)
-    title = Text(min=1, max=200, trim=True, required=True)
-    description = Text(max=20_000)
-    status = Choice(STATUSES)
-    priority = Choice(PRIORITIES)
-    due_at = Time(allow_none=True)
-    assignee_id = Int(allow_none=True)
-    parent_id = Int(allow_none=True)
-    labels = fields.List(Text(min=1, max=50, trim=True), validate=validate.Length(max=20))
-    created_by = Int(dump_only=True)
-    created_at = Time(dump_only=True)
-    updated_at = Time(dump_only=True)
-    completed_at = Time(dump_only=True, allow_none=True)
-    revision = Int(dump_only=True)
+    url = "/api/v1/tasks/{id}"
+    id = fields.Int(dump_only=True)
+    project_id = fields.Int()
+    external_id = fields.Text(min=1, max=200, allow_none=True, metadata=example("crm/4711"))
+    title = fields.Text(
+        min=1, max=200, trim=True, required=True, metadata=example("Water the fern")
+    )
+    description = fields.Text(max=20_000)
+    status = fields.Choice(STATUSES)
+    priority = fields.Choice(PRIORITIES)
+    due_at = fields.Time(allow_none=True)
+    assignee_id = fields.Int(allow_none=True)
+    parent_id = fields.Int(allow_none=True)
+    labels = fields.List(
+        fields.Text(min=1, max=50, trim=True),
+        validate=validate.Length(max=20),
+        metadata=example(["home", "plants"]),
+    )
+    created_by = fields.Int(dump_only=True)
+    created_at = fields.Time(dump_only=True)
+    updated_at = fields.Time(dump_only=True)
+    completed_at = fields.Time(dump_only=True, allow_none=True)
+    revision = fields.Int(dump_only=True)
 
 
 TaskPageSchema = page_of(TaskSchema)
@@ -50,21 +48,21 @@ FIELDS = tuple(TaskSchema().fields)
 class TaskQuerySchema(PageQuerySchema):
     """The query of the task list."""
 
-    project_id = QueryInt()
-    status = CommaList(STATUSES)
-    priority = CommaList(PRIORITIES)
-    label = CommaList()
-    assignee = OneOfOr(("me", "none"), QueryInt())
-    parent = OneOfOr(("none",), QueryInt())
-    due = Choice(("none", "overdue", "today"))
-    due_before = Time()
-    due_after = Time()
-    created_after = Time()
-    created_before = Time()
-    updated_after = Time()
-    q = Text(min=1, max=200)
-    sort = CommaList([*SORTS, *(f"-{name}" for name in SORTS)], load_default=["-id"])
-    fields = CommaList(FIELDS)  # type: ignore[assignment]  # the parameter has marshmallow's own name
+    project_id = fields.QueryInt()
+    status = fields.CommaList(STATUSES)
+    priority = fields.CommaList(PRIORITIES)
+    label = fields.CommaList()
+    assignee = fields.NameOrId("me", "none")
+    parent = fields.NameOrId("none")
+    due = fields.Choice(("none", "overdue", "today"))
+    due_before = fields.Time()
+    due_after = fields.Time()
+    created_after = fields.Time()
+    created_before = fields.Time()
+    updated_after = fields.Time()
+    q = fields.Text(min=1, max=200)
+    sort = fields.CommaList([sign + name for name in SORTS for sign in ("", "-")])
+    fields = fields.CommaList(FIELDS)  # type: ignore[assignment]  # the parameter has marshmallow's own name
 
     @post_load
     def _stop_the_clock(self, query: dict[str, Any], **_: Any) -> dict[str, Any]:

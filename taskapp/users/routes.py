@@ -12,76 +12,67 @@ from taskapp.conditional import if_match
 from taskapp.contract import ADMIN, accepts, replies
 from taskapp.errors import Conflict, EmailTaken, WrongCredentials
 from taskapp.pages import Page
-from taskapp.users import service
-from taskapp.users.schemas import (
-    CurrentPasswordSchema,
-    MePatchSchema,
-    NewUserByAdminSchema,
-    UserPageSchema,
-    UserPatchSchema,
-    UserQuerySchema,
-    UserSchema,
-)
+from taskapp.users import schemas, service
 
 users = Blueprint("users", __name__)
 
 
 @users.get("/me")
-@replies(UserSchema())
+@replies(schemas.UserSchema())
 def get_me() -> Row[Any]:
     """Show yourself."""
     return service.get_user(caller().user_id)
 
 
 @users.patch("/me")
-@accepts(body=MePatchSchema(partial=True))
-@replies(UserSchema(), may_raise=(EmailTaken, WrongCredentials))
+@accepts(body=schemas.MePatchSchema(partial=True))
+@replies(schemas.UserSchema(), 200, EmailTaken, WrongCredentials)
 def update_me(body: dict[str, Any]) -> Row[Any]:
     """Change your name, or your address with your password beside it."""
     return service.update_me(caller().user_id, body, if_match())
 
 
 @users.delete("/me")
-@accepts(body=CurrentPasswordSchema())
-@replies(status=204, may_raise=(Conflict, WrongCredentials))
+@accepts(body=schemas.CurrentPasswordSchema())
+@replies(None, 204, Conflict, WrongCredentials)
 def delete_me(body: dict[str, Any]) -> None:
     """Delete yourself, your inbox and the projects that only you are in."""
     service.delete_me(caller().user_id, body["current_password"], if_match())
 
 
 @users.get("")
-@accepts(query=UserQuerySchema())
-@replies(UserPageSchema(), access=ADMIN)
+@accepts(query=schemas.UserQuerySchema())
+@replies(schemas.UserPageSchema(), access=ADMIN)
 def list_users(query: dict[str, Any]) -> Page:
     """List users; `q` is looked for in addresses and names."""
     return service.list_users(query)
 
 
 @users.post("")
-@accepts(body=NewUserByAdminSchema())
-@replies(UserSchema(), 201, access=ADMIN, location="/api/v1/users/{id}", may_raise=(EmailTaken,))
+@accepts(body=schemas.NewUserByAdminSchema())
+@replies(schemas.UserSchema(), 201, EmailTaken, access=ADMIN)
 def create_user(body: dict[str, Any]) -> Row[Any]:
     """Make an account for somebody."""
     return service.create_user(body)
 
 
 @users.get("/<id:user_id>")
-@replies(UserSchema(), access=ADMIN)
+@replies(schemas.UserSchema(), access=ADMIN)
 def get_user(user_id: int) -> Row[Any]:
     """Show one user."""
     return service.get_user(user_id)
 
 
 @users.patch("/<id:user_id>")
-@accepts(body=UserPatchSchema(partial=True))
-@replies(UserSchema(), access=ADMIN, may_raise=(Conflict, EmailTaken))
+@accepts(body=schemas.UserPatchSchema(partial=True))
+@replies(schemas.UserSchema(), 200, Conflict, EmailTaken, access=ADMIN)
 def update_user(user_id: int, body: dict[str, Any]) -> Row[Any]:
     """Change a user; `is_active: false` puts them out at once."""
     return service.update_user(user_id, body, if_match())
 
 
 @users.delete("/<id:user_id>")
-@replies(status=204, access=ADMIN, may_raise=(Conflict,))
+@replies(None, 204, Conflict, access=ADMIN)
 def delete_user(user_id: int) -> None:
     """Delete a user, their inbox and the projects that only they are in."""
     service.delete_user(user_id, if_match())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -13,6 +13,7 @@ from taskapp.errors import Conflict, EmailTaken, Invalid, WrongCredentials
 from taskapp.extensions import db, now, read, table
 from taskapp.pages import Page, page_by
 from taskapp.projects import service as projects
+from taskapp.projects.access import Actor
 from taskapp.users.access import UserNotFound, email_key
 from taskapp.users.models import User
 
@@ -31,12 +32,6 @@ Expect = Callable[[sa.Row[Any]], None]
 
 class LastAdmin(Conflict):
     """This is the last active admin; make another one first."""
-
-
-class Leaver(NamedTuple):
-    """A user who is being deleted, as the projects see them."""
-
-    user_id: int
 
 
 def list_users(query: dict[str, Any]) -> Page:
@@ -123,7 +118,7 @@ def delete_user(user_id: int, expect: Expect) -> None:
     expect(before)
     if last_admin:
         raise LastAdmin
-    projects.leave_all(Leaver(user_id))
+    projects.leave_all(Actor(user_id))
     db.session.execute(sa.delete(User).where(User.id == user_id))
     db.session.commit()
 

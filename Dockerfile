@@ -1,0 +1,43 @@
+# Two stages: one may use pip, the other only runs. Nothing here needs a compiler: every requirement has a wheel.
+# 3.13 is the newest Python that every requirement and the test suite were run on.
+ARG PYTHON=3.13
+
+FROM python:${PYTHON}-slim AS builder
+# The environment has no pip of its own: what runs in production can't install anything into it.
+RUN python -m venv --without-pip /venv
+COPY requirements.txt /build/
+# hadolint ignore=DL3042
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip --python /venv/bin/python install --disable-pip-version-check --requirement /build/requirements.txt
+WORKDIR /app
+COPY wsgi.py config.py gunicorn.conf.py requirements.txt ./
+COPY migrations/ migrations/
+COPY taskapp/ taskapp/
+# A checkout made with a strict umask must be readable by the image's user as well; compiling here saves it at each start,
+# where the file system is read-only and the result could not be kept.
+RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
+
+FROM python:${PYTHON}-slim
+# A number, so that "must not run as root" can be checked from outside; the same one owns the secrets (deploy/make_secrets.py).
+RUN groupadd --gid 10001 taskapp \
+    && useradd --uid 10001 --gid taskapp --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin taskapp \
+    && install --directory --owner=taskapp --group=taskapp --mode=0750 /data
+COPY --from=builder /venv /venv
+COPY --from=builder /app /app
+WORKDIR /app
+ENV PATH=/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    ENVIRONMENT=production \
+    PORT=8000 \
+    TASKAPP_INSTANCE=/data
+# The only place the service writes to, apart from /tmp: the rest may be mounted read-only.
+VOLUME /data
+EXPOSE 8000
+USER 10001:10001
+# No curl in a slim image, and http.client, unlike urllib, never asks the proxy that http_proxy names.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \
+    CMD ["python", "-c", "import http.client, os; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=4); c.request('GET', '/health/ready'); raise SystemExit(c.getresponse().status != 200)"]
+# BIND follows PORT, whichever of the two is given at run time. The shell replaces itself, so SIGTERM reaches gunicorn.
+ENTRYPOINT ["/bin/sh", "-c", "export BIND=\"${BIND:-0.0.0.0:$PORT}\"; exec \"$@\"", "--"]
+CMD ["gunicorn", "wsgi:app"]
