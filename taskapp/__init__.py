@@ -77,7 +77,7 @@ def _config(settings: Settings) -> dict[str, Any]:
 
 def _add_rooms(app: Flask) -> None:
     from taskapp.auth.routes import auth
-    from taskapp.cli import add_commands
+    from taskapp.ops.cli import add_commands
     from taskapp.ops.docs import docs
     from taskapp.ops.health import health
     from taskapp.projects.routes import projects

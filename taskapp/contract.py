@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -98,27 +100,21 @@ NO_QUERY = Schema()
 
 def load_query(schema: Schema) -> dict[str, Any]:
     """The query string, each parameter known, sent once, and valid UTF-8."""
-    pairs = parse_qsl(
-        request.query_string.decode("latin-1"), keep_blank_values=True, errors="surrogateescape"
-    )
+    text = request.query_string.decode("latin-1")
+    pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
     values = dict(pairs)
-    wrong: dict[str, Any] = {name: ["Sent twice."] for name in _repeated(pairs)}
+    wrong: dict[Any, Any] = {}
     try:
         query: dict[str, Any] = schema.load(values, unknown=RAISE)
     except ValidationError as error:
-        wrong = {**error.messages_dict, **wrong}
+        wrong = error.messages_dict
+    counts = Counter(name for name, _ in pairs)
+    wrong |= {name: ["Sent twice."] for name, count in counts.items() if count > 1}
     if wrong:
         raise errors.Invalid(errors=errors.reasons(wrong, "parameter"))
     if query.get("cursor"):
         query["cursor"] = cursors.read(query["cursor"], values)
     return query
-
-
-def _repeated(pairs: list[tuple[str, str]]) -> set[str]:
-    names = [name for name, _ in pairs]
-    return (
-        {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
-    )
 
 
 def load_json() -> dict[str, Any]:
@@ -201,9 +197,8 @@ def _depth(value: Any) -> int:
     depth, level = 0, [value]
     while level := [v for v in level if isinstance(v, dict | list)]:
         depth += 1
-        level = [
-            v for outer in level for v in (outer.values() if isinstance(outer, dict) else outer)
-        ]
+        inner = (v.values() if isinstance(v, dict) else v for v in level)
+        level = list(chain.from_iterable(inner))
     return depth
 
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 import orjson
-from flask import Flask, Response, g
+from flask import Flask, Response, current_app, g
 from marshmallow import ValidationError as MarshmallowError
 from sqlalchemy import exc as sql
 from werkzeug.exceptions import HTTPException
@@ -39,17 +39,17 @@ class Refusal(Exception):
             Refusal.named[code] = cls
 
 
-class MalformedJson(Refusal, status=400, code="malformed-json"):
-    """The body is not strict JSON in UTF-8: no duplicate keys, NaN, BOM, trailing text or deep nesting.
-
-    printf '%s' '{"title": "Water the fern"}' | python3 -m json.tool
-    """
-
-
 class MalformedRequest(Refusal, status=400, code="malformed-request"):
     """The request is not well-formed HTTP, or its body is not as long as it says.
 
     curl --http1.1 -v $URL/api/v1/tasks -H "Authorization: Bearer $TOKEN"
+    """
+
+
+class MalformedJson(Refusal, status=400, code="malformed-json"):
+    """The body is not strict JSON in UTF-8: no duplicate keys, NaN, BOM, trailing text or deep nesting.
+
+    printf '%s' '{"title": "Water the fern"}' | python3 -m json.tool
     """
 
 
@@ -239,17 +239,6 @@ class StorageFull(Refusal, status=503, code="storage-full"):
     """
 
 
-BY_STATUS: dict[int, type[Refusal]] = {
-    400: MalformedRequest,
-    404: NotFound,
-    405: MethodNotAllowed,
-    406: NotAcceptable,
-    413: PayloadTooLarge,
-    415: UnsupportedMediaType,
-    429: RateLimited,
-}
-
-
 def explanation(refusal: type[Refusal]) -> str:
     """What the code means: the first paragraph of the docstring, as one line."""
     owner = Refusal.named.get(refusal.code, refusal)
@@ -277,44 +266,40 @@ def problem(refusal: Refusal) -> Response:
         headers["WWW-Authenticate"] = _challenge(refusal)
     if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.setdefault("Retry-After", "2")
-    return Response(
-        orjson.dumps(body), refusal.status, headers, mimetype="application/problem+json"
-    )
+    media = "application/problem+json"
+    return Response(orjson.dumps(body), refusal.status, headers, mimetype=media)
 
 
 def _challenge(refusal: Refusal) -> str:
     """RFC 6750, section 3: no error code where no credential was sent."""
     if isinstance(refusal, Unauthorized | WrongCredentials):
         return 'Bearer realm="taskapp"'
-    return (
-        f'Bearer realm="taskapp", error="invalid_token", error_description="{title(type(refusal))}"'
-    )
+    described = f'error="invalid_token", error_description="{title(type(refusal))}"'
+    return f'Bearer realm="taskapp", {described}'
 
 
 def reasons(messages: Any, key: str = "pointer", path: str = "") -> list[Reason]:
     """Flatten marshmallow's nested messages into `errors`: JSON Pointers or parameter names."""
     if isinstance(messages, dict):
-        return [
-            reason
-            for name, nested in messages.items()
-            for reason in reasons(
-                nested, key, path if name == "_schema" else _step(path, name, key)
-            )
-        ]
+        named = ((_step(path, name, key), nested) for name, nested in messages.items())
+        return [reason for step, nested in named for reason in reasons(nested, key, step)]
     return [{key: path, "detail": str(message)} for message in messages]
 
 
 def _step(path: str, name: Any, key: str) -> str:
     plain = str(name).encode("utf-8", "replace").decode()  # a key may hold a lone surrogate
+    if name == "_schema" or (path and key == "parameter"):
+        return path
     if key == "parameter":
-        return path or plain
+        return plain
     return f"{path}/{plain.replace('~', '~0').replace('/', '~1')}"
 
 
 def from_http(error: HTTPException) -> Refusal:
-    kind = BY_STATUS.get(error.code or 500, InternalError)
+    """werkzeug's own errors: the first refusal of each status stands for it."""
+    kinds = (kind for kind in Refusal.named.values() if kind.status == error.code)
+    refusal = next(kinds, InternalError)()
     kept = {"Allow", "Retry-After", "Content-Range"}
-    refusal = kind()
     refusal.headers = {name: value for name, value in error.get_headers() if name in kept}
     return refusal
 
@@ -333,8 +318,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Refusal, problem)
     app.register_error_handler(HTTPException, lambda error: problem(from_http(error)))
     app.register_error_handler(
-        MarshmallowError,
-        lambda error: problem(Invalid(errors=reasons(error.normalized_messages()))),
+        MarshmallowError, lambda e: problem(Invalid(errors=reasons(e.messages)))
     )
     for kind in (sql.OperationalError, sql.InterfaceError, sql.InternalError):
         app.register_error_handler(kind, lambda error: problem(from_database(error)))
@@ -343,7 +327,5 @@ def init_app(app: Flask) -> None:
 
 
 def _unforeseen(error: Exception) -> Response:
-    from flask import current_app
-
     current_app.logger.error("unforeseen error", exc_info=error)
     return problem(InternalError())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,6 +20,9 @@ from sqlalchemy.types import TypeDecorator
 if TYPE_CHECKING:
     from config import Settings
 
+Row = sa.Row[Any]
+Body = dict[str, Any]  # what a client sent, validated
+Expect = Callable[[Row], None]  # refuses a row that is not as the client last saw it
 BigInt = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite autoincrements INTEGER only
 
 
@@ -95,6 +99,12 @@ def read(statement: sa.Executable, values: dict[str, Any] | None = None) -> sa.R
         g.reads = db.engines["reads"].connect()
     result: sa.Result[Any] = g.reads.execute(statement, values)
     return result
+
+
+def changes(row: Row, body: Body) -> dict[str, list[Any]]:
+    """The fields that a body would really change, as {field: [old, new]}."""
+    old = row._mapping
+    return {name: [old[name], new] for name, new in body.items() if old[name] != new}
 
 
 def release(_: BaseException | None = None) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, request
-from sqlalchemy import Row
 
 from taskapp import errors
 from taskapp.auth import schemas, service
 from taskapp.auth.guard import caller
 from taskapp.contract import ANYONE, accepts, replies
-from taskapp.extensions import limiter
+from taskapp.extensions import Body, Row, limiter
 from taskapp.fields import PageQuerySchema
 from taskapp.pages import Page
 from taskapp.users.schemas import NewUserSchema, UserSchema
@@ -23,7 +20,7 @@ SIGN_INS = "60 per minute"
 @auth.post("/register")
 @accepts(body=NewUserSchema())
 @replies(UserSchema(), 201, errors.EmailTaken, errors.RegistrationClosed, access=ANYONE)
-def register(body: dict[str, Any]) -> Row[Any]:
+def register(body: Body) -> Row:
     """Make an account."""
     return service.register(body)
 
@@ -32,7 +29,7 @@ def register(body: dict[str, Any]) -> Row[Any]:
 @limiter.limit(SIGN_INS, override_defaults=False)
 @accepts(body=schemas.LoginSchema())
 @replies(schemas.TokenPairSchema(), 200, errors.WrongCredentials, access=ANYONE)
-def login(body: dict[str, Any]) -> dict[str, Any]:
+def login(body: Body) -> Body:
     """Sign in: begin a session."""
     return service.login(body, request.user_agent.string[:200])
 
@@ -40,7 +37,7 @@ def login(body: dict[str, Any]) -> dict[str, Any]:
 @auth.post("/refresh")
 @accepts(body=schemas.RefreshSchema())
 @replies(schemas.TokenPairSchema(), 200, errors.InvalidToken, errors.TokenReused, access=ANYONE)
-def refresh(body: dict[str, Any]) -> dict[str, Any]:
+def refresh(body: Body) -> Body:
     """Swap the refresh token for a new pair."""
     return service.refresh(body["refresh_token"])
 
@@ -55,7 +52,7 @@ def logout() -> None:
 @auth.get("/sessions")
 @accepts(query=PageQuerySchema())
 @replies(schemas.SessionPageSchema())
-def list_sessions(query: dict[str, Any]) -> Page:
+def list_sessions(query: Body) -> Page:
     """List your sessions."""
     return service.list_sessions(caller().user_id, caller().session_id, query)
 
@@ -77,13 +74,13 @@ def end_sessions() -> None:
 @auth.post("/password")
 @accepts(body=schemas.PasswordChangeSchema())
 @replies(None, 204, errors.WrongCredentials)
-def change_password(body: dict[str, Any]) -> None:
+def change_password(body: Body) -> None:
     """Change your password; all other sessions end."""
     service.change_password(caller().user_id, caller().session_id, body)
 
 
 @auth.get("/token")
 @replies(schemas.CredentialSchema())
-def get_token() -> dict[str, Any]:
+def get_token() -> Body:
     """Tell what the credential in use is."""
     return caller().describe()

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from taskapp.auth import passwords, tokens
 from taskapp.auth.models import Session
 from taskapp.errors import NotFound, RegistrationClosed, TokenReused, TokenRevoked, WrongCredentials
-from taskapp.extensions import db, now, settings, table
+from taskapp.extensions import Body, Row, db, now, settings, table
 from taskapp.pages import Page, page_by
 from taskapp.users import access as users
 from taskapp.users import service as accounts
@@ -23,13 +23,13 @@ class SessionNotFound(NotFound):
     """You have no such session."""
 
 
-def register(body: dict[str, Any]) -> sa.Row[Any]:
+def register(body: Body) -> Row:
     if settings().registration == "closed":
         raise RegistrationClosed
     return accounts.create_user(body)
 
 
-def login(body: dict[str, Any], user_agent: str) -> dict[str, Any]:
+def login(body: Body, user_agent: str) -> dict[str, Any]:
     user = users.sign_in_row(body["email"])
     known = passwords.verify(body["password"], user and user.password_hash)
     if user is None or not known or not user.is_active:
@@ -67,7 +67,7 @@ def refresh(refresh_token: str) -> dict[str, Any]:
     raise TokenReused
 
 
-def list_sessions(user_id: int, session_id: int, query: dict[str, Any]) -> Page:
+def list_sessions(user_id: int, session_id: int, query: Body) -> Page:
     mine = sa.select(
         Session.id,
         Session.user_agent,
@@ -90,7 +90,7 @@ def end_sessions(user_id: int) -> None:
     db.session.commit()
 
 
-def change_password(user_id: int, session_id: int, body: dict[str, Any]) -> None:
+def change_password(user_id: int, session_id: int, body: Body) -> None:
     """All other sessions end: whoever knew the old password is out."""
     accounts.check_password(user_id, body["current_password"])
     accounts.set_password(user_id, "new_password", body["new_password"])

@@ -65,7 +65,7 @@ def _fill(dice: Random, project_id: int, members: list[access.Actor], size: int)
     ]
     if labels:
         db.session.execute(sa.insert(table(TaskLabel)), labels)
-    access.record(turn, "created", *ids)
+    access.record(turn, "created", ids)
     db.session.commit()
 
 

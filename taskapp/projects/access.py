@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
 from taskapp.errors import Forbidden, NotFound
-from taskapp.extensions import db, now, read, table
+from taskapp.extensions import Body, db, now, read, table
 from taskapp.projects.models import Event, Membership, Project
 
 PROJECTS, EVENTS = table(Project), table(Event)
@@ -105,16 +105,10 @@ def take_turn(caller: Caller, project_id: int, roles: Sequence[str] = EDIT) -> T
     return Turn(project_id, taken.revision, caller.user_id)
 
 
-def record(turn: Turn, kind: str, *task_ids: int | None, **changes: Any) -> None:
+def record(turn: Turn, kind: str, task_ids: Iterable[int | None] = (None,), **changes: Any) -> None:
     """Leave an event for each task, or one for the project: who changed what, at which revision."""
-    event = {
-        "project_id": turn.project_id,
-        "revision": turn.revision,
-        "user_id": turn.user_id,
-        "kind": kind,
-        "changes": changes,
-        "at": now(),
-    }
-    db.session.execute(
-        sa.insert(EVENTS), [{**event, "task_id": task_id} for task_id in task_ids or (None,)]
-    )
+    project_id, revision, user_id = turn
+    common: Body = {"project_id": project_id, "revision": revision, "user_id": user_id}
+    common |= {"kind": kind, "changes": changes, "at": now()}
+    if events := [{**common, "task_id": task_id} for task_id in task_ids]:
+        db.session.execute(sa.insert(EVENTS), events)

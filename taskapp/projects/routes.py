@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint
-from sqlalchemy import Row
 
 from taskapp.auth.guard import caller
 from taskapp.conditional import if_match
 from taskapp.contract import accepts, replies
 from taskapp.errors import Conflict, Forbidden
+from taskapp.extensions import Body, Row
 from taskapp.fields import PageQuerySchema
 from taskapp.pages import Page
 from taskapp.projects import schemas, service
@@ -24,7 +22,7 @@ WRITES = (Forbidden, Conflict)
 @projects.get("")
 @accepts(query=PageQuerySchema())
 @replies(schemas.ProjectPageSchema())
-def list_projects(query: dict[str, Any]) -> Page:
+def list_projects(query: Body) -> Page:
     """List your projects, oldest first."""
     return service.list_projects(caller(), query)
 
@@ -32,14 +30,14 @@ def list_projects(query: dict[str, Any]) -> Page:
 @projects.post("")
 @accepts(body=schemas.ProjectSchema())
 @replies(schemas.ProjectSchema(), 201)
-def create_project(body: dict[str, Any]) -> Row[Any]:
+def create_project(body: Body) -> Row:
     """Create a shared project, and own it."""
     return service.create_project(caller(), body)
 
 
 @projects.get(PROJECT)
 @replies(schemas.ProjectSchema())
-def get_project(project_id: int) -> Row[Any]:
+def get_project(project_id: int) -> Row:
     """Show one project."""
     return service.get_project(caller(), project_id)
 
@@ -47,7 +45,7 @@ def get_project(project_id: int) -> Row[Any]:
 @projects.patch(PROJECT)
 @accepts(body=schemas.ProjectSchema(partial=True))
 @replies(schemas.ProjectSchema(), 200, *WRITES)
-def update_project(project_id: int, body: dict[str, Any]) -> Row[Any]:
+def update_project(project_id: int, body: Body) -> Row:
     """Change the fields that are sent; `archived_at` archives, null brings back."""
     return service.update_project(caller(), project_id, body, if_match())
 
@@ -62,7 +60,7 @@ def delete_project(project_id: int) -> None:
 @projects.get(MEMBERS)
 @accepts(query=PageQuerySchema())
 @replies(schemas.MemberPageSchema())
-def list_members(project_id: int, query: dict[str, Any]) -> Page:
+def list_members(project_id: int, query: Body) -> Page:
     """List who is in a project."""
     return service.list_members(caller(), project_id, query)
 
@@ -70,14 +68,14 @@ def list_members(project_id: int, query: dict[str, Any]) -> Page:
 @projects.post(MEMBERS)
 @accepts(body=schemas.MemberSchema())
 @replies(schemas.MemberSchema(), 201, *WRITES)
-def add_member(project_id: int, body: dict[str, Any]) -> Row[Any]:
+def add_member(project_id: int, body: Body) -> Row:
     """Add a user, by e-mail address."""
     return service.add_member(caller(), project_id, body)
 
 
 @projects.get(MEMBER)
 @replies(schemas.MemberSchema())
-def get_member(project_id: int, user_id: int) -> Row[Any]:
+def get_member(project_id: int, user_id: int) -> Row:
     """Show one member."""
     return service.get_member(caller(), project_id, user_id)
 
@@ -85,7 +83,7 @@ def get_member(project_id: int, user_id: int) -> Row[Any]:
 @projects.patch(MEMBER)
 @accepts(body=schemas.MemberRoleSchema(partial=True))
 @replies(schemas.MemberSchema(), 200, *WRITES)
-def update_member(project_id: int, user_id: int, body: dict[str, Any]) -> Row[Any]:
+def update_member(project_id: int, user_id: int, body: Body) -> Row:
     """Give a member another role."""
     return service.update_member(caller(), project_id, user_id, body, if_match())
 

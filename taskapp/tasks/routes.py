@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint
-from sqlalchemy import Row
 
 from taskapp.auth.guard import caller
 from taskapp.conditional import if_match, remembers
 from taskapp.contract import accepts, replies
 from taskapp.errors import Conflict, Forbidden, NotFound
+from taskapp.extensions import Body, Row
 from taskapp.pages import Page
 from taskapp.projects.access import seen_by
 from taskapp.tasks import service
@@ -24,7 +22,7 @@ WRITES = (Forbidden, NotFound, Conflict)
 @accepts(query=TaskQuerySchema())
 @remembers(seen_by)
 @replies(TaskPageSchema(), 200, NotFound)
-def list_tasks(query: dict[str, Any], seen: service.Seen) -> Page:
+def list_tasks(query: Body, seen: service.Seen) -> Page:
     """List the tasks you can see, newest first."""
     return service.list_tasks(caller(), seen, query)
 
@@ -32,14 +30,14 @@ def list_tasks(query: dict[str, Any], seen: service.Seen) -> Page:
 @tasks.post("")
 @accepts(body=TaskSchema())
 @replies(TaskSchema(), 201, *WRITES)
-def create_task(body: dict[str, Any]) -> Row[Any]:
+def create_task(body: Body) -> Row:
     """Create a task, in your inbox unless you name a project."""
     return service.create_task(caller(), body)
 
 
 @tasks.get("/<id:task_id>")
 @replies(TaskSchema())
-def get_task(task_id: int) -> Row[Any]:
+def get_task(task_id: int) -> Row:
     """Show one task."""
     return service.get_task(caller(), task_id)
 
@@ -47,7 +45,7 @@ def get_task(task_id: int) -> Row[Any]:
 @tasks.patch("/<id:task_id>")
 @accepts(body=TaskSchema(partial=True))
 @replies(TaskSchema(), 200, *WRITES)
-def update_task(task_id: int, body: dict[str, Any]) -> Row[Any]:
+def update_task(task_id: int, body: Body) -> Row:
     """Change the fields that are sent."""
     return service.update_task(caller(), task_id, body, if_match())
 

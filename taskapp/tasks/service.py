@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from taskapp.errors import Conflict, Invalid, NotFound
-from taskapp.extensions import db, now, read, table
+from taskapp.extensions import Body, Expect, Row, changes, db, now, read, table
 from taskapp.pages import Page
 from taskapp.projects import access
 from taskapp.projects.access import Caller, ProjectNotFound, Turn
 from taskapp.tasks import query as task_query
 from taskapp.tasks.models import Task, TaskLabel
 
-TASKS = table(Task)
+TASKS, LABELS = table(Task), table(TaskLabel)
 COLUMNS = tuple(column for column in TASKS.columns if column.name != "words")
-Expect = Callable[[sa.Row[Any]], None]
+DEFAULTS: Body = {"description": "", "status": "todo", "priority": "none", "labels": []}
 Seen = list[tuple[int, int, str]]
 
 
@@ -41,14 +41,14 @@ _VISIBLE = (
 )
 
 
-def get_task(caller: Caller, task_id: int) -> sa.Row[Any]:
+def get_task(caller: Caller, task_id: int) -> Row:
     task = read(_VISIBLE, {"task_id": task_id, "user_id": caller.user_id}).one_or_none()
     if task is None:
         raise TaskNotFound
     return task
 
 
-def list_tasks(caller: Caller, seen: Seen, query: dict[str, Any]) -> Page:
+def list_tasks(caller: Caller, seen: Seen, query: Body) -> Page:
     project_ids = [project_id for project_id, _, _ in seen]
     if "project_id" in query:
         if query["project_id"] not in project_ids:
@@ -59,23 +59,21 @@ def list_tasks(caller: Caller, seen: Seen, query: dict[str, Any]) -> Page:
     return task_query.page(columns, project_ids, {**query, "me": caller.user_id})
 
 
-def create_task(caller: Caller, body: dict[str, Any]) -> sa.Row[Any]:
+def create_task(caller: Caller, body: Body) -> Row:
     project_id = body.get("project_id") or access.inbox_of(caller.user_id)
     turn = access.take_turn(caller, project_id)
     _check_people_and_parent(caller, turn, None, body)
-    at = now()
-    defaults = {"description": "", "status": "todo", "priority": "none", "labels": []}
-    values = {**defaults, **body, "project_id": project_id}
-    values |= {"created_by": caller.user_id, "created_at": at, "updated_at": at}
-    values |= _derived(values, at, revision=turn.revision)
-    task = _unique(sa.insert(TASKS).values(values).returning(*COLUMNS)).one()
+    values = {**DEFAULTS, **body, "project_id": project_id, "created_by": caller.user_id}
+    values |= _derived(values, values, turn)
+    inserted = sa.insert(TASKS).values(**values, created_at=values["updated_at"])
+    task = _unique(inserted.returning(*COLUMNS)).one()
     _label(task.id, task.labels)
-    access.record(turn, "created", task.id, **{name: [None, body[name]] for name in body})
+    access.record(turn, "created", [task.id], **{name: [None, body[name]] for name in body})
     db.session.commit()
     return task
 
 
-def update_task(caller: Caller, task_id: int, body: dict[str, Any], expect: Expect) -> sa.Row[Any]:
+def update_task(caller: Caller, task_id: int, body: Body, expect: Expect) -> Row:
     """Change the fields that are sent; sent as they are already, they change nothing at all."""
     task, source, target = _open(caller, task_id, body.get("project_id"))
     expect(task)
@@ -84,31 +82,28 @@ def update_task(caller: Caller, task_id: int, body: dict[str, Any], expect: Expe
         body = {**_left_behind(task, target), **body}
     if "labels" in body:
         body["labels"] = _sorted_labels(body["labels"])
-    changes = {
-        name: [task._mapping[name], new] for name, new in body.items() if task._mapping[name] != new
-    }
-    if not changes:
+    changed = changes(task, body)
+    if not changed:
         db.session.rollback()
         return task
-    at = now()
-    values = {name: new for name, (_, new) in changes.items()} | {"updated_at": at}
-    values |= _derived(values, at, revision=target.revision, before=task)
-    written = sa.update(TASKS).where(Task.id == task_id).values(values).returning(*COLUMNS)
-    changed = _unique(written).one()
-    if "labels" in changes:
-        db.session.execute(sa.delete(TaskLabel).where(TaskLabel.task_id == task_id))
-        _label(task_id, changed.labels)
+    new = {name: value for name, (_, value) in changed.items()}
+    new |= _derived(new, {**task._mapping, **new}, target)
+    written = sa.update(TASKS).where(Task.id == task_id).values(new)
+    task = _unique(written.returning(*COLUMNS)).one()
+    if "labels" in changed:
+        db.session.execute(sa.delete(LABELS).where(TaskLabel.task_id == task_id))
+        _label(task_id, task.labels)
     if source != target:
         _move_children(task_id, source, target)
-    access.record(target, "updated", task_id, **changes)
+    access.record(target, "updated", [task_id], **changed)
     db.session.commit()
-    return changed
+    return task
 
 
 def delete_task(caller: Caller, task_id: int, expect: Expect) -> None:
     task, turn, _ = _open(caller, task_id)
     expect(task)
-    access.record(turn, "deleted", task_id, *_descendants(task_id))
+    access.record(turn, "deleted", [task_id, *_descendants(task_id)])
     db.session.execute(sa.delete(TASKS).where(Task.id == task_id))  # its children by cascade
     db.session.commit()
 
@@ -116,7 +111,7 @@ def delete_task(caller: Caller, task_id: int, expect: Expect) -> None:
 def bury_tasks_of(turn: Turn) -> None:
     """Leave a tombstone for every task of a project that is about to be deleted."""
     task_ids = db.session.scalars(sa.select(Task.id).where(Task.project_id == turn.project_id))
-    access.record(turn, "deleted", *task_ids)
+    access.record(turn, "deleted", task_ids)
 
 
 def unassign(turn: Turn, user_id: int) -> None:
@@ -126,14 +121,11 @@ def unassign(turn: Turn, user_id: int) -> None:
         .where(Task.project_id == turn.project_id, Task.assignee_id == user_id)
         .values(assignee_id=None, revision=turn.revision, updated_at=now())
         .returning(TASKS.c.id)
-    ).all()
-    if cleared:
-        access.record(turn, "updated", *cleared, assignee_id=[user_id, None])
+    )
+    access.record(turn, "updated", cleared.all(), assignee_id=[user_id, None])
 
 
-def _open(
-    caller: Caller, task_id: int, target_id: int | None = None
-) -> tuple[sa.Row[Any], Turn, Turn]:
+def _open(caller: Caller, task_id: int, target_id: int | None = None) -> tuple[Row, Turn, Turn]:
     """The task, locked, with its project's turn and that of the project it shall be in.
 
     Projects are locked in the order of their ids, so that two moves cannot wait for each other;
@@ -150,9 +142,7 @@ def _open(
         db.session.rollback()
 
 
-def _check_people_and_parent(
-    caller: Caller, turn: Turn, task_id: int | None, body: dict[str, Any]
-) -> None:
+def _check_people_and_parent(caller: Caller, turn: Turn, task_id: int | None, body: Body) -> None:
     assignee_id, parent_id = body.get("assignee_id"), body.get("parent_id")
     if assignee_id is not None and access.role_in(turn.project_id, assignee_id) is None:
         raise AssigneeNotFound(errors=[{"pointer": "/assignee_id", "detail": "No member."}])
@@ -174,21 +164,15 @@ def _descendants(task_id: int) -> list[int]:
     return list(db.session.scalars(sa.select(below.c.id)))
 
 
-def _derived(
-    values: dict[str, Any], at: Any, *, revision: int, before: sa.Row[Any] | None = None
-) -> dict[str, Any]:
-    """The columns that follow from others."""
-    derived: dict[str, Any] = {"revision": revision}
-    if "labels" in values:
-        derived["labels"] = _sorted_labels(values["labels"])
-    if "status" in values:
-        derived["completed_at"] = at if values["status"] == "done" else None
-    if "title" in values or "description" in values:
-        texts = (
-            values.get(name) or (before and before._mapping[name]) or ""
-            for name in ("title", "description")
-        )
-        derived["words"] = task_query.words(*texts)
+def _derived(new: Body, whole: Body, turn: Turn) -> Body:
+    """The columns that follow from new values, and from the whole that they make."""
+    derived: Body = {"revision": turn.revision, "updated_at": now()}
+    if "labels" in new:
+        derived["labels"] = _sorted_labels(new["labels"])
+    if "status" in new:
+        derived["completed_at"] = derived["updated_at"] if new["status"] == "done" else None
+    if new.keys() & {"title", "description"}:
+        derived["words"] = task_query.words(whole["title"], whole["description"])
     return derived
 
 
@@ -210,10 +194,10 @@ def _sorted_labels(names: Iterable[str]) -> list[str]:
 def _label(task_id: int, names: list[str]) -> None:
     rows = [{"task_id": task_id, "key": name.casefold(), "name": name} for name in names]
     if rows:
-        db.session.execute(sa.insert(table(TaskLabel)), rows)
+        db.session.execute(sa.insert(LABELS), rows)
 
 
-def _left_behind(task: sa.Row[Any], target: Turn) -> dict[str, Any]:
+def _left_behind(task: Row, target: Turn) -> Body:
     """What a moving task loses unless the client says otherwise: its parent, a foreign assignee."""
     stays = task.assignee_id and access.role_in(target.project_id, task.assignee_id)
     return {"parent_id": None} | ({} if stays else {"assignee_id": None})
@@ -221,17 +205,14 @@ def _left_behind(task: sa.Row[Any], target: Turn) -> dict[str, Any]:
 
 def _move_children(task_id: int, source: Turn, target: Turn) -> None:
     """Children go with their parent; assignees who are no members there are cleared."""
-    below = _descendants(task_id)
-    moved = {"project_id": [source.project_id, target.project_id]}
-    access.record(source, "moved", task_id, *below, **moved)
-    if not below:
-        return
-    members = access.members_of(target.project_id)
-    values = {
+    below, moved = _descendants(task_id), [source.project_id, target.project_id]
+    assignee, members = TASKS.c.assignee_id, access.members_of(target.project_id)
+    values: Body = {
         "project_id": target.project_id,
         "revision": target.revision,
         "updated_at": now(),
-        "assignee_id": sa.case((TASKS.c.assignee_id.in_(members), TASKS.c.assignee_id)),
     }
+    values["assignee_id"] = sa.case((assignee.in_(members), assignee))
     _unique(sa.update(TASKS).where(TASKS.c.id.in_(below)).values(values))
-    access.record(target, "moved", *below, **moved)
+    access.record(source, "moved", [task_id, *below], project_id=moved)
+    access.record(target, "moved", below, project_id=moved)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint
-from sqlalchemy import Row
 
 from taskapp.auth.guard import caller
 from taskapp.conditional import if_match
 from taskapp.contract import ADMIN, accepts, replies
 from taskapp.errors import Conflict, EmailTaken, WrongCredentials
+from taskapp.extensions import Body, Row
 from taskapp.pages import Page
 from taskapp.users import schemas, service
 
@@ -19,7 +17,7 @@ users = Blueprint("users", __name__)
 
 @users.get("/me")
 @replies(schemas.UserSchema())
-def get_me() -> Row[Any]:
+def get_me() -> Row:
     """Show yourself."""
     return service.get_user(caller().user_id)
 
@@ -27,7 +25,7 @@ def get_me() -> Row[Any]:
 @users.patch("/me")
 @accepts(body=schemas.MePatchSchema(partial=True))
 @replies(schemas.UserSchema(), 200, EmailTaken, WrongCredentials)
-def update_me(body: dict[str, Any]) -> Row[Any]:
+def update_me(body: Body) -> Row:
     """Change your name, or your address with your password beside it."""
     return service.update_me(caller().user_id, body, if_match())
 
@@ -35,7 +33,7 @@ def update_me(body: dict[str, Any]) -> Row[Any]:
 @users.delete("/me")
 @accepts(body=schemas.CurrentPasswordSchema())
 @replies(None, 204, Conflict, WrongCredentials)
-def delete_me(body: dict[str, Any]) -> None:
+def delete_me(body: Body) -> None:
     """Delete yourself, your inbox and the projects that only you are in."""
     service.delete_me(caller().user_id, body["current_password"], if_match())
 
@@ -43,7 +41,7 @@ def delete_me(body: dict[str, Any]) -> None:
 @users.get("")
 @accepts(query=schemas.UserQuerySchema())
 @replies(schemas.UserPageSchema(), access=ADMIN)
-def list_users(query: dict[str, Any]) -> Page:
+def list_users(query: Body) -> Page:
     """List users; `q` is looked for in addresses and names."""
     return service.list_users(query)
 
@@ -51,14 +49,14 @@ def list_users(query: dict[str, Any]) -> Page:
 @users.post("")
 @accepts(body=schemas.NewUserByAdminSchema())
 @replies(schemas.UserSchema(), 201, EmailTaken, access=ADMIN)
-def create_user(body: dict[str, Any]) -> Row[Any]:
+def create_user(body: Body) -> Row:
     """Make an account for somebody."""
     return service.create_user(body)
 
 
 @users.get("/<id:user_id>")
 @replies(schemas.UserSchema(), access=ADMIN)
-def get_user(user_id: int) -> Row[Any]:
+def get_user(user_id: int) -> Row:
     """Show one user."""
     return service.get_user(user_id)
 
@@ -66,7 +64,7 @@ def get_user(user_id: int) -> Row[Any]:
 @users.patch("/<id:user_id>")
 @accepts(body=schemas.UserPatchSchema(partial=True))
 @replies(schemas.UserSchema(), 200, Conflict, EmailTaken, access=ADMIN)
-def update_user(user_id: int, body: dict[str, Any]) -> Row[Any]:
+def update_user(user_id: int, body: Body) -> Row:
     """Change a user; `is_active: false` puts them out at once."""
     return service.update_user(user_id, body, if_match())
 
