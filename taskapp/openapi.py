@@ -57,6 +57,7 @@ def build(app: Flask) -> dict[str, Any]:
         openapi_version="3.1.0",
         info={"description": DESCRIPTION},
         servers=[{"url": "/"}],
+        tags=[{"name": name} for name in ("auth", "users", "projects", "tasks", "health", "docs")],
         plugins=[MarshmallowPlugin(schema_name_resolver=_schema_name)],
     )
     spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
