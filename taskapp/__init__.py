@@ -77,9 +77,11 @@ def _config(settings: Settings) -> dict[str, Any]:
 
 def _add_rooms(app: Flask) -> None:
     from taskapp.auth.routes import auth
-    from taskapp.ops.cli import add_commands
+    from taskapp.ops.cli import print_openapi
+    from taskapp.ops.cli import users as accounts
     from taskapp.ops.docs import docs
     from taskapp.ops.health import health
+    from taskapp.ops.seed import seed
     from taskapp.projects.routes import projects
     from taskapp.tasks.routes import tasks
     from taskapp.users.routes import users
@@ -88,4 +90,5 @@ def _add_rooms(app: Flask) -> None:
         app.register_blueprint(room, url_prefix=f"/api/v1/{name}")
     app.register_blueprint(health)
     app.register_blueprint(docs)
-    add_commands(app)
+    for command in (accounts, seed, print_openapi):
+        app.cli.add_command(command)

@@ -28,8 +28,8 @@ def cut(select: Rows, limit: int, key_of: Callable[[Any], list[Any]]) -> Page:
 
 
 def count(select: Rows) -> int:
-    plain = select.order_by(None).with_only_columns(sa.literal(1)).subquery()
-    return int(read(sa.select(sa.func.count()).select_from(plain)).scalar_one())
+    ones = select.order_by(None).with_only_columns(sa.literal(1), maintain_column_froms=True)
+    return int(read(sa.select(sa.func.count()).select_from(ones.subquery())).scalar_one())
 
 
 def page_by(

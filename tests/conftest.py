@@ -34,7 +34,7 @@ class Client(FlaskClient):
     """A client that holds every answer against the OpenAPI document."""
 
     document: Document
-    user: Json = {}
+    user: Json
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         response = super().open(*args, **kwargs)
@@ -231,3 +231,18 @@ def _put_back(stage: Stage) -> None:
             if rows := stage.rows[table.name]:
                 connection.execute(sa.insert(table), rows)
         cache.clear()
+
+
+def refused(response: TestResponse) -> tuple[int, str]:
+    """The status and the code of a problem."""
+    problem = response.get_json()
+    assert response.mimetype == "application/problem+json"
+    assert problem["status"] == response.status_code
+    return response.status_code, str(problem["code"])
+
+
+def named(response: TestResponse) -> list[str]:
+    """The fields and parameters that a 422 names, each once."""
+    assert refused(response)[0] == 422
+    reasons = response.get_json()["errors"]
+    return list(dict.fromkeys(reason.get("pointer", reason.get("parameter")) for reason in reasons))

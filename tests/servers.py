@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,7 +30,7 @@ def free_port() -> int:
 
 @contextmanager
 def postgresql(folder: Path) -> Iterator[str]:
-    """A PostgreSQL of our own, or the one in TEST_DATABASE_URL; yields a URL of a maintenance database."""
+    """A PostgreSQL of our own, or the one in TEST_DATABASE_URL; yields a maintenance URL."""
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield given
         return
@@ -138,3 +140,32 @@ def _wait_for_answer(url: str) -> None:
         else:
             return
     raise RuntimeError(f"{url} does not answer")
+
+
+def ask(
+    url: str, body: Any = None, *, method: str | None = None, token: str = "", **headers: str
+) -> tuple[int, Any, Any]:
+    """One request to a real server: its status, headers and JSON, whatever the status."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    if token:
+        sent["Authorization"] = f"Bearer {token}"
+    data = None if body is None else json.dumps(body).encode()
+    if data is not None:
+        sent.setdefault("Content-Type", "application/json")
+    request = urllib.request.Request(url, data, sent, method=method)  # noqa: S310 - our own URL
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own URL
+            text = answer.read()
+            return answer.status, answer.headers, json.loads(text) if text else None
+    except urllib.error.HTTPError as error:
+        with error:
+            text = error.read()
+            return error.code, error.headers, json.loads(text) if text else None
+
+
+def sign_up(base: str, email: str) -> str:
+    """Register and sign in on a real server; returns an access token."""
+    body = {"email": email, "password": "seven mossy lanterns", "name": email.partition("@")[0]}
+    assert ask(f"{base}/api/v1/auth/register", body)[0] == 201
+    del body["name"]
+    return str(ask(f"{base}/api/v1/auth/login", body)[2]["access_token"])

@@ -11,6 +11,7 @@ from taskapp.contract import ANYONE, accepts, replies
 from taskapp.extensions import Body, Row, limiter
 from taskapp.fields import PageQuerySchema
 from taskapp.pages import Page
+from taskapp.users import service as accounts
 from taskapp.users.schemas import NewUserSchema, UserSchema
 
 auth = Blueprint("auth", __name__)
@@ -22,7 +23,7 @@ SIGN_INS = "60 per minute"
 @replies(UserSchema(), 201, errors.EmailTaken, errors.RegistrationClosed, access=ANYONE)
 def register(body: Body) -> Row:
     """Make an account."""
-    return service.register(body)
+    return accounts.register(body)
 
 
 @auth.post("/login")

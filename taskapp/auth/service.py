@@ -10,23 +10,16 @@ import sqlalchemy as sa
 
 from taskapp.auth import passwords, tokens
 from taskapp.auth.models import Session
-from taskapp.errors import NotFound, RegistrationClosed, TokenReused, TokenRevoked, WrongCredentials
-from taskapp.extensions import Body, Row, db, now, settings, table
+from taskapp.errors import NotFound, TokenReused, TokenRevoked, WrongCredentials
+from taskapp.extensions import Body, db, now, settings, table
 from taskapp.pages import Page, page_by
 from taskapp.users import access as users
-from taskapp.users import service as accounts
 
 SESSIONS = table(Session)
 
 
 class SessionNotFound(NotFound):
     """You have no such session."""
-
-
-def register(body: Body) -> Row:
-    if settings().registration == "closed":
-        raise RegistrationClosed
-    return accounts.create_user(body)
 
 
 def login(body: Body, user_agent: str) -> dict[str, Any]:
@@ -92,15 +85,15 @@ def end_sessions(user_id: int) -> None:
 
 def change_password(user_id: int, session_id: int, body: Body) -> None:
     """All other sessions end: whoever knew the old password is out."""
-    accounts.check_password(user_id, body["current_password"])
-    accounts.set_password(user_id, "new_password", body["new_password"])
+    users.check_password(user_id, body["current_password"])
+    users.set_password(user_id, "new_password", body["new_password"])
     _end(Session.user_id == user_id, Session.id != session_id)
     db.session.commit()
 
 
 def reset_password(user_id: int, password: str) -> None:
     """For operators: no questions asked, and every session ends."""
-    accounts.set_password(user_id, "password", password)
+    users.set_password(user_id, "password", password)
     _end(Session.user_id == user_id)
     db.session.commit()
 

@@ -1,4 +1,4 @@
-"""The command line: accounts, demo data, the OpenAPI document."""
+"""The command line: accounts, and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import sys
 from typing import Any
 
 import click
-from flask import Flask, current_app
-from flask.cli import AppGroup
+from flask import current_app
+from flask.cli import AppGroup, with_appcontext
 from marshmallow import ValidationError
 
 from taskapp import openapi
 from taskapp.auth import service as auth
 from taskapp.errors import Refusal, reasons
 from taskapp.fields import encode
-from taskapp.ops.seed import fill
 from taskapp.users import access, service
 from taskapp.users.schemas import NewUserSchema
 
@@ -108,21 +107,8 @@ def _id_of(email: str) -> int:
     return int(row.id)
 
 
-@click.command("seed")
-@click.option("--tasks", default=200, show_default=True, type=click.IntRange(1))
-@click.option("--users", "people", default=5, show_default=True, type=click.IntRange(1))
-def seed(tasks: int, people: int) -> None:
-    """Fill a demo: people, a shared project, tasks. Prints how to sign in."""
-    with click.progressbar(length=tasks, label="tasks", file=sys.stderr) as bar:
-        click.echo(fill(tasks, people, bar.update))
-
-
 @click.command("openapi")
+@with_appcontext
 def print_openapi() -> None:
     """Print the OpenAPI document."""
     click.echo(encode(openapi.build(current_app._get_current_object())))  # type: ignore[attr-defined]  # a proxy hides the app's type
-
-
-def add_commands(app: Flask) -> None:
-    for command in (users, seed, print_openapi):
-        app.cli.add_command(command)

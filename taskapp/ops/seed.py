@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+import sys
 from collections.abc import Callable
 from random import Random
 from typing import Any
 
+import click
 import sqlalchemy as sa
+from flask.cli import with_appcontext
 
 from taskapp.extensions import db, now, table
 from taskapp.projects import access
@@ -25,6 +28,17 @@ THINGS = "fern gutter supplier fence contract leaflet attic filter route boiler 
 PLACES = "upstairs today outside together again first".split()
 LABELS = "home garden office errand waiting phone money".split()
 BATCH = 500  # tasks a transaction
+
+
+@click.command("seed")
+@click.option("--tasks", default=200, show_default=True, type=click.IntRange(1))
+@click.option("--users", "people", default=5, show_default=True, type=click.IntRange(1))
+@with_appcontext
+def seed(tasks: int, people: int) -> None:
+    """Fill a demo: people, projects they share, tasks. Prints how to sign in."""
+    with click.progressbar(length=tasks, label="tasks", file=sys.stderr) as bar:
+        signed_up = fill(tasks, people, bar.update)
+    click.echo(signed_up)
 
 
 def fill(tasks: int, people: int, progress: Callable[[int], None]) -> str:

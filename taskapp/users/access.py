@@ -6,8 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from taskapp.errors import NotFound
-from taskapp.extensions import read
+from taskapp.auth import passwords
+from taskapp.errors import NotFound, WrongCredentials
+from taskapp.extensions import db, now, read, table
 from taskapp.users.models import User
 
 
@@ -33,6 +34,21 @@ def email_key(email: str) -> str:
 def sign_in_row(email: str) -> sa.Row[Any] | None:
     found = sa.select(User.id, User.email, User.name, User.password_hash, User.is_active)
     return read(found.where(User.email_key == email_key(email))).one_or_none()
+
+
+def check_password(user_id: int, password: str) -> None:
+    """Refuse unless it is the user's; runs before any transaction, because hashing takes long."""
+    hashed = read(sa.select(User.password_hash).where(User.id == user_id)).scalar_one_or_none()
+    if not passwords.verify(password, hashed):
+        raise WrongCredentials("The current password is not that.")
+
+
+def set_password(user_id: int, field: str, password: str) -> None:
+    """Write a new password, in the caller's transaction."""
+    user = read(sa.select(User.email, User.name).where(User.id == user_id)).one()
+    passwords.refuse_guessable(field, password, user.email, user.name)
+    values = {"password_hash": passwords.hash_password(password), "updated_at": now()}
+    db.session.execute(sa.update(table(User)).where(User.id == user_id).values(values))
 
 
 def user_id_of(email: str) -> int:

@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from taskapp.auth import passwords
-from taskapp.errors import Conflict, EmailTaken, Invalid, WrongCredentials
-from taskapp.extensions import Body, Expect, Row, changes, db, now, read, table
+from taskapp.errors import Conflict, EmailTaken, Invalid, RegistrationClosed
+from taskapp.extensions import Body, Expect, Row, changes, db, now, read, settings, table
 from taskapp.pages import Page, page_by
 from taskapp.projects import service as projects
 from taskapp.projects.access import Actor
-from taskapp.users.access import UserNotFound, email_key
+from taskapp.users.access import UserNotFound, check_password, email_key
 from taskapp.users.models import User
 
 USERS = table(User)
@@ -40,6 +40,12 @@ def get_user(user_id: int) -> Row:
     if user is None:
         raise UserNotFound
     return user
+
+
+def register(body: Body) -> Row:
+    if settings().registration == "closed":
+        raise RegistrationClosed
+    return create_user(body)
 
 
 def create_user(body: Body) -> Row:
@@ -100,21 +106,6 @@ def delete_user(user_id: int, expect: Expect) -> None:
     projects.leave_all(Actor(user_id))
     db.session.execute(sa.delete(User).where(User.id == user_id))
     db.session.commit()
-
-
-def check_password(user_id: int, password: str) -> None:
-    """Refuse unless it is the user's; runs before any transaction, because hashing takes long."""
-    hashed = read(sa.select(User.password_hash).where(User.id == user_id)).scalar_one_or_none()
-    if not passwords.verify(password, hashed):
-        raise WrongCredentials("The current password is not that.")
-
-
-def set_password(user_id: int, field: str, password: str) -> None:
-    """Write a new password, in the caller's transaction."""
-    user = get_user(user_id)
-    passwords.refuse_guessable(field, password, user.email, user.name)
-    values = {"password_hash": passwords.hash_password(password), "updated_at": now()}
-    db.session.execute(sa.update(USERS).where(User.id == user_id).values(values))
 
 
 def _locked(user_id: int) -> tuple[Row, bool]:

@@ -1,0 +1,108 @@
+"""Sessions and passwords: /api/v1/auth/sessions, /logout, /password"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import servers
+from tests.auth.test_login import pair_of
+from tests.conftest import PASSWORD, Client, named, refused
+
+URL = "/api/v1/auth/sessions"
+NEW = "eleven quiet harbours"
+
+
+def another(anonymous: Client) -> Client:
+    """Alice at another machine."""
+    return anonymous.as_token(pair_of(anonymous)["access_token"])
+
+
+def test_lists_mine_and_marks_the_one_in_use(alice: Client, anonymous: Client) -> None:
+    elsewhere = another(anonymous)
+
+    sessions = elsewhere.get(URL).get_json()["items"]
+
+    assert [session["current"] for session in sessions] == [False, True]
+    assert sessions[0]["user_agent"].startswith("Werkzeug")
+
+
+def test_pages_through_them(alice: Client, anonymous: Client) -> None:
+    another(anonymous)
+    first = alice.get(f"{URL}?limit=1&total=true").get_json()
+    second = alice.get(f"{URL}?limit=1&cursor={first['next_cursor']}").get_json()
+
+    assert first["total"] == 2
+    assert first["items"] != second["items"]
+    assert second["next_cursor"] is None
+
+
+def test_logging_out_works_at_once(alice: Client, anonymous: Client) -> None:
+    elsewhere = another(anonymous)
+
+    assert elsewhere.post("/api/v1/auth/logout").status_code == 204
+    assert refused(elsewhere.get("/api/v1/tasks")) == (401, "token-revoked")
+    assert alice.get("/api/v1/tasks").status_code == 200
+
+
+def test_ends_one(alice: Client, anonymous: Client) -> None:
+    elsewhere = another(anonymous)
+    session_id = elsewhere.get(URL).get_json()["items"][1]["id"]
+
+    assert alice.delete(f"{URL}/{session_id}").status_code == 204
+    assert refused(elsewhere.get("/api/v1/tasks")) == (401, "token-revoked")
+    assert refused(alice.delete(f"{URL}/{session_id}")) == (404, "not-found")
+
+
+def test_hides_those_of_others(alice: Client, bob: Client) -> None:
+    session_id = alice.get(URL).get_json()["items"][0]["id"]
+
+    assert refused(bob.delete(f"{URL}/{session_id}")) == (404, "not-found")
+    assert alice.get("/api/v1/tasks").status_code == 200
+
+
+def test_ends_all_of_mine(alice: Client, anonymous: Client, bob: Client) -> None:
+    elsewhere = another(anonymous)
+
+    assert alice.delete(URL).status_code == 204
+    for client in (alice, elsewhere):
+        assert refused(client.get("/api/v1/tasks")) == (401, "token-revoked")
+    assert bob.get("/api/v1/tasks").status_code == 200
+
+
+def test_a_new_password_ends_all_other_sessions(alice: Client, anonymous: Client) -> None:
+    elsewhere = another(anonymous)
+    body = {"current_password": PASSWORD, "new_password": NEW}
+
+    assert alice.post("/api/v1/auth/password", json=body).status_code == 204
+    assert refused(elsewhere.get("/api/v1/tasks")) == (401, "token-revoked")
+    assert alice.get("/api/v1/tasks").status_code == 200
+    old = {"email": "alice@example.com", "password": PASSWORD}
+    assert refused(anonymous.post("/api/v1/auth/login", json=old)) == (401, "wrong-credentials")
+    assert pair_of(anonymous, password=NEW)["token_type"] == "Bearer"
+
+
+def test_a_new_password_wants_the_old_one(alice: Client) -> None:
+    body = {"current_password": "not that one, sorry", "new_password": NEW}
+
+    response = alice.post("/api/v1/auth/password", json=body)
+
+    assert refused(response) == (401, "wrong-credentials")
+
+
+@pytest.mark.parametrize("password", ["short", "alice@example.com", "password1234"])
+def test_a_new_password_must_not_be_guessable(alice: Client, password: str) -> None:
+    body = {"current_password": PASSWORD, "new_password": password}
+
+    assert named(alice.post("/api/v1/auth/password", json=body)) == ["/new_password"]
+
+
+def test_keys_can_be_exchanged(fresh_environment: dict[str, str]) -> None:
+    """SECRET_KEY_PREVIOUS keeps people signed in; a key that is in neither does not."""
+    old, new, third = "0123456789abcdef" * 2, "fedcba9876543210" * 2, "02468ace13579bdf" * 2
+    with servers.gunicorn(**fresh_environment, SECRET_KEY=old) as base:
+        token = servers.sign_up(base, "dora@example.com")
+
+    for previous, status in ((old, 200), (third, 401)):
+        keys = {"SECRET_KEY": new, "SECRET_KEY_PREVIOUS": previous}
+        with servers.gunicorn(**fresh_environment, **keys) as base:
+            assert servers.ask(f"{base}/api/v1/tasks", token=token)[0] == status
