@@ -1,7 +1,5 @@
 """taskapp: a task tracker's back end, served by plain, synchronous Flask."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +84,10 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.tasks.routes import tasks
     from taskapp.users.routes import users
 
-    for name, room in {"auth": auth, "users": users, "projects": projects, "tasks": tasks}.items():
-        app.register_blueprint(room, url_prefix=f"/api/v1/{name}")
+    app.register_blueprint(auth, url_prefix="/api/v1/auth")
+    app.register_blueprint(users, url_prefix="/api/v1/users")
+    app.register_blueprint(projects, url_prefix="/api/v1/projects")
+    app.register_blueprint(tasks, url_prefix="/api/v1")
     app.register_blueprint(health)
     app.register_blueprint(docs)
     for command in (accounts, seed, print_openapi):

@@ -1,7 +1,5 @@
 """Conditional requests (RFC 9110, section 13): ETag, If-None-Match, If-Match, remembered lists."""
 
-from __future__ import annotations
-
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from functools import wraps

@@ -3,8 +3,6 @@
 `@accepts` and `@replies` enforce the contract, and leave a note of it that `openapi.py` reads.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections import Counter
@@ -20,7 +18,7 @@ import sqlalchemy as sa
 from flask import Response, request
 from marshmallow import RAISE, Schema, ValidationError, fields
 
-from taskapp import conditional, cursors, errors
+from taskapp import conditional, cursors, errors, idempotency
 from taskapp.extensions import settings
 from taskapp.fields import INT64, Resource, encode
 from taskapp.pages import Page
@@ -41,6 +39,7 @@ class Contract:
     status: int = 200
     may_raise: tuple[type[errors.Refusal], ...] = field(default=())
     dump: Callable[[Any], Any] | None = None
+    once: bool = True  # a POST takes an Idempotency-Key
 
 
 def contract_of(view: View) -> Contract:
@@ -73,22 +72,26 @@ def replies(
     status: int = 200,
     *may_raise: type[errors.Refusal],
     access: str = USER,
+    once: bool = True,
 ) -> Callable[[View], View]:
     """Turn what the view returns into JSON with one schema and one status."""
 
     def decorate(view: View) -> View:
         contract = contract_of(view)
         contract.access, contract.reply, contract.status = access, reply, status
-        contract.may_raise = may_raise
+        contract.may_raise, contract.once = may_raise, once
         if reply is not None:
             contract.dump = compiled(reply)
 
         @wraps(view)
-        def wrapper(*args: Any, **kwargs: Any) -> Response:
+        def wrapper(**kwargs: Any) -> Response:
+            def make() -> Response:
+                result = view(**kwargs)
+                return result if isinstance(result, Response) else respond(result, contract)
+
             if contract.query is None:
                 load_query(NO_QUERY)
-            result = view(*args, **kwargs)
-            return result if isinstance(result, Response) else respond(result, contract)
+            return idempotency.once(kwargs, make) if once and request.method == "POST" else make()
 
         return wrapper
 
@@ -210,11 +213,13 @@ def respond(result: Any, contract: Contract) -> Response:
         result = _page(result, headers)
     body = encode(contract.dump(result))
     if isinstance(contract.reply, Resource) and contract.status == HTTPStatus.CREATED:
-        names = {**result._mapping, **(request.view_args or {})}
+        fields_of = result._mapping if isinstance(result, sa.Row) else result
+        names = {**fields_of, **(request.view_args or {})}
         headers["Location"] = contract.reply.url.format_map(names)
     if isinstance(result, sa.Row):
         return conditional.answer(body, contract.status, conditional.etag(result), headers)
-    tag = conditional.digest(body) if request.method in {"GET", "HEAD"} else None
+    tagged = contract.status == HTTPStatus.CREATED or request.method in {"GET", "HEAD"}
+    tag = conditional.digest(body) if tagged else None
     return conditional.answer(body, contract.status, tag, headers)
 
 

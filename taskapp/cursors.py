@@ -1,7 +1,5 @@
 """Cursors: opaque, signed, and good only for the caller and the query they were made for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -11,7 +9,7 @@ from flask import g, request
 from itsdangerous import BadData, URLSafeSerializer
 
 from taskapp.errors import InvalidCursor
-from taskapp.extensions import settings
+from taskapp.extensions import secret_keys
 
 # What may change from page to page without making it another list.
 FREE = {"cursor", "limit", "total", "fields"}
@@ -44,7 +42,5 @@ def url(cursor: str) -> str:
 
 def _signer(query: Mapping[str, str]) -> URLSafeSerializer:
     asked = sorted((name, value) for name, value in query.items() if name not in FREE)
-    told = settings()
-    keys = [key for key in (told.secret_key_previous, told.secret_key) if key]  # newest last
     salt = repr((request.path, g.caller and g.caller.user_id, asked))
-    return URLSafeSerializer(keys, salt=salt, serializer=_Json)
+    return URLSafeSerializer(secret_keys()[::-1], salt=salt, serializer=_Json)

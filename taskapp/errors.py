@@ -1,10 +1,8 @@
 """Every refusal a client can meet, and the one place that renders them (RFC 9457)."""
 
-from __future__ import annotations
-
 import re
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import orjson
 from flask import Flask, Response, current_app, g
@@ -24,7 +22,7 @@ class Refusal(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal-error"
-    named: ClassVar[dict[str, type[Refusal]]] = {}
+    named: ClassVar[dict[str, type["Refusal"]]] = {}
 
     def __init__(self, detail: str = "", *, errors: list[Reason] | None = None):
         super().__init__(detail)
@@ -158,6 +156,20 @@ class EmailTaken(Refusal, status=409, code="email-taken"):
     """
 
 
+class RequestInProgress(Refusal, status=409, code="request-in-progress"):
+    """A request with this Idempotency-Key is still being carried out: ask again in a moment.
+
+    curl --retry 5 --retry-all-errors $URL/api/v1/tasks -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $KEY" -H 'Content-Type: application/json' -d '{"title": "Water the fern"}'
+    """
+
+
+class CursorExpired(Refusal, status=410, code="cursor-expired"):
+    """The cursor is older than what is kept of deletions: start again without one.
+
+    curl $URL/api/v1/changes -H "Authorization: Bearer $TOKEN"
+    """
+
+
 class StaleRevision(Refusal, status=412, code="precondition-failed"):
     """It was changed since you read it: read it again, and send its new ETag.
 
@@ -186,7 +198,7 @@ class Invalid(Refusal, status=422, code="validation-error"):
     """
 
     @classmethod
-    def field(cls, name: str, detail: str) -> Invalid:
+    def field(cls, name: str, detail: str) -> Self:
         return cls(errors=[{"pointer": f"/{name}", "detail": detail}])
 
 
@@ -194,6 +206,13 @@ class InvalidCursor(Refusal, status=422, code="invalid-cursor"):
     """The cursor is damaged or belongs to another query: start again without one.
 
     curl "$URL/api/v1/tasks?limit=50" -H "Authorization: Bearer $TOKEN"
+    """
+
+
+class IdempotencyMismatch(Refusal, status=422, code="idempotency-mismatch"):
+    """This Idempotency-Key was used for another payload: a new request wants a new key.
+
+    curl $URL/api/v1/tasks -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $(uuidgen)" -H 'Content-Type: application/json' -d '{"title": "Water the fern"}'
     """
 
 

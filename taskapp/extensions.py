@@ -1,11 +1,9 @@
 """The extensions, made once and bound to an app by the factory; it imports nothing of ours."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 from flask import current_app, g, request
@@ -14,11 +12,11 @@ from flask_jwt_extended import JWTManager
 from flask_limiter import Limiter
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
 
-if TYPE_CHECKING:
-    from config import Settings
+from config import Settings
 
 Row = sa.Row[Any]
 Body = dict[str, Any]  # what a client sent, validated
@@ -68,7 +66,15 @@ def counted_by() -> str:
     return str(address if address.version == 4 else ip_network((address, 64), strict=False))
 
 
-db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+class UnitOfWork(Session):
+    """A service commits as its last statement; idempotency.py may hold that back for a moment."""
+
+    def commit(self) -> None:
+        if not g.get("held"):
+            super().commit()
+
+
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False, "class_": UnitOfWork})
 migrate = Migrate()
 jwt = JWTManager()
 cache = Cache()
@@ -84,6 +90,12 @@ def settings() -> Settings:
     """The settings that this app was made with."""
     made_with: Settings = current_app.extensions["taskapp"]
     return made_with
+
+
+def secret_keys() -> list[str]:
+    """The key that signs and seals, then the one before, while keys are exchanged."""
+    told = settings()
+    return [key for key in (told.secret_key, told.secret_key_previous) if key]
 
 
 def now() -> dt.datetime:

@@ -4,8 +4,6 @@ JSON fields take the exact JSON type and coerce nothing. Their query twins read 
 text of the same value.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 import unicodedata

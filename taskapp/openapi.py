@@ -1,7 +1,5 @@
 """The OpenAPI 3.1 document, made from the notes that `@accepts` and `@replies` leave."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from http import HTTPStatus

@@ -1,7 +1,5 @@
 """One page of a list, and the next: keyset pages, stable while rows come and go."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

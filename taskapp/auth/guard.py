@@ -4,9 +4,9 @@
 credentials count too; `admit` then refuses.
 """
 
-from __future__ import annotations
-
+import binascii
 import datetime as dt
+from base64 import b64decode
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -14,26 +14,26 @@ from flask import current_app, g, request
 
 from taskapp import errors
 from taskapp.auth import tokens
-from taskapp.auth.models import Session
+from taskapp.auth.models import PersonalToken, Session
 from taskapp.contract import ADMIN, ANYONE, contract_of
-from taskapp.extensions import read
+from taskapp.extensions import now, read, table
 from taskapp.users import access as users
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 class Caller(NamedTuple):
-    """Who is calling, with what right, and until when."""
+    """Who is calling, with what right, and until when; a personal token has no session."""
 
     user_id: int
     role: str
-    session_id: int
     scopes: frozenset[str]
-    expires_at: dt.datetime
+    expires_at: dt.datetime | None
+    session_id: int | None = None
 
     def describe(self) -> dict[str, Any]:
         return {
-            "kind": "session",
+            "kind": "token" if self.session_id is None else "session",
             "user_id": self.user_id,
             "scopes": sorted(self.scopes),
             "expires_at": self.expires_at,
@@ -50,12 +50,30 @@ _LIVE_SESSION = (
         Session.ended_at.is_(None),
     )
 )
+_TOKEN = (
+    sa.select(*table(PersonalToken).c, _active.c.role)
+    .outerjoin(_active, PersonalToken.user_id == _active.c.id)
+    .where(PersonalToken.digest == sa.bindparam("digest"))
+)
 
 
 def caller() -> Caller:
     """The signed-in caller of this request; `admit` has seen to it that there is one."""
     signed_in: Caller = g.caller
     return signed_in
+
+
+def session_id() -> int:
+    """The caller's session; a personal token, which has none, is refused."""
+    if g.caller.session_id is None:
+        raise errors.Forbidden("This credential is no session: sign in, or delete the token.")
+    return int(g.caller.session_id)
+
+
+def mintable() -> frozenset[str]:
+    """The scopes that the caller may give to a new token: none that it lacks."""
+    scopes: frozenset[str] = g.caller.scopes
+    return scopes if g.caller.session_id is None else scopes | {"feed"}
 
 
 def identify() -> None:
@@ -75,26 +93,53 @@ def admit() -> None:
         return
     if g.refusal is not None:
         raise g.refusal
-    scope = ADMIN if access == ADMIN else "read" if request.method in SAFE else "write"
-    if access == ADMIN and g.caller.role != ADMIN:
-        raise errors.Forbidden("Only an admin may do this.")
+    scope = access if access == ADMIN else "read" if request.method in SAFE else "write"
     if scope not in g.caller.scopes:
-        raise errors.InsufficientScope
+        may = g.caller.role == ADMIN or scope != ADMIN
+        raise errors.InsufficientScope if may else errors.Forbidden("Only an admin may do this.")
+
+
+def by_secret(secret: str) -> Caller:
+    """The caller behind a personal token."""
+    found = read(_TOKEN, {"digest": tokens.digest(secret)}).one_or_none()
+    if found is None:
+        raise errors.InvalidToken
+    if found.ended_at is not None or found.role is None:
+        raise errors.TokenRevoked
+    if found.expires_at is not None and found.expires_at <= now():
+        raise errors.TokenExpired
+    scopes = frozenset(scope for given in found.scopes for scope in tokens.SCOPES[given])
+    if found.role != ADMIN:
+        scopes -= {ADMIN}
+    return Caller(found.user_id, found.role, scopes, found.expires_at)
 
 
 def _authenticate(header: str | None) -> Caller:
-    """RFC 6750, section 2.1; the scheme's name is compared without case (RFC 9110, 11.1)."""
-    if not header:
+    """RFC 6750 and RFC 7617; a scheme's name is compared without case (RFC 9110, 11.1)."""
+    scheme, _, token = (header or "").partition(" ")
+    token = token.strip()
+    if scheme.lower() == "basic":
+        token = _password(token)
+        if not token.startswith(tokens.PREFIX):
+            raise errors.Unauthorized("Basic takes a personal token as its password.")
+    elif scheme.lower() != "bearer":
         raise errors.Unauthorized
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer":
-        raise errors.Unauthorized
-    claims = tokens.check(token.strip(), "access")
-    role = read(
-        _LIVE_SESSION, {"session_id": claims.session_id, "user_id": claims.user_id}
-    ).scalar_one_or_none()
+    return by_secret(token) if token.startswith(tokens.PREFIX) else _by_session(token)
+
+
+def _password(credentials: str) -> str:
+    try:
+        return b64decode(credentials, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        raise errors.Unauthorized from None
+
+
+def _by_session(token: str) -> Caller:
+    claims = tokens.check(token, "access")
+    who = {"session_id": claims.session_id, "user_id": claims.user_id}
+    role = read(_LIVE_SESSION, who).scalar_one_or_none()
     if role is None:
         raise errors.TokenRevoked
-    scopes = {"read", "write", ADMIN} if role == ADMIN else {"read", "write"}
+    scopes = tokens.SCOPES[ADMIN if role == ADMIN else "write"]
     expires_at = dt.datetime.fromtimestamp(claims.expires, dt.UTC)
-    return Caller(claims.user_id, role, claims.session_id, frozenset(scopes), expires_at)
+    return Caller(claims.user_id, role, scopes, expires_at, claims.session_id)

@@ -1,6 +1,4 @@
-"""Sessions: one for each sign-in, ended by its owner, by reuse of a token, or by time."""
-
-from __future__ import annotations
+"""Sessions, one for each sign-in, and personal tokens for scripts."""
 
 import datetime as dt
 
@@ -11,6 +9,8 @@ from taskapp.extensions import Base
 
 
 class Session(Base):
+    """A sign-in, ended by its owner, by reuse of a refresh token, or by time."""
+
     __tablename__ = "sessions"
     __table_args__ = (
         sa.Index(None, "user_id", "id"),
@@ -21,7 +21,24 @@ class Session(Base):
     user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"))
     refresh_jti: Mapped[str]  # of the one refresh token that is still good
     user_agent: Mapped[str]
+    address: Mapped[str]  # where it began: a place from which this account was signed in
     created_at: Mapped[dt.datetime]
     last_used_at: Mapped[dt.datetime]
     expires_at: Mapped[dt.datetime]
+    ended_at: Mapped[dt.datetime | None]
+
+
+class PersonalToken(Base):
+    """A script's credential; only a digest of its secret is kept."""
+
+    __tablename__ = "personal_tokens"
+    __table_args__ = (sa.Index(None, "user_id", "id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    scopes: Mapped[list[str]] = mapped_column(sa.JSON)
+    digest: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime | None]
     ended_at: Mapped[dt.datetime | None]

@@ -1,7 +1,5 @@
 """Passwords: argon2id hashes (RFC 9106), and an estimate of how soon one would be guessed."""
 
-from __future__ import annotations
-
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 

@@ -1,12 +1,11 @@
 """The account endpoints: registering, signing in and out, sessions, passwords."""
 
-from __future__ import annotations
-
-from flask import Blueprint, request
+from flask import Blueprint, request, url_for
 
 from taskapp import errors
 from taskapp.auth import schemas, service
-from taskapp.auth.guard import caller
+from taskapp.auth.guard import caller, mintable, session_id
+from taskapp.conditional import if_match
 from taskapp.contract import ANYONE, accepts, replies
 from taskapp.extensions import Body, Row, limiter
 from taskapp.fields import PageQuerySchema
@@ -15,6 +14,7 @@ from taskapp.users import service as accounts
 from taskapp.users.schemas import NewUserSchema, UserSchema
 
 auth = Blueprint("auth", __name__)
+BAD_REFRESH = (errors.InvalidToken, errors.TokenExpired, errors.TokenReused, errors.TokenRevoked)
 SIGN_INS = "60 per minute"
 
 
@@ -29,15 +29,15 @@ def register(body: Body) -> Row:
 @auth.post("/login")
 @limiter.limit(SIGN_INS, override_defaults=False)
 @accepts(body=schemas.LoginSchema())
-@replies(schemas.TokenPairSchema(), 200, errors.WrongCredentials, access=ANYONE)
+@replies(schemas.TokenPairSchema(), 200, errors.WrongCredentials, access=ANYONE, once=False)
 def login(body: Body) -> Body:
     """Sign in: begin a session."""
-    return service.login(body, request.user_agent.string[:200])
+    return service.login(body, request.user_agent.string[:200], request.remote_addr or "")
 
 
 @auth.post("/refresh")
 @accepts(body=schemas.RefreshSchema())
-@replies(schemas.TokenPairSchema(), 200, errors.InvalidToken, errors.TokenReused, access=ANYONE)
+@replies(schemas.TokenPairSchema(), 200, *BAD_REFRESH, access=ANYONE, once=False)
 def refresh(body: Body) -> Body:
     """Swap the refresh token for a new pair."""
     return service.refresh(body["refresh_token"])
@@ -47,7 +47,7 @@ def refresh(body: Body) -> Body:
 @replies(status=204)
 def logout() -> None:
     """End this session, at once."""
-    service.end_session(caller().user_id, caller().session_id)
+    service.end_session(caller().user_id, session_id())
 
 
 @auth.get("/sessions")
@@ -85,3 +85,35 @@ def change_password(body: Body) -> None:
 def get_token() -> Body:
     """Tell what the credential in use is."""
     return caller().describe()
+
+
+@auth.get("/tokens")
+@accepts(query=PageQuerySchema())
+@replies(schemas.TokenPageSchema())
+def list_tokens(query: Body) -> Page:
+    """List your personal tokens."""
+    return service.list_tokens(caller().user_id, query)
+
+
+@auth.post("/tokens")
+@accepts(body=schemas.NewTokenSchema())
+@replies(schemas.NewTokenSchema(), 201)
+def create_token(body: Body) -> Body:
+    """Make a personal token for a script; its secret is shown this once."""
+    made = service.create_token(caller().user_id, mintable(), body)
+    feed = url_for("tasks.get_feed", secret=made["token"], _external=True)
+    return {**made, "feed_url": feed} if "feed" in made["scopes"] else made
+
+
+@auth.get("/tokens/<id:token_id>")
+@replies(schemas.TokenSchema())
+def show_token(token_id: int) -> Row:
+    """Show one personal token, without its secret."""
+    return service.get_token(caller().user_id, token_id)
+
+
+@auth.delete("/tokens/<id:token_id>")
+@replies(status=204)
+def end_token(token_id: int) -> None:
+    """Delete a personal token; it is refused at once."""
+    service.end_token(caller().user_id, token_id, if_match())

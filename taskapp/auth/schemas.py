@@ -1,11 +1,11 @@
 """Credentials and sessions on the wire."""
 
-from __future__ import annotations
-
-from marshmallow import Schema
+from marshmallow import Schema, validate
 
 from taskapp import fields
-from taskapp.fields import page_of
+from taskapp.fields import example, page_of
+
+SCOPES = ("read", "write", "admin", "feed")
 
 
 class LoginSchema(Schema):
@@ -51,10 +51,33 @@ class SessionSchema(Schema):
 SessionPageSchema = page_of(SessionSchema)
 
 
+class TokenSchema(fields.Resource):
+    """A personal token; `feed` opens the calendar feed and nothing else."""
+
+    url = "/api/v1/auth/tokens/{id}"
+    id = fields.Int(dump_only=True)
+    name = fields.Text(min=1, max=200, trim=True, required=True, metadata=example("nightly"))
+    scopes = fields.List(
+        fields.Choice(SCOPES), required=True, validate=validate.Length(min=1, max=len(SCOPES))
+    )
+    created_at = fields.Time(dump_only=True)
+    expires_at = fields.Time(allow_none=True)
+
+
+class NewTokenSchema(TokenSchema):
+    """A new personal token: the only answer that shows its secret."""
+
+    token = fields.Text(max=100, dump_only=True)
+    feed_url = fields.Text(max=300, dump_only=True)
+
+
+TokenPageSchema = page_of(TokenSchema)
+
+
 class CredentialSchema(Schema):
     """What the credential in use is, and what it may do."""
 
     kind = fields.Choice(("session", "token"), dump_only=True)
     user_id = fields.Int(dump_only=True)
-    scopes = fields.List(fields.Choice(("read", "write", "admin")), dump_only=True)
+    scopes = fields.List(fields.Choice(SCOPES), dump_only=True)
     expires_at = fields.Time(dump_only=True, allow_none=True)

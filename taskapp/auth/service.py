@@ -1,35 +1,49 @@
-"""Signing in and out; a session is a row, and each use of its refresh token replaces the token."""
+"""Signing in and out, and personal tokens for scripts.
 
-from __future__ import annotations
+A session is a row, and each use of its refresh token replaces the token.
+"""
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
 
 from taskapp.auth import passwords, tokens
-from taskapp.auth.models import Session
-from taskapp.errors import NotFound, TokenReused, TokenRevoked, WrongCredentials
-from taskapp.extensions import Body, db, now, settings, table
+from taskapp.auth.models import PersonalToken, Session
+from taskapp.errors import (
+    InsufficientScope,
+    Invalid,
+    NotFound,
+    TokenReused,
+    TokenRevoked,
+    WrongCredentials,
+)
+from taskapp.extensions import Body, Expect, Row, db, now, read, settings, table
 from taskapp.pages import Page, page_by
 from taskapp.users import access as users
 
-SESSIONS = table(Session)
+SESSIONS, TOKENS = table(Session), table(PersonalToken)
+SHOWN = [TOKENS.c[name] for name in ("id", "name", "scopes", "created_at", "expires_at")]
 
 
 class SessionNotFound(NotFound):
     """You have no such session."""
 
 
-def login(body: Body, user_agent: str) -> dict[str, Any]:
+class TokenNotFound(NotFound):
+    """You have no such token."""
+
+
+def login(body: Body, user_agent: str, address: str) -> dict[str, Any]:
     user = users.sign_in_row(body["email"])
     known = passwords.verify(body["password"], user and user.password_hash)
     if user is None or not known or not user.is_active:
         raise WrongCredentials
     at, jti = now(), uuid4().hex
     values = {"user_id": user.id, "refresh_jti": jti, "user_agent": user_agent, "created_at": at}
-    values |= {"last_used_at": at, "expires_at": _session_end(at)}
+    values |= {"last_used_at": at, "expires_at": _session_end(at), "address": address}
     inserted = sa.insert(SESSIONS).values(values).returning(Session.id)
     session_id = db.session.execute(inserted).scalar_one()
     db.session.commit()
@@ -60,7 +74,7 @@ def refresh(refresh_token: str) -> dict[str, Any]:
     raise TokenReused
 
 
-def list_sessions(user_id: int, session_id: int, query: Body) -> Page:
+def list_sessions(user_id: int, session_id: int | None, query: Body) -> Page:
     mine = sa.select(
         Session.id,
         Session.user_agent,
@@ -83,7 +97,7 @@ def end_sessions(user_id: int) -> None:
     db.session.commit()
 
 
-def change_password(user_id: int, session_id: int, body: Body) -> None:
+def change_password(user_id: int, session_id: int | None, body: Body) -> None:
     """All other sessions end: whoever knew the old password is out."""
     users.check_password(user_id, body["current_password"])
     users.set_password(user_id, "new_password", body["new_password"])
@@ -95,6 +109,38 @@ def reset_password(user_id: int, password: str) -> None:
     """For operators: no questions asked, and every session ends."""
     users.set_password(user_id, "password", password)
     _end(Session.user_id == user_id)
+    db.session.commit()
+
+
+def list_tokens(user_id: int, query: Body) -> Page:
+    mine = sa.select(*SHOWN).where(TOKENS.c.user_id == user_id, TOKENS.c.ended_at.is_(None))
+    return page_by(mine, PersonalToken.id, **query)
+
+
+def create_token(user_id: int, mintable: Collection[str], body: Body) -> Body:
+    """Nobody mints a scope that the credential in use lacks; the secret is shown this once."""
+    if not set(body["scopes"]) <= set(mintable):
+        raise InsufficientScope
+    at, secret = now(), tokens.new_secret()
+    if (body.setdefault("expires_at", None) or dt.datetime.max.replace(tzinfo=dt.UTC)) <= at:
+        raise Invalid.field("expires_at", "This time is over.")
+    row = {**body, "user_id": user_id, "digest": tokens.digest(secret), "created_at": at}
+    made = db.session.execute(sa.insert(TOKENS).values(row).returning(*SHOWN)).one()
+    db.session.commit()
+    return {**made._mapping, "token": secret}
+
+
+def get_token(user_id: int, token_id: int) -> Row:
+    which = (TOKENS.c.id == token_id, TOKENS.c.user_id == user_id, TOKENS.c.ended_at.is_(None))
+    token = read(sa.select(*SHOWN).where(*which)).one_or_none()
+    if token is None:
+        raise TokenNotFound
+    return token
+
+
+def end_token(user_id: int, token_id: int, expect: Expect) -> None:
+    expect(get_token(user_id, token_id))  # a token never changes, so no lock is needed
+    db.session.execute(sa.update(TOKENS).where(TOKENS.c.id == token_id).values(ended_at=now()))
     db.session.commit()
 
 

@@ -1,7 +1,5 @@
 """A cache in Redis that holds bytes and nothing else, and whose absence is only slowness."""
 
-from __future__ import annotations
-
 import time
 from datetime import timedelta
 from typing import Any

@@ -1,10 +1,8 @@
 """The command line: accounts, and the OpenAPI document."""
 
-from __future__ import annotations
-
 import os
 import sys
-from typing import Any
+from typing import Any, Self
 
 import click
 from flask import current_app
@@ -35,7 +33,7 @@ class Spoken(click.ClickException):
     """A refusal, as one line on standard error."""
 
     @classmethod
-    def of(cls, error: Refusal | ValidationError) -> Spoken:
+    def of(cls, error: Refusal | ValidationError) -> Self:
         if isinstance(error, ValidationError):
             return cls(" ".join(reason["detail"] for reason in reasons(error.messages)))
         details = [reason["detail"] for reason in error.errors or []]

@@ -1,7 +1,5 @@
 """The two engines: one for writes, in transactions; one for reads, born in AUTOCOMMIT."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import orjson

@@ -1,7 +1,5 @@
 """The service explains itself: where to go, the OpenAPI document and two readers, the problems."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request

@@ -1,7 +1,5 @@
 """What every request and every answer has: an id, a host we know, timings, security headers."""
 
-from __future__ import annotations
-
 import re
 import time
 from typing import Any

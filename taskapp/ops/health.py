@@ -1,7 +1,5 @@
 """Is it alive, has it started, can it serve? Probes need no credential and meet no limit."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 

@@ -4,8 +4,6 @@ With Redis the counters live there. Without it they live in a small SQLite file 
 database, because counters in memory would give each worker a limit of its own.
 """
 
-from __future__ import annotations
-
 import math
 import sqlite3
 import threading

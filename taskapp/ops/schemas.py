@@ -1,7 +1,5 @@
 """What operations endpoints answer."""
 
-from __future__ import annotations
-
 from marshmallow import Schema
 
 from taskapp import fields

@@ -1,7 +1,5 @@
 """A demo that looks like real work: people, projects they share, tasks in every state."""
 
-from __future__ import annotations
-
 import datetime as dt
 import secrets
 import sys

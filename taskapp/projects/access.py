@@ -1,7 +1,5 @@
 """The one door to "may this caller …?", and to a project's next revision."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 

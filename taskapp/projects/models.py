@@ -1,7 +1,5 @@
 """Projects and who is in them, and the events that every write inside a project leaves behind."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

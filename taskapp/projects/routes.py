@@ -1,7 +1,5 @@
 """The project and member endpoints."""
 
-from __future__ import annotations
-
 from flask import Blueprint
 
 from taskapp.auth.guard import caller

@@ -1,7 +1,5 @@
 """Projects and members on the wire."""
 
-from __future__ import annotations
-
 from marshmallow import Schema
 
 from taskapp import fields

@@ -1,7 +1,5 @@
 """What can be done with projects and their members."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,8 +45,7 @@ def list_projects(caller: Caller, query: Body) -> Page:
 
 
 def get_project(caller: Caller, project_id: int) -> Row:
-    names = {"user_id": caller.user_id, "project_id": project_id}
-    project = read(_MINE.where(_ONE), names).one_or_none()
+    project = read(_mine(caller, project_id)).one_or_none()
     if project is None:
         raise ProjectNotFound
     return project
@@ -56,8 +53,9 @@ def get_project(caller: Caller, project_id: int) -> Row:
 
 def create_project(caller: Caller, body: Body) -> Row:
     project_id = _create(caller.user_id, **body)
+    project = db.session.execute(_mine(caller, project_id)).one()
     db.session.commit()
-    return get_project(caller, project_id)
+    return project
 
 
 def open_inbox(user_id: int) -> None:
@@ -76,8 +74,9 @@ def update_project(caller: Caller, project_id: int, body: Body, expect: Expect) 
     values = {**body, "updated_at": now()}
     db.session.execute(sa.update(PROJECTS).where(Project.id == project_id).values(values))
     access.record(turn, "project-updated", **changed)
+    project = db.session.execute(_mine(caller, project_id)).one()
     db.session.commit()
-    return get_project(caller, project_id)
+    return project
 
 
 def delete_project(caller: Caller, project_id: int, expect: Expect) -> None:
@@ -110,13 +109,14 @@ def add_member(caller: Caller, project_id: int, body: Body) -> Row:
         raise Conflict("This user is a member already.")
     _join(turn, user_id, body["role"])
     access.record(turn, "member-added", member=[None, user_id], role=[None, body["role"]])
+    member = _member(turn, user_id)
     db.session.commit()
-    return get_member(caller, project_id, user_id)
+    return member
 
 
 def update_member(caller: Caller, project_id: int, user_id: int, body: Body, expect: Expect) -> Row:
     turn = access.take_turn(caller, project_id, OWN)
-    member = _locked_member(turn, user_id)
+    member = _member(turn, user_id)
     expect(member)
     changed = changes(member, body)
     if not changed:
@@ -126,14 +126,15 @@ def update_member(caller: Caller, project_id: int, user_id: int, body: Body, exp
     role = sa.update(MEMBERSHIPS).where(*_are(project_id, user_id)).values(body)
     db.session.execute(role.values(revision=turn.revision))
     access.record(turn, "member-updated", member=[user_id, user_id], **changed)
+    member = _member(turn, user_id)
     db.session.commit()
-    return get_member(caller, project_id, user_id)
+    return member
 
 
 def remove_member(caller: Caller, project_id: int, user_id: int, expect: Expect) -> None:
     """Owners remove anyone, and anyone may leave; the last owner may not."""
     turn = access.take_turn(caller, project_id, VIEW if user_id == caller.user_id else OWN)
-    expect(_locked_member(turn, user_id))
+    expect(_member(turn, user_id))
     _leave(turn, user_id)
     db.session.commit()
 
@@ -196,7 +197,11 @@ def _are(project_id: int, user_id: int) -> tuple[sa.ColumnElement[bool], ...]:
     return Membership.project_id == project_id, Membership.user_id == user_id
 
 
-def _locked_member(turn: Turn, user_id: int) -> Row:
+def _mine(caller: Caller, project_id: int) -> sa.Select[Any]:
+    return _MINE.where(_ONE).params(user_id=caller.user_id, project_id=project_id)
+
+
+def _member(turn: Turn, user_id: int) -> Row:
     member = db.session.execute(_MEMBERS.where(*_are(turn.project_id, user_id))).one_or_none()
     if member is None:
         raise MemberNotFound

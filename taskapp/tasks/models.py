@@ -1,7 +1,5 @@
 """Tasks, their labels, and the words they are found by."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The task list's filters, sorts and search, as SQL."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from collections.abc import Callable, Sequence

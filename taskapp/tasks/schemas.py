@@ -1,7 +1,5 @@
 """What a task looks like on the wire, and what its list can be asked."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from marshmallow import post_load, validate

@@ -1,7 +1,5 @@
 """What can be done with tasks; each write is one commit, under its project's next revision."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What other rooms may ask about users."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

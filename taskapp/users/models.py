@@ -1,7 +1,5 @@
 """Users: who can sign in."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import sqlalchemy as sa

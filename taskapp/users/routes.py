@@ -1,7 +1,5 @@
 """The user endpoints: oneself, and everybody for admins."""
 
-from __future__ import annotations
-
 from flask import Blueprint
 
 from taskapp.auth.guard import caller

@@ -1,7 +1,5 @@
 """Users on the wire."""
 
-from __future__ import annotations
-
 from marshmallow import Schema
 
 from taskapp import fields

@@ -1,7 +1,5 @@
 """What can be done with users."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

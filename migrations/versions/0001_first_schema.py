@@ -1,4 +1,4 @@
-"""Users, sessions, projects, memberships, tasks, labels, events, and the index of words.
+"""Every table of the first release, and the index of words.
 
 Revises: nothing
 """
@@ -17,6 +17,9 @@ down_revision = None
 BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 TITLE = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 WORDS = sa.Text().with_variant(TSVECTOR(), "postgresql")
+# Children first: the order in which they can be dropped.
+TABLES = "attachments comments task_labels tasks events memberships projects".split()
+TABLES += "idempotency_keys personal_tokens sessions users".split()
 TASK_LISTS = ("id", "revision", "status", "priority", "due_at", "created_at", "updated_at", "title")
 # FTS5 keeps only the index; the words themselves stay in tasks.words, which these triggers follow.
 FORGET = "INSERT INTO task_words (task_words, rowid, words) VALUES ('delete', old.id, old.words);"
@@ -72,6 +75,7 @@ def upgrade() -> None:
         number("user_id", parent("users.id", "CASCADE")),
         text("refresh_jti"),
         text("user_agent"),
+        text("address"),
         instant("created_at"),
         instant("last_used_at"),
         instant("expires_at"),
@@ -79,6 +83,28 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     index("sessions", "user_id", "id")
+    op.create_table(
+        "personal_tokens",
+        number("id", key=True),
+        number("user_id", parent("users.id", "CASCADE")),
+        text("name"),
+        sa.Column("scopes", sa.JSON, nullable=False),
+        text("digest"),
+        instant("created_at"),
+        instant("expires_at", null=True),
+        instant("ended_at", null=True),
+        sa.UniqueConstraint("digest", name=op.f("uq_personal_tokens_digest")),
+        sqlite_autoincrement=True,
+    )
+    index("personal_tokens", "user_id", "id")
+    op.create_table(
+        "idempotency_keys",
+        text("id", key=True),
+        text("payload"),
+        sa.Column("answer", sa.LargeBinary, nullable=True),
+        instant("created_at"),
+    )
+    index("idempotency_keys", "created_at")
     op.create_table(
         "projects",
         number("id", key=True),
@@ -119,6 +145,7 @@ def upgrade() -> None:
     index("events", "project_id", "revision")
     index("events", "task_id", "revision")
     _create_tasks()
+    _create_what_hangs_on_tasks()
 
 
 def _create_tasks() -> None:
@@ -164,8 +191,36 @@ def _create_tasks() -> None:
         op.execute(statement)
 
 
+def _create_what_hangs_on_tasks() -> None:
+    op.create_table(
+        "comments",
+        number("id", key=True),
+        number("task_id", parent("tasks.id", "CASCADE")),
+        text("body"),
+        number("created_by"),
+        instant("created_at"),
+        instant("updated_at"),
+        sqlite_autoincrement=True,
+    )
+    index("comments", "task_id", "id")
+    op.create_table(
+        "attachments",
+        number("id", key=True),
+        number("task_id", parent("tasks.id", "CASCADE")),
+        text("name"),
+        text("media_type"),
+        number("size"),
+        text("sha256"),
+        number("created_by"),
+        instant("created_at"),
+        sqlite_autoincrement=True,
+    )
+    index("attachments", "task_id", "id")
+    index("attachments", "sha256")
+
+
 def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         op.execute("DROP TABLE task_words")
-    for table in ("task_labels", "tasks", "events", "memberships", "projects", "sessions", "users"):
+    for table in TABLES:
         op.drop_table(table)

@@ -1,0 +1,109 @@
+"""Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a retry has one effect, one answer.
+
+The answer is stored in the transaction of its effect, so no crash can come between the two. It
+may hold a secret that is shown once, so it is sealed with the client's key, of which only a digest
+is kept.
+"""
+
+import datetime as dt
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from flask import Response, g, request
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from taskapp.errors import IdempotencyMismatch, Invalid, RequestInProgress
+from taskapp.extensions import Base, db, now, read, secret_keys, table
+from taskapp.fields import encode
+
+KEY = re.compile(r'"[!#-~]{8,255}"|[!#-~]{8,255}')
+KEPT = dt.timedelta(hours=24)
+
+
+class IdempotencyKey(Base):
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (sa.Index(None, "created_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)  # a digest of user, method, path and key
+    payload: Mapped[str]
+    answer: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    created_at: Mapped[dt.datetime]
+
+
+KEYS = table(IdempotencyKey)
+
+
+def once(arguments: dict[str, Any], make: Callable[[], Response]) -> Response:
+    """Make the answer, or give again the one that this key got before.
+
+    A second request with the key waits for the first: the database lets only one insert it.
+    """
+    key = _key()
+    if key is None:
+        return make()
+    user_id = g.caller.user_id if g.caller else 0
+    name = _digest(repr((user_id, request.method, request.full_path)).encode(), key)
+    payload = _digest(encode(arguments), key)
+    expired = KEYS.c.created_at < now() - KEPT
+    g.held = True  # the service's commit waits until the answer is stored beside its effect
+    try:
+        db.session.execute(sa.delete(KEYS).where(KEYS.c.id == name, expired))
+        row = {"id": name, "payload": payload, "created_at": now()}
+        db.session.execute(sa.insert(KEYS).values(row))
+    except IntegrityError:
+        db.session.rollback()
+        return _replay(name, payload, key)
+    except OperationalError as error:
+        raise RequestInProgress from error
+    response = make()
+    sealed = _vault(key).encrypt(
+        orjson.dumps([response.status_code, [*response.headers], response.get_data(as_text=True)])
+    )
+    db.session.execute(sa.update(KEYS).where(KEYS.c.id == name).values(answer=sealed))
+    g.held = False
+    db.session.commit()
+    return response
+
+
+def forget_old() -> int:
+    """Delete the answers that nobody may ask for any more; returns how many."""
+    old = sa.delete(KEYS).where(KEYS.c.created_at < now() - KEPT).returning(KEYS.c.id)
+    gone = len(db.session.execute(old).all())
+    db.session.commit()
+    return gone
+
+
+def _key() -> str | None:
+    sent = request.headers.get("Idempotency-Key")
+    if sent is not None and not KEY.fullmatch(sent):
+        detail = "Idempotency-Key must be 8 to 255 visible ASCII characters."
+        raise Invalid(errors=[{"parameter": "Idempotency-Key", "detail": detail}])
+    return sent and sent.strip('"')
+
+
+def _replay(name: str, payload: str, key: str) -> Response:
+    kept = read(sa.select(KEYS.c.payload, KEYS.c.answer).where(KEYS.c.id == name)).one_or_none()
+    if kept is None or kept.answer is None:
+        raise RequestInProgress
+    if kept.payload != payload:
+        raise IdempotencyMismatch
+    status, headers, body = orjson.loads(_vault(key).decrypt(kept.answer))
+    return Response(body, status, [*headers, ("Idempotency-Replayed", "true")])
+
+
+def _digest(value: bytes, key: str) -> str:
+    return blake2b(value + key.encode(), digest_size=24).hexdigest()
+
+
+def _vault(key: str) -> Any:
+    """Opens only with the client's key and ours together, today's or the one before."""
+    from cryptography.fernet import Fernet, MultiFernet  # few requests need it, and it is large
+
+    made = [blake2b(f"{ours} {key}".encode(), digest_size=32).digest() for ours in secret_keys()]
+    return MultiFernet([Fernet(urlsafe_b64encode(each)) for each in made])
