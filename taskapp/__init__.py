@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from werkzeug.routing import IntegerConverter, ValidationError
+from werkzeug.routing import BaseConverter, IntegerConverter, ValidationError
 
 from config import Settings
 
@@ -22,6 +22,13 @@ class IdConverter(IntegerConverter):
         return number
 
 
+class AnythingConverter(BaseConverter):
+    """A client's own key: any text, slashes too (they come percent-encoded)."""
+
+    regex = ".+"
+    part_isolating = False
+
+
 def create_app(settings: Settings) -> Flask:
     """Build the application: settings, extensions, what surrounds a request, then the rooms."""
     from taskapp import errors
@@ -33,7 +40,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["taskapp"] = settings
     app.secret_key = settings.secret_key
     app.config.from_mapping(_config(settings))
-    app.url_map.converters["id"] = IdConverter
+    app.url_map.converters |= {"id": IdConverter, "anything": AnythingConverter}
     app.url_map.merge_slashes = False
 
     errors.init_app(app)

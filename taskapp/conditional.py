@@ -11,10 +11,9 @@ import sqlalchemy as sa
 from flask import Response, g, request
 
 from taskapp.errors import PreconditionRequired, StaleRevision
-from taskapp.extensions import cache, settings
+from taskapp.extensions import Expect, cache, settings
 
 View = Callable[..., Any]
-Expect = Callable[[sa.Row[Any]], None]
 REMEMBERED_SECONDS = 300
 
 
@@ -41,14 +40,19 @@ def answer(body: bytes, status: int, tag: str | None, headers: dict[str, str]) -
 
 
 def if_match() -> Expect:
-    """What the client expects to change; the service calls it under the row's lock."""
-    if "If-Match" not in request.headers:
-        if settings().require_if_match:
-            raise PreconditionRequired
-        return lambda _row: None
+    """What the client expects to change; the service calls it under the row's lock.
 
-    def expect(row: sa.Row[Any]) -> None:
-        if etag(row) not in request.if_match:
+    A PUT may make its resource: then there is no row, which `If-None-Match: *` asks for.
+    """
+    conditions = {"If-Match", "If-None-Match"} & set(request.headers.keys())
+    if not conditions and settings().require_if_match:
+        raise PreconditionRequired
+
+    def expect(row: sa.Row[Any] | None) -> None:
+        tag = row and etag(row)
+        if "If-Match" in conditions and (tag is None or tag not in request.if_match):
+            raise StaleRevision
+        if "If-None-Match" in conditions and tag is not None and tag in request.if_none_match:
             raise StaleRevision
 
     return expect

@@ -21,7 +21,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields
 from taskapp import conditional, cursors, errors, idempotency
 from taskapp.extensions import settings
 from taskapp.fields import INT64, Resource, encode
-from taskapp.pages import Page
+from taskapp.pages import Created
 
 View = Callable[..., Any]
 ANYONE, USER, ADMIN = "anyone", "user", "admin"
@@ -40,6 +40,7 @@ class Contract:
     may_raise: tuple[type[errors.Refusal], ...] = field(default=())
     dump: Callable[[Any], Any] | None = None
     once: bool = True  # a POST takes an Idempotency-Key
+    creates: bool = False  # 201 where it had to make the resource
 
 
 def contract_of(view: View) -> Contract:
@@ -73,13 +74,14 @@ def replies(
     *may_raise: type[errors.Refusal],
     access: str = USER,
     once: bool = True,
+    creates: bool = False,
 ) -> Callable[[View], View]:
     """Turn what the view returns into JSON with one schema and one status."""
 
     def decorate(view: View) -> View:
         contract = contract_of(view)
         contract.access, contract.reply, contract.status = access, reply, status
-        contract.may_raise, contract.once = may_raise, once
+        contract.may_raise, contract.once, contract.creates = may_raise, once, creates
         if reply is not None:
             contract.dump = compiled(reply)
 
@@ -209,27 +211,30 @@ def respond(result: Any, contract: Contract) -> Response:
     if contract.dump is None:
         return Response(status=contract.status)
     headers: dict[str, str] = {}
-    if isinstance(result, Page):
+    status = contract.status
+    if isinstance(result, Created):
+        status, result = HTTPStatus.CREATED, result.row
+    elif hasattr(result, "next_key"):
         result = _page(result, headers)
     body = encode(contract.dump(result))
-    if isinstance(contract.reply, Resource) and contract.status == HTTPStatus.CREATED:
+    if isinstance(contract.reply, Resource) and status == HTTPStatus.CREATED:
         fields_of = result._mapping if isinstance(result, sa.Row) else result
         names = {**fields_of, **(request.view_args or {})}
         headers["Location"] = contract.reply.url.format_map(names)
     if isinstance(result, sa.Row):
-        return conditional.answer(body, contract.status, conditional.etag(result), headers)
-    tagged = contract.status == HTTPStatus.CREATED or request.method in {"GET", "HEAD"}
+        return conditional.answer(body, status, conditional.etag(result), headers)
+    tagged = status == HTTPStatus.CREATED or request.method in {"GET", "HEAD"}
     tag = conditional.digest(body) if tagged else None
-    return conditional.answer(body, contract.status, tag, headers)
+    return conditional.answer(body, status, tag, headers)
 
 
-def _page(page: Page, headers: dict[str, str]) -> dict[str, Any]:
-    body: dict[str, Any] = {"items": page.items, "next_cursor": None}
-    if page.next_key is not None:
-        body["next_cursor"] = cursors.make(page.next_key, request.args)
+def _page(page: Any, headers: dict[str, str]) -> dict[str, Any]:
+    """A page as its schema names it: a cursor for the key, and no total that nobody asked for."""
+    body: dict[str, Any] = {k: v for k, v in page._asdict().items() if (k, v) != ("total", None)}
+    key = body.pop("next_key")
+    body["next_cursor"] = None if key is None else cursors.make(key, request.args)
+    if key is not None:
         headers["Link"] = f'<{cursors.url(body["next_cursor"])}>; rel="next"'
-    if page.total is not None:
-        body["total"] = page.total
     return body
 
 
@@ -238,18 +243,23 @@ def compiled(schema: Schema) -> Callable[[Any], Any]:
 
     marshmallow's own dump costs 10 µs a task; the tests hold every reply against the document.
     """
-    nested = {
-        name: compiled(spec.inner.schema)
-        for name, spec in schema.fields.items()
-        if isinstance(spec, fields.List) and isinstance(spec.inner, fields.Nested)
-    }
+    nested = {}
+    for name, spec in schema.fields.items():
+        if isinstance(spec, fields.Nested):
+            nested[name] = compiled(spec.schema)
+        elif isinstance(spec, fields.List) and isinstance(spec.inner, fields.Nested):
+            nested[name] = _each(compiled(spec.inner.schema))
     names = {name: name for name in schema.fields}  # a row's own names may be no plain strings
 
     def dump(row: Any) -> dict[str, Any]:
         pairs = zip(row._fields, row, strict=True) if isinstance(row, sa.Row) else row.items()
         kept = {names[name]: value for name, value in pairs if name in names}
-        for name, each in nested.items():
-            kept[name] = [each(item) for item in kept[name]]
+        for name in nested.keys() & kept.keys():
+            kept[name] = nested[name](kept[name])
         return kept
 
     return dump
+
+
+def _each(dump: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda items: [dump(item) for item in items]

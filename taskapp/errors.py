@@ -30,6 +30,12 @@ class Refusal(Exception):
         self.errors = errors
         self.headers: dict[str, str] = {}
 
+    def inside(self, pointer: str) -> Self:
+        """The same refusal, of one part of the body."""
+        parts = self.errors or [{"detail": self.detail}]
+        self.errors = [{**part, "pointer": pointer + part.get("pointer", "")} for part in parts]
+        return self
+
     def __init_subclass__(cls, *, status: int = 0, code: str = "") -> None:
         cls.status = status or cls.status
         if code:

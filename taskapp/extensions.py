@@ -20,7 +20,7 @@ from config import Settings
 
 Row = sa.Row[Any]
 Body = dict[str, Any]  # what a client sent, validated
-Expect = Callable[[Row], None]  # refuses a row that is not as the client last saw it
+Expect = Callable[[Row | None], None]  # refuses a row that is not as the client last saw it
 BigInt = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite autoincrements INTEGER only
 
 

@@ -15,7 +15,8 @@ from marshmallow import Schema, fields, validate
 from marshmallow.exceptions import ValidationError
 
 # So that schemas find every type in one place.
-Dict, List, Nested, String = fields.Dict, fields.List, fields.Nested, fields.String
+Dict, List, Nested = fields.Dict, fields.List, fields.Nested
+Raw, String = fields.Raw, fields.String
 INT64 = 2**63 - 1
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff]")
 # RFC 3339, section 5.6; a leap second is refused because no database here can hold one.
@@ -155,6 +156,20 @@ class NameOrId(fields.String):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         return value if value in self.names else QueryInt().deserialize(value, attr, data)
+
+
+class OneOf(fields.Field[Any]):
+    """An object of one of several shapes, which one of its fields tells apart."""
+
+    def __init__(self, by: str, **shapes: Schema) -> None:
+        self.by, self.shapes = by, shapes
+        super().__init__()
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        told = value.get(self.by) if isinstance(value, dict) else None
+        if told not in list(self.shapes):
+            raise ValidationError({self.by: [f"Must be one of: {', '.join(self.shapes)}."]})
+        return self.shapes[told].load(value)
 
 
 class Resource(Schema):

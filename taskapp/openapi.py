@@ -14,7 +14,7 @@ from werkzeug.routing import Rule
 from taskapp import errors
 from taskapp.contract import ADMIN, ANYONE, Contract, contract_of, media_types
 from taskapp.errors import Refusal
-from taskapp.fields import INT64, Int, Text
+from taskapp.fields import INT64, Int, OneOf, Text
 
 VERSION = "0.1.0"
 DESCRIPTION = (
@@ -24,7 +24,16 @@ DESCRIPTION = (
 ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
 ARGUMENT_TYPES: dict[str, dict[str, Any]] = {
     "id": {"type": "integer", "format": "int64", "minimum": 1, "maximum": INT64},
+    "anything": {"type": "string", "minLength": 1, "maxLength": 200},
     "": {"type": "string", "maxLength": 100},
+}
+
+
+IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "description": "A retry with the same key has no second effect, and gets the same answer.",
+    "schema": {"type": "string", "minLength": 8, "maxLength": 257},
 }
 
 
@@ -49,6 +58,7 @@ class ProblemSchema(Schema):
 
 
 def build(app: Flask) -> dict[str, Any]:
+    plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
     spec = APISpec(
         title="taskapp",
         version=VERSION,
@@ -56,8 +66,10 @@ def build(app: Flask) -> dict[str, Any]:
         info={"description": DESCRIPTION},
         servers=[{"url": "/"}],
         tags=[{"name": name} for name in ("auth", "users", "projects", "tasks", "health", "docs")],
-        plugins=[MarshmallowPlugin(schema_name_resolver=_schema_name)],
+        plugins=[plugin],
     )
+    converter: Any = plugin.converter
+    converter.add_attribute_function(_shapes)
     spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         view = app.view_functions[rule.endpoint]
@@ -66,6 +78,12 @@ def build(app: Flask) -> dict[str, Any]:
             operation = {method.lower(): _operation(rule, view, method)}
             spec.path(ARGUMENT.sub(r"{\2}", rule.rule), operations=operation)
     return spec.to_dict()
+
+
+def _shapes(converter: Any, field: Any, **_: Any) -> dict[str, Any]:
+    if not isinstance(field, OneOf):
+        return {}
+    return {"oneOf": [converter.resolve_nested_schema(shape) for shape in field.shapes.values()]}
 
 
 def _operation(rule: Rule, view: Any, method: str) -> dict[str, Any]:
@@ -84,6 +102,8 @@ def _operation(rule: Rule, view: Any, method: str) -> dict[str, Any]:
     }
     if contract.query is not None:
         operation["parameters"].append({"in": "query", "schema": contract.query})
+    if contract.once and method == "POST":
+        operation["parameters"].append(IDEMPOTENCY_KEY)
     if contract.body is not None:
         content = {media: {"schema": contract.body} for media in media_types(method)}
         operation["requestBody"] = {"required": True, "content": content}
@@ -95,6 +115,8 @@ def _responses(contract: Contract, rule: Rule, method: str) -> dict[str, Any]:
     if contract.reply is not None:
         answer["content"] = {"application/json": {"schema": contract.reply}}
     responses = {str(contract.status): answer}
+    if contract.creates:
+        responses["201"] = {**answer, "description": "Created"}
     if method == "GET":
         responses["304"] = {"description": "What you have is still true."}
     codes: dict[int, set[str]] = defaultdict(set)
@@ -123,6 +145,8 @@ def _refusals(contract: Contract, rule: Rule, method: str) -> list[type[Refusal]
         found += [e.MalformedJson, e.MalformedRequest, e.PayloadTooLarge, e.UnsupportedMediaType]
     if method != "GET":
         found += [e.StorageFull]
+    if contract.once and method == "POST":
+        found += [e.IdempotencyMismatch, e.RequestInProgress]
     if method in {"PATCH", "PUT", "DELETE"}:
         found += [e.StaleRevision, e.PreconditionRequired]
     return found

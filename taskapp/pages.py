@@ -19,6 +19,12 @@ class Page(NamedTuple):
     total: int | None = None
 
 
+class Created(NamedTuple):
+    """A row that a request made where it might have found one: 201 instead of 200."""
+
+    row: sa.Row[Any]
+
+
 def cut(select: Rows, limit: int, key_of: Callable[[Any], list[Any]]) -> Page:
     """Run the ordered SELECT for one page; one row more than asked for says there is a next."""
     rows = read(select.limit(limit + 1)).all()
@@ -32,13 +38,13 @@ def count(select: Rows) -> int:
 
 def page_by(
     select: Rows,
-    key: InstrumentedAttribute[int],
+    key: InstrumentedAttribute[Any],
     *,
     limit: int,
     total: bool,
     cursor: list[Any] | None = None,
 ) -> Page:
-    """A page in the order of one unique, ascending column that the SELECT returns."""
+    """A page in the order of one unique column that the SELECT returns."""
     after = select.where(key > cursor[0]) if cursor else select
     page = cut(after.order_by(key), limit, lambda row: [getattr(row, key.key)])
     return page._replace(total=count(select)) if total else page

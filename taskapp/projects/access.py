@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from taskapp.errors import Forbidden, NotFound
 from taskapp.extensions import Body, db, now, read, table
+from taskapp.pages import Page, page_by
 from taskapp.projects.models import Event, Membership, Project
 
 PROJECTS, EVENTS = table(Project), table(Event)
@@ -68,6 +69,28 @@ def role_in(project_id: int, user_id: int) -> str | None:
 def members_of(project_id: int) -> sa.Select[int]:
     """The ids of a project's members, to stand inside another statement."""
     return sa.select(Membership.user_id).where(Membership.project_id == project_id)
+
+
+def crossings(project_id: int, after: int, until: int) -> list[tuple[int, str]]:
+    """(task id, kind) of the events by which tasks came into a project or left it, in order."""
+    kinds = ("created", "moved", "deleted", "moved-away")
+    between = (Event.revision > after, Event.revision <= until, Event.kind.in_(kinds))
+    chosen = sa.select(Event.task_id, Event.kind).where(Event.project_id == project_id, *between)
+    return [tuple(row) for row in read(chosen.order_by(Event.revision, Event.id))]
+
+
+def list_events(caller: Caller, task_id: int, query: Body) -> Page:
+    """A task's history, as far as the caller sees the projects it was in."""
+    mine = Event.project_id.in_(visible_to(caller.user_id))
+    told = sa.select(EVENTS).where(Event.task_id == task_id, mine, Event.kind != "moved-away")
+    return page_by(told, Event.id, **query)
+
+
+def see(caller: Caller, project_id: int) -> None:
+    """Refuse unless the caller sees the project."""
+    mine = visible_to(caller.user_id).where(Membership.project_id == project_id)
+    if read(mine).one_or_none() is None:
+        raise ProjectNotFound
 
 
 def inbox_of(user_id: int) -> int:

@@ -10,7 +10,7 @@ from taskapp.pages import Page, page_by
 from taskapp.projects import access
 from taskapp.projects.access import OWN, VIEW, Caller, ProjectNotFound, Turn
 from taskapp.projects.models import Membership, Project
-from taskapp.tasks import service as tasks
+from taskapp.tasks import access as tasks
 from taskapp.users import access as users
 
 PROJECTS, MEMBERSHIPS = table(Project), table(Membership)

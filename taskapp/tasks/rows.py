@@ -1,0 +1,142 @@
+"""How a task is written: the rules of its fields, inside a turn of its project; no commit here."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from taskapp.errors import Conflict, Invalid, NotFound
+from taskapp.extensions import Body, Row, changes, db, now, table
+from taskapp.projects import access
+from taskapp.projects.access import Caller, Turn
+from taskapp.tasks import query as task_query
+from taskapp.tasks.models import Task, TaskLabel
+
+TASKS, LABELS = table(Task), table(TaskLabel)
+COLUMNS = tuple(column for column in TASKS.columns if column.name != "words")
+DEFAULTS: Body = {"description": "", "status": "todo", "priority": "none", "labels": []}
+
+
+class TaskNotFound(NotFound):
+    """No task that you can see has this id."""
+
+
+class AssigneeNotFound(NotFound):
+    """The assignee is no member of the task's project."""
+
+
+class ParentNotFound(NotFound):
+    """No task that you can see has the parent's id."""
+
+
+def insert(caller: Caller, turn: Turn, body: Body) -> Row:
+    _check_people_and_parent(caller, turn, None, body)
+    ids = {"project_id": turn.project_id, "created_by": caller.user_id}
+    values = {**DEFAULTS, **body, **ids}
+    values |= derived(values, values, turn)
+    inserted = sa.insert(TASKS).values(**values, created_at=values["updated_at"])
+    task = _unique(inserted.returning(*COLUMNS)).one()
+    _label(task.id, task.labels)
+    access.record(turn, "created", [task.id], **{name: [None, body[name]] for name in body})
+    return task
+
+
+def update(caller: Caller, task: Row, source: Turn, target: Turn, body: Body) -> Row:
+    """Change the fields that are sent; the same row comes back when that changes nothing."""
+    _check_people_and_parent(caller, target, task.id, body)
+    if source != target:
+        body = {**_left_behind(task, target), **body}
+    if "labels" in body:
+        body = {**body, "labels": sorted_labels(body["labels"])}
+    changed = changes(task, body)
+    if not changed:
+        return task
+    new = {name: value for name, (_, value) in changed.items()}
+    new |= derived(new, {**task._mapping, **new}, target)
+    written = sa.update(TASKS).where(Task.id == task.id).values(new)
+    task = _unique(written.returning(*COLUMNS)).one()
+    if "labels" in changed:
+        db.session.execute(sa.delete(LABELS).where(TaskLabel.task_id == task.id))
+        _label(task.id, task.labels)
+    if source != target:
+        _move_children(task.id, source, target)
+    access.record(target, "updated" if source == target else "moved", [task.id], **changed)
+    return task
+
+
+def delete(task_id: int, turn: Turn) -> None:
+    access.record(turn, "deleted", [task_id, *_descendants(task_id)])
+    db.session.execute(sa.delete(TASKS).where(Task.id == task_id))  # its children by cascade
+
+
+def derived(new: Body, whole: Body, turn: Turn) -> Body:
+    """The columns that follow from new values, and from the whole that they make."""
+    values: Body = {"revision": turn.revision, "updated_at": now()}
+    if "labels" in new:
+        values["labels"] = sorted_labels(new["labels"])
+    if "status" in new:
+        values["completed_at"] = values["updated_at"] if new["status"] == "done" else None
+    if new.keys() & {"title", "description"}:
+        values["words"] = task_query.words(whole["title"], whole["description"])
+    return values
+
+
+def sorted_labels(names: Iterable[str]) -> list[str]:
+    """Compared without case: the first spelling of each stays."""
+    by_key: dict[str, str] = {}
+    for name in names:
+        by_key.setdefault(name.casefold(), name)
+    return [by_key[key] for key in sorted(by_key)]
+
+
+def _check_people_and_parent(caller: Caller, turn: Turn, task_id: int | None, body: Body) -> None:
+    assignee_id, parent_id = body.get("assignee_id"), body.get("parent_id")
+    if assignee_id is not None and access.role_in(turn.project_id, assignee_id) is None:
+        raise AssigneeNotFound(errors=[{"pointer": "/assignee_id", "detail": "No member."}])
+    if parent_id is None:
+        return
+    visible = Task.project_id.in_(access.visible_to(caller.user_id))
+    home = db.session.scalar(sa.select(Task.project_id).where(Task.id == parent_id, visible))
+    if home is None:
+        raise ParentNotFound(errors=[{"pointer": "/parent_id", "detail": "No such task."}])
+    if home != turn.project_id:
+        raise Invalid.field("parent_id", "The parent must be in the same project.")
+    if task_id is not None and parent_id in {task_id, *_descendants(task_id)}:
+        raise Invalid.field("parent_id", "A task cannot be below itself.")
+
+
+def _descendants(task_id: int) -> list[int]:
+    below = sa.select(Task.id).where(Task.parent_id == task_id).cte(recursive=True)
+    below = below.union(sa.select(Task.id).join(below, Task.parent_id == below.c.id))
+    return list(db.session.scalars(sa.select(below.c.id)))
+
+
+def _unique(statement: Any) -> sa.Result[Any]:
+    try:
+        return db.session.execute(statement)
+    except IntegrityError as error:
+        raise Conflict("A task of this project has this external_id already.") from error
+
+
+def _label(task_id: int, names: list[str]) -> None:
+    rows = [{"task_id": task_id, "key": name.casefold(), "name": name} for name in names]
+    if rows:
+        db.session.execute(sa.insert(LABELS), rows)
+
+
+def _left_behind(task: Row, target: Turn) -> Body:
+    """What a moving task loses unless the client says otherwise: its parent, a foreign assignee."""
+    stays = task.assignee_id and access.role_in(target.project_id, task.assignee_id)
+    return {"parent_id": None} | ({} if stays else {"assignee_id": None})
+
+
+def _move_children(task_id: int, source: Turn, target: Turn) -> None:
+    """Children go with their parent; assignees who are no members there are cleared."""
+    below, moved = _descendants(task_id), [source.project_id, target.project_id]
+    assignee, members = TASKS.c.assignee_id, access.members_of(target.project_id)
+    values: Body = {"project_id": target.project_id, "revision": target.revision}
+    values |= {"updated_at": now(), "assignee_id": sa.case((assignee.in_(members), assignee))}
+    _unique(sa.update(TASKS).where(TASKS.c.id.in_(below)).values(values))
+    access.record(source, "moved-away", [task_id, *below], project_id=moved)
+    access.record(target, "moved", below, project_id=moved)
