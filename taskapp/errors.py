@@ -30,10 +30,13 @@ class Refusal(Exception):
         self.errors = errors
         self.headers: dict[str, str] = {}
 
-    def inside(self, pointer: str) -> Self:
-        """The same refusal, of one part of the body."""
-        parts = self.errors or [{"detail": self.detail}]
-        self.errors = [{**part, "pointer": pointer + part.get("pointer", "")} for part in parts]
+    def of_operation(self, number: int) -> Self:
+        """The same refusal, of one operation of a batch."""
+        place = f"/operations/{number}"
+        named = [
+            {**part, "pointer": f"{place}/body{part['pointer']}"} for part in self.errors or []
+        ]
+        self.errors = named or [{"pointer": place, "detail": self.detail}]
         return self
 
     def __init_subclass__(cls, *, status: int = 0, code: str = "") -> None:

@@ -81,7 +81,7 @@ def run_batch(caller: Caller, operations: list[Body]) -> Body:
         try:
             before, after = _carry_out(caller, turns, operation)
         except Refusal as refusal:
-            raise refusal.inside(f"/operations/{number}") from None
+            raise refusal.of_operation(number) from None
         changed = changed or before is not after
         result = {"op": operation["op"], "id": operation.get("id")}
         results.append(result if after is None else {**result, "id": after.id, "task": after})

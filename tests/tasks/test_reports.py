@@ -1,0 +1,109 @@
+"""GET /api/v1/tasks/{id}/history, /labels, /stats"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from tests.conftest import Client, Json, named, refused
+
+
+def history(client: Client, task_id: int) -> list[Json]:
+    return list(client.get(f"/api/v1/tasks/{task_id}/history").get_json()["items"])
+
+
+def test_history_says_who_changed_what_and_when(alice: Client, bob: Client, shared: Json) -> None:
+    made = alice.post("/api/v1/tasks", json={"title": "Prune", "project_id": shared["id"]})
+    task = made.get_json()
+    changed = bob.patch(f"/api/v1/tasks/{task['id']}", json={"status": "done", "title": "Prune"})
+
+    first, second = history(alice, task["id"])
+
+    assert (first["kind"], first["user_id"]) == ("created", alice.user["id"])
+    assert first["changes"]["title"] == [None, "Prune"]
+    assert (second["kind"], second["user_id"]) == ("updated", bob.user["id"])
+    assert second["changes"] == {"status": ["todo", "done"]}
+    assert second["revision"] == changed.get_json()["revision"]
+    assert second["at"] == changed.get_json()["updated_at"][:-1][:19] + second["at"][19:]
+
+
+def test_history_pages(alice: Client, task: Json) -> None:
+    for title in ("One", "Two", "Three"):
+        alice.patch(f"/api/v1/tasks/{task['id']}", json={"title": title})
+    url = f"/api/v1/tasks/{task['id']}/history"
+
+    first = alice.get(f"{url}?limit=3&total=true").get_json()
+    rest = alice.get(f"{url}?limit=3&cursor={first['next_cursor']}").get_json()
+
+    assert (first["total"], len(first["items"]), len(rest["items"])) == (4, 3, 1)
+
+
+def test_history_shows_a_move_once_and_hides_what_was_before(
+    alice: Client, bob: Client, shared: Json, task: Json
+) -> None:
+    alice.patch(f"/api/v1/tasks/{task['id']}", json={"project_id": shared["id"]})
+
+    assert [event["kind"] for event in history(alice, task["id"])] == ["created", "moved"]
+    (seen_by_bob,) = history(bob, task["id"])
+    assert seen_by_bob["changes"]["project_id"] == [task["project_id"], shared["id"]]
+
+
+def test_history_is_hidden_from_others(charlie: Client, task: Json) -> None:
+    response = charlie.get(f"/api/v1/tasks/{task['id']}/history")
+
+    assert refused(response) == (404, "not-found")
+
+
+def test_labels_are_counted_without_case(alice: Client, bob: Client, shared: Json) -> None:
+    for labels, project_id in ((["Home", "b"], None), (["home"], None), (["c"], shared["id"])):
+        where = {"project_id": project_id} if project_id else {}
+        alice.post("/api/v1/tasks", json={"title": "x", "labels": labels, **where})
+
+    assert alice.get("/api/v1/labels").get_json()["items"] == [
+        {"name": "b", "count": 1},
+        {"name": "c", "count": 1},
+        {"name": "Home", "count": 2},
+    ]
+    assert bob.get("/api/v1/labels?total=true").get_json() == {
+        "items": [{"name": "c", "count": 1}],
+        "next_cursor": None,
+        "total": 1,
+    }
+
+
+def test_stats_add_up(alice: Client, shared: Json) -> None:
+    past = "2020-01-01T00:00:00Z"
+    for status, more in (
+        ("todo", {"due_at": past}),
+        ("done", {"due_at": past}),
+        ("done", {"priority": "urgent", "assignee_id": alice.user["id"]}),
+    ):
+        body = {"title": "x", "status": status, "project_id": shared["id"], **more}
+        alice.post("/api/v1/tasks", json=body)
+    alice.post("/api/v1/tasks", json={"title": "In the inbox"})
+
+    stats = alice.get(f"/api/v1/stats?project_id={shared['id']}").get_json()
+
+    assert stats["status"] == {"todo": 1, "in_progress": 0, "done": 2, "cancelled": 0}
+    assert stats["priority"] == {"none": 2, "low": 0, "medium": 0, "high": 0, "urgent": 1}
+    assert {who["user_id"]: who["count"] for who in stats["assignee"]} == {
+        None: 2,
+        alice.user["id"]: 1,
+    }
+    assert stats["overdue"] == 1
+    assert len(stats["done_per_day"]) == 30
+    today = str(dt.datetime.now(dt.UTC).date())
+    assert stats["done_per_day"][-1] == {"date": today, "count": 2}
+    assert alice.get("/api/v1/stats").get_json()["status"]["todo"] == 2
+
+
+@pytest.mark.parametrize("project_id", ["0", "x", "1.0"])
+def test_stats_name_a_bad_project(alice: Client, project_id: str) -> None:
+    assert named(alice.get(f"/api/v1/stats?project_id={project_id}")) == ["project_id"]
+
+
+def test_stats_of_others_projects_are_hidden(charlie: Client, shared: Json) -> None:
+    response = charlie.get(f"/api/v1/stats?project_id={shared['id']}")
+
+    assert refused(response) == (404, "not-found")
