@@ -17,15 +17,18 @@ from urllib.parse import parse_qsl
 import sqlalchemy as sa
 from flask import Response, request
 from marshmallow import RAISE, Schema, ValidationError, fields
+from sqlalchemy.exc import OperationalError
 
 from taskapp import conditional, cursors, errors, idempotency
-from taskapp.extensions import settings
+from taskapp.extensions import db, settings
 from taskapp.fields import INT64, Resource, encode
 from taskapp.pages import Created
 
 View = Callable[..., Any]
 ANYONE, USER, ADMIN = "anyone", "user", "admin"
 MAX_DEPTH = 32
+TRIES = 3
+GIVEN_UP = {"40001", "40P01"}  # PostgreSQL's serialization failure and deadlock
 
 
 @dataclass
@@ -93,11 +96,24 @@ def replies(
 
             if contract.query is None:
                 load_query(NO_QUERY)
-            return idempotency.once(kwargs, make) if once and request.method == "POST" else make()
+            keyed = once and request.method == "POST"
+            return retried(lambda: idempotency.once(kwargs, make) if keyed else make())
 
         return wrapper
 
     return decorate
+
+
+def retried(make: Callable[[], Response]) -> Response:
+    """Try again what the database gave up to let somebody else through: nothing of it is left."""
+    for _ in range(TRIES - 1):
+        try:
+            return make()
+        except OperationalError as error:
+            if getattr(error.orig, "pgcode", None) not in GIVEN_UP:
+                raise
+            db.session.rollback()
+    return make()
 
 
 NO_QUERY = Schema()

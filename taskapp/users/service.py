@@ -65,7 +65,8 @@ def add_user(email: str, password: str, name: str, **more: Any) -> Row:
 
 def update_me(user_id: int, body: Body, expect: Expect) -> Row:
     """Change one's own name, or one's address with the password beside it."""
-    password = body.pop("current_password", None)
+    password = body.get("current_password")
+    body = {name: value for name, value in body.items() if name != "current_password"}
     if "email" in body and password is None:
         raise Invalid.field("current_password", "A new address wants the current password.")
     if password is not None:

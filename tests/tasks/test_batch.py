@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.conftest import Client, Json, named, refused
@@ -112,3 +114,17 @@ def test_moves_between_projects(alice: Client, shared: Json, task: Json) -> None
     _, renamed = batch(alice, move, rename)
 
     assert (renamed["task"]["project_id"], renamed["task"]["title"]) == (shared["id"], "Moved")
+
+
+def test_batches_that_lock_each_other_out_are_tried_again(alice: Client, shared: Json) -> None:
+    tasks = [create("Mine"), create("Ours", project_id=shared["id"])]
+    ids = [result["id"] for result in batch(alice, *tasks)]
+
+    def rename(number: int) -> int:
+        order = ids if number % 2 else ids[::-1]
+        body = {"title": f"{number}"}
+        changes = [{"op": "update", "id": task_id, "body": body} for task_id in order]
+        return alice.post(URL, json={"operations": changes}).status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        assert set(pool.map(rename, range(8))) == {200}
