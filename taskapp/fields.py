@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
 import orjson
+import sqlalchemy as sa
 from marshmallow import Schema, fields, validate
 from marshmallow.exceptions import ValidationError
 
@@ -209,6 +210,8 @@ def encode(value: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, sa.Row):
+        return value._asdict()
     if isinstance(value, dt.datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     raise TypeError(type(value).__name__)

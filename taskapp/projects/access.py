@@ -82,8 +82,10 @@ def crossings(project_id: int, after: int, until: int) -> list[tuple[int, str]]:
 def list_events(caller: Caller, task_id: int, query: Body) -> Page:
     """A task's history, as far as the caller sees the projects it was in."""
     mine = Event.project_id.in_(visible_to(caller.user_id))
-    told = sa.select(EVENTS).where(Event.task_id == task_id, mine, Event.kind != "moved-away")
-    return page_by(told, Event.id, **query)
+    shown = (Event.id, Event.revision, Event.at, Event.user_id, Event.kind, Event.changes)
+    told = sa.select(*shown).where(Event.task_id == task_id, mine, Event.kind != "moved-away")
+    page = page_by(told, Event.id, **query)
+    return page.only("revision", "at", "user_id", "kind", "changes")
 
 
 def see(caller: Caller, project_id: int) -> None:

@@ -27,7 +27,7 @@ def list_labels(caller: Caller, query: Body) -> Page:
     name, times = sa.func.min(TaskLabel.name).label("name"), sa.func.count().label("count")
     used = sa.select(TaskLabel.key, name, times).join(Task, Task.id == TaskLabel.task_id)
     mine = used.where(Task.project_id.in_(access.visible_to(caller.user_id)))
-    return page_by(mine.group_by(TaskLabel.key), TaskLabel.key, **query)
+    return page_by(mine.group_by(TaskLabel.key), TaskLabel.key, **query).only("name", "count")
 
 
 def get_stats(caller: Caller, query: Body) -> Body:
