@@ -11,6 +11,7 @@ from sqlalchemy import exc as sql
 from werkzeug.exceptions import HTTPException
 
 Reason = dict[str, str]
+NO_TEXT = re.compile(r"[\x00-\x1f\ud800-\udfff]")
 
 
 class Refusal(Exception):
@@ -315,7 +316,7 @@ def reasons(messages: Any, key: str = "pointer", path: str = "") -> list[Reason]
 
 
 def _step(path: str, name: Any, key: str) -> str:
-    plain = str(name).encode("utf-8", "replace").decode()  # a key may hold a lone surrogate
+    plain = NO_TEXT.sub("\ufffd", str(name))  # what a client calls a field may be anything
     if name == "_schema" or (path and key == "parameter"):
         return path
     if key == "parameter":

@@ -20,10 +20,14 @@ Dict, List, Nested = fields.Dict, fields.List, fields.Nested
 Raw, String = fields.Raw, fields.String
 INT64 = 2**63 - 1
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff]")
+# The same for readers of the document; a trimmed text has something in it.
+PLAIN, VISIBLE = r"[^\x00-\x08\x0b-\x1f]", r"[^\s\x00-\x1f]"
+CURSOR = {"pattern": "^[A-Za-z0-9_.-]+$"}
 # RFC 3339, section 5.6; a leap second is refused because no database here can hold one.
 RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+YEARS = "^(19[7-9]|2[0-9]{2})[0-9]-"
 CANONICAL_INT = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 
@@ -37,6 +41,8 @@ class Text(fields.String):
 
     def __init__(self, *, min: int = 0, max: int, trim: bool = False, **kwargs: Any) -> None:
         self.trim = trim
+        pattern = f"^{PLAIN}*{VISIBLE}{PLAIN}*$" if trim else f"^{PLAIN}*$"
+        kwargs["metadata"] = {"pattern": pattern, **kwargs.pop("metadata", {})}
         bounds = [validate.Length(min=min or None, max=max), *kwargs.pop("validate", [])]
         super().__init__(validate=bounds, **kwargs)
 
@@ -51,7 +57,7 @@ class Email(Text):
     """An e-mail address; kept as written, compared without case."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("metadata", example("alice@example.com"))
+        kwargs.setdefault("metadata", {**example("alice@example.com"), "format": "email"})
         # RFC 5321, section 4.5.3.1.3 bounds an address at 254 octets.
         super().__init__(min=3, max=254, trim=True, validate=[validate.Email()], **kwargs)
 
@@ -105,7 +111,7 @@ class Time(fields.DateTime):
     """RFC 3339 with an offset in; UTC out; the years that every database here can hold."""
 
     def __init__(self, **kwargs: Any) -> None:
-        metadata = {**example("2026-12-31T17:00:00Z"), "maxLength": 40}
+        metadata = {**example("2030-12-31T17:00:00Z"), "maxLength": 40, "pattern": YEARS}
         super().__init__(metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dt.datetime:
@@ -183,7 +189,7 @@ class PageQuerySchema(Schema):
     """The query of every list."""
 
     limit = QueryInt(max=200, load_default=50)
-    cursor = Text(min=1, max=4096)
+    cursor = Text(min=1, max=4096, metadata=CURSOR)
     total = QueryBool(load_default=False)
 
 
@@ -211,7 +217,7 @@ def encode(value: Any) -> bytes:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, sa.Row):
-        return value._asdict()
+        return {str(name): each for name, each in zip(value._fields, value, strict=True)}
     if isinstance(value, dt.datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     raise TypeError(type(value).__name__)

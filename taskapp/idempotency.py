@@ -22,7 +22,7 @@ from taskapp.errors import IdempotencyMismatch, Invalid, RequestInProgress
 from taskapp.extensions import Base, db, now, read, secret_keys, table
 from taskapp.fields import encode
 
-KEY = re.compile(r'"[!#-~]{8,255}"|[!#-~]{8,255}')
+KEY = re.compile(r'^("[!#-~]{8,255}"|[!#-~]{8,255})$')
 KEPT = dt.timedelta(hours=24)
 
 

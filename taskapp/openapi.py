@@ -11,7 +11,7 @@ from flask import Flask
 from marshmallow import Schema, fields
 from werkzeug.routing import Rule
 
-from taskapp import errors
+from taskapp import errors, idempotency
 from taskapp.contract import ADMIN, ANYONE, Contract, contract_of, media_types
 from taskapp.errors import Refusal
 from taskapp.fields import INT64, Int, OneOf, Text
@@ -33,7 +33,7 @@ IDEMPOTENCY_KEY = {
     "in": "header",
     "name": "Idempotency-Key",
     "description": "A retry with the same key has no second effect, and gets the same answer.",
-    "schema": {"type": "string", "minLength": 8, "maxLength": 257},
+    "schema": {"type": "string", "pattern": idempotency.KEY.pattern, "maxLength": 257},
 }
 
 

@@ -110,7 +110,7 @@ class ChangesQuerySchema(Schema):
     """The query of the changes feed."""
 
     limit = fields.QueryInt(max=200, load_default=50)
-    cursor = fields.Text(min=1, max=7000)
+    cursor = fields.Text(min=1, max=7000, metadata=fields.CURSOR)
 
 
 class ChangesSchema(Schema):
@@ -170,7 +170,15 @@ class StatsSchema(Schema):
 
 
 HistoryPageSchema, LabelPageSchema = page_of(HistorySchema), page_of(LabelSchema)
-TaskPageSchema = page_of(TaskSchema)
+
+
+class ListedTaskSchema(TaskSchema):
+    """A task, or those `fields` of it that were asked for."""
+
+    title = fields.Text(max=200)
+
+
+TaskPageSchema = page_of(ListedTaskSchema)
 FIELDS = tuple(TaskSchema().fields)
 
 
