@@ -77,6 +77,7 @@ def _config(settings: Settings) -> dict[str, Any]:
 
 def _add_rooms(app: Flask) -> None:
     from taskapp.auth.routes import auth
+    from taskapp.comments.routes import comments
     from taskapp.ops.cli import print_openapi
     from taskapp.ops.cli import users as accounts
     from taskapp.ops.docs import docs
@@ -89,7 +90,8 @@ def _add_rooms(app: Flask) -> None:
     app.register_blueprint(auth, url_prefix="/api/v1/auth")
     app.register_blueprint(users, url_prefix="/api/v1/users")
     app.register_blueprint(projects, url_prefix="/api/v1/projects")
-    app.register_blueprint(tasks, url_prefix="/api/v1")
+    for room in (tasks, comments):
+        app.register_blueprint(room, url_prefix="/api/v1")
     app.register_blueprint(health)
     app.register_blueprint(docs)
     for command in (accounts, seed, print_openapi):

@@ -139,6 +139,14 @@ def shared(alice: Client, bob: Client) -> Json:
 
 
 @pytest.fixture
+def shared_task(alice: Client, shared: Json) -> Json:
+    """A task of Alice's in the project that Bob edits."""
+    body = {"title": "Water the fern", "project_id": shared["id"]}
+    made: Json = alice.post("/api/v1/tasks", json=body).get_json()
+    return made
+
+
+@pytest.fixture
 def task(alice: Client) -> Json:
     """A task in Alice's inbox."""
     made: Json = alice.post("/api/v1/tasks", json={"title": "Water the fern"}).get_json()
@@ -231,6 +239,20 @@ def _put_back(stage: Stage) -> None:
             if rows := stage.rows[table.name]:
                 connection.execute(sa.insert(table), rows)
         cache.clear()
+
+
+def demote(owner: Client, member: Client, project_id: int) -> None:
+    """Let a member read only."""
+    url = f"/api/v1/projects/{project_id}/members/{member.user['id']}"
+    assert owner.patch(url, json={"role": "viewer"}).status_code == 200
+
+
+def events(app: Flask, kind: str) -> list[Json]:
+    """What the events of a kind say."""
+    with app.app_context(), db.engine.connect() as connection:
+        table = Base.metadata.tables["events"]
+        rows = connection.execute(sa.select(table).where(table.c.kind == kind).order_by("id"))
+        return [dict(row._mapping) for row in rows]
 
 
 def refused(response: TestResponse) -> tuple[int, str]:

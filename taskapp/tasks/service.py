@@ -87,6 +87,12 @@ def run_batch(caller: Caller, operations: list[Body]) -> Body:
     return {"results": results}
 
 
+def take_turn(caller: Caller, task_id: int) -> Turn:
+    """A turn of the task's project, to write what hangs on the task; refuses as a write of it."""
+    turns: Turns = {}
+    return turns[_lock(caller, turns, task_id).project_id]
+
+
 def _keep(before: Row, after: Row) -> Row:
     """Commit a change; without one give the turn back, so that not even the revision moves."""
     _end(after is not before)

@@ -1,0 +1,55 @@
+"""The comment endpoints."""
+
+from flask import Blueprint
+
+from taskapp.auth.guard import caller
+from taskapp.comments import service
+from taskapp.comments.schemas import CommentPageSchema, CommentSchema
+from taskapp.conditional import if_match
+from taskapp.contract import accepts, replies
+from taskapp.errors import Forbidden
+from taskapp.extensions import Body, Row
+from taskapp.fields import PageQuerySchema
+from taskapp.pages import Page
+
+comments = Blueprint("comments", __name__)
+COMMENTS = "/tasks/<id:task_id>/comments"
+COMMENT = f"{COMMENTS}/<id:comment_id>"
+
+
+@comments.get(COMMENTS)
+@accepts(query=PageQuerySchema())
+@replies(CommentPageSchema())
+def list_comments(task_id: int, query: Body) -> Page:
+    """List the comments on a task, oldest first."""
+    return service.list_comments(caller(), task_id, query)
+
+
+@comments.post(COMMENTS)
+@accepts(body=CommentSchema())
+@replies(CommentSchema(), 201, Forbidden)
+def add_comment(task_id: int, body: Body) -> Row:
+    """Comment on a task."""
+    return service.add_comment(caller(), task_id, body)
+
+
+@comments.get(COMMENT)
+@replies(CommentSchema())
+def get_comment(task_id: int, comment_id: int) -> Row:
+    """Show one comment."""
+    return service.get_comment(caller(), task_id, comment_id)
+
+
+@comments.patch(COMMENT)
+@accepts(body=CommentSchema(partial=True))
+@replies(CommentSchema(), 200, Forbidden)
+def update_comment(task_id: int, comment_id: int, body: Body) -> Row:
+    """Change a comment of your own."""
+    return service.update_comment(caller(), task_id, comment_id, body, if_match())
+
+
+@comments.delete(COMMENT)
+@replies(None, 204, Forbidden)
+def delete_comment(task_id: int, comment_id: int) -> None:
+    """Delete a comment of your own, or as an owner anyone's."""
+    service.delete_comment(caller(), task_id, comment_id, if_match())

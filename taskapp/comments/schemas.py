@@ -1,0 +1,19 @@
+"""Comments on the wire."""
+
+from taskapp import fields
+from taskapp.fields import example, page_of
+
+
+class CommentSchema(fields.Resource):
+    """A comment on a task. Clients write `body`."""
+
+    url = "/api/v1/tasks/{task_id}/comments/{id}"
+    id = fields.Int(dump_only=True)
+    task_id = fields.Int(dump_only=True)
+    body = fields.Text(min=1, max=10_000, required=True, metadata=example("Done at noon."))
+    created_by = fields.Int(dump_only=True)
+    created_at = fields.Time(dump_only=True)
+    updated_at = fields.Time(dump_only=True)
+
+
+CommentPageSchema = page_of(CommentSchema)

@@ -1,0 +1,82 @@
+"""What can be done with the comments on a task; an event says which comment, not its words."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from taskapp.comments.models import Comment
+from taskapp.errors import Forbidden, NotFound
+from taskapp.extensions import Body, Expect, Row, changes, db, now, read, table
+from taskapp.pages import Page, page_by
+from taskapp.projects.access import Caller, Turn, record, role_in
+from taskapp.tasks import service as tasks
+
+COMMENTS = table(Comment)
+
+
+class CommentNotFound(NotFound):
+    """This task has no such comment."""
+
+
+def list_comments(caller: Caller, task_id: int, query: Body) -> Page:
+    tasks.get_task(caller, task_id)
+    return page_by(sa.select(*COMMENTS.c).where(Comment.task_id == task_id), Comment.id, **query)
+
+
+def get_comment(caller: Caller, task_id: int, comment_id: int) -> Row:
+    tasks.get_task(caller, task_id)
+    return _found(read(_one(task_id, comment_id)))
+
+
+def add_comment(caller: Caller, task_id: int, body: Body) -> Row:
+    turn, at = tasks.take_turn(caller, task_id), now()
+    values = {**body, "task_id": task_id, "created_by": caller.user_id}
+    inserted = sa.insert(COMMENTS).values(**values, created_at=at, updated_at=at)
+    comment = db.session.execute(inserted.returning(*COMMENTS.c)).one()
+    record(turn, "comment-created", [task_id], comment_id=[None, comment.id])
+    db.session.commit()
+    return comment
+
+
+def update_comment(
+    caller: Caller, task_id: int, comment_id: int, body: Body, expect: Expect
+) -> Row:
+    turn, comment = _open(caller, task_id, comment_id)
+    expect(comment)
+    if not changes(comment, body):
+        db.session.rollback()
+        return comment
+    written = sa.update(COMMENTS).where(Comment.id == comment_id).values(**body, updated_at=now())
+    comment = db.session.execute(written.returning(*COMMENTS.c)).one()
+    record(turn, "comment-updated", [task_id], comment_id=[comment_id, comment_id])
+    db.session.commit()
+    return comment
+
+
+def delete_comment(caller: Caller, task_id: int, comment_id: int, expect: Expect) -> None:
+    turn, comment = _open(caller, task_id, comment_id, "owner")
+    expect(comment)
+    db.session.execute(sa.delete(COMMENTS).where(Comment.id == comment_id))
+    record(turn, "comment-deleted", [task_id], comment_id=[comment_id, None])
+    db.session.commit()
+
+
+def _open(caller: Caller, task_id: int, comment_id: int, *roles: str) -> tuple[Turn, Row]:
+    """The comment, inside a turn, for its author and for whoever has one of the roles."""
+    turn = tasks.take_turn(caller, task_id)
+    comment = _found(db.session.execute(_one(task_id, comment_id)))
+    mine = comment.created_by == caller.user_id
+    if not mine and role_in(turn.project_id, caller.user_id) not in roles:
+        raise Forbidden(" or an ".join(["Only its author", *roles]) + " may do this.")
+    return turn, comment
+
+
+def _one(task_id: int, comment_id: int) -> sa.Select[Any]:
+    return sa.select(*COMMENTS.c).where(Comment.task_id == task_id, Comment.id == comment_id)
+
+
+def _found(result: sa.Result[Any]) -> Row:
+    comment = result.one_or_none()
+    if comment is None:
+        raise CommentNotFound
+    return comment
