@@ -76,6 +76,7 @@ def _config(settings: Settings) -> dict[str, Any]:
 
 
 def _add_rooms(app: Flask) -> None:
+    from taskapp.attachments.routes import attachments
     from taskapp.auth.routes import auth
     from taskapp.comments.routes import comments
     from taskapp.ops.cli import print_openapi
@@ -90,7 +91,7 @@ def _add_rooms(app: Flask) -> None:
     app.register_blueprint(auth, url_prefix="/api/v1/auth")
     app.register_blueprint(users, url_prefix="/api/v1/users")
     app.register_blueprint(projects, url_prefix="/api/v1/projects")
-    for room in (tasks, comments):
+    for room in (tasks, comments, attachments):
         app.register_blueprint(room, url_prefix="/api/v1")
     app.register_blueprint(health)
     app.register_blueprint(docs)

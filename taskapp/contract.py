@@ -43,6 +43,8 @@ class Contract:
     may_raise: tuple[type[errors.Refusal], ...] = field(default=())
     once: bool = True  # a POST takes an Idempotency-Key
     creates: bool = False  # 201 where it had to make the resource
+    takes: tuple[str, ...] = ()  # the media types of the body, where it is no JSON
+    gives: tuple[str, ...] = ()  # the media types of the reply besides JSON
 
 
 def contract_of(view: View) -> Contract:
@@ -50,19 +52,25 @@ def contract_of(view: View) -> Contract:
     return contract
 
 
-def accepts(*, body: Schema | None = None, query: Schema | None = None) -> Callable[[View], View]:
+def accepts(
+    *,
+    body: Schema | None = None,
+    query: Schema | None = None,
+    takes: tuple[str, ...] = (),
+    load: Callable[[Schema], Any] = lambda schema: schema.load(load_json()),
+) -> Callable[[View], View]:
     """Hand the view what the client sent, validated, as `body` and `query`."""
 
     def decorate(view: View) -> View:
         contract = contract_of(view)
-        contract.body, contract.query = body, query
+        contract.body, contract.query, contract.takes = body, query, takes
 
         @wraps(view)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             if query is not None:
                 kwargs["query"] = load_query(query)
             if body is not None:
-                kwargs["body"] = body.load(load_json())
+                kwargs["body"] = load(body)
             return view(*args, **kwargs)
 
         return wrapper
@@ -77,6 +85,7 @@ def replies(
     access: str = USER,
     once: bool = True,
     creates: bool = False,
+    gives: tuple[str, ...] = (),
 ) -> Callable[[View], View]:
     """Turn what the view returns into JSON with one schema and one status."""
 
@@ -84,6 +93,7 @@ def replies(
         contract = contract_of(view)
         contract.access, contract.reply, contract.status = access, reply, status
         contract.may_raise, contract.once, contract.creates = may_raise, once, creates
+        contract.gives = gives
 
         @wraps(view)
         def wrapper(**kwargs: Any) -> Response:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 import orjson
 from flask import Flask, Response, current_app, g
+from gunicorn.http.errors import ParseException  # a malformed chunk, noticed while it is read
 from marshmallow import ValidationError as MarshmallowError
 from sqlalchemy import exc as sql
 from werkzeug.exceptions import HTTPException
@@ -201,6 +202,13 @@ class UnsupportedMediaType(Refusal, status=415, code="unsupported-media-type"):
     """
 
 
+class RangeNotSatisfiable(Refusal, status=416, code="range-not-satisfiable"):
+    """The range lies outside these bytes: Content-Range says how many there are.
+
+    curl -OJ $URL/api/v1/tasks/1/attachments/1 -H "Authorization: Bearer $TOKEN" -H 'Range: bytes=0-99'
+    """
+
+
 class Invalid(Refusal, status=422, code="validation-error"):
     """Some fields or parameters are not as they must be: `errors` names each one.
 
@@ -352,6 +360,7 @@ def init_app(app: Flask) -> None:
     for kind in (sql.OperationalError, sql.InterfaceError, sql.InternalError):
         app.register_error_handler(kind, lambda error: problem(from_database(error)))
     app.register_error_handler(sql.TimeoutError, lambda _: problem(DatabaseBusy()))
+    app.register_error_handler(ParseException, lambda _: problem(MalformedRequest()))
     app.register_error_handler(Exception, _unforeseen)
 
 

@@ -21,6 +21,8 @@ DESCRIPTION = (
     "A task tracker that never loses a write: every answer has an ETag, every write can be "
     "conditional, every list says what it left out, every error says how to mend it."
 )
+TAGS = "auth users projects tasks comments attachments health docs".split()
+STREAM = {"type": "string", "format": "binary"}  # no schema says what is in it
 ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
 ARGUMENT_TYPES: dict[str, dict[str, Any]] = {
     "id": {"type": "integer", "format": "int64", "minimum": 1, "maximum": INT64},
@@ -65,7 +67,7 @@ def build(app: Flask) -> dict[str, Any]:
         openapi_version="3.1.0",
         info={"description": DESCRIPTION},
         servers=[{"url": "/"}],
-        tags=[{"name": name} for name in ("auth", "users", "projects", "tasks", "health", "docs")],
+        tags=[{"name": name} for name in TAGS],
         plugins=[plugin],
     )
     converter: Any = plugin.converter
@@ -105,7 +107,8 @@ def _operation(rule: Rule, view: Any, method: str) -> dict[str, Any]:
     if contract.once and method == "POST":
         operation["parameters"].append(IDEMPOTENCY_KEY)
     if contract.body is not None:
-        content = {media: {"schema": contract.body} for media in media_types(method)}
+        takes = contract.takes or media_types(method)
+        content = {media: {"schema": contract.body} for media in takes}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
@@ -114,9 +117,13 @@ def _responses(contract: Contract, rule: Rule, method: str) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": HTTPStatus(contract.status).phrase}
     if contract.reply is not None:
         answer["content"] = {"application/json": {"schema": contract.reply}}
+    for media in contract.gives:
+        answer.setdefault("content", {})[media] = {"schema": STREAM}
     responses = {str(contract.status): answer}
     if contract.creates:
         responses["201"] = {**answer, "description": "Created"}
+    if errors.RangeNotSatisfiable in contract.may_raise:
+        responses["206"] = {**answer, "description": "The range that was asked for."}
     if method == "GET":
         responses["304"] = {"description": "What you have is still true."}
     codes: dict[int, set[str]] = defaultdict(set)

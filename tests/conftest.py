@@ -37,7 +37,7 @@ class Client(FlaskClient):
     user: Json
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        response = super().open(*args, **kwargs)
+        response = super().open(*args, **{"buffered": True, **kwargs})  # read, and closed
         self.document.check(response)
         return response
 

@@ -24,7 +24,7 @@ SECURITY = {
 }
 # What a script in a browser may read of an answer.
 EXPOSED = ["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After"]
-EXPOSED += ["X-Request-ID", "Idempotency-Replayed"]
+EXPOSED += ["X-Request-ID", "Idempotency-Replayed", "Content-Disposition", "Content-Range"]
 YEAR = 365 * 24 * 3600
 
 

@@ -1,0 +1,48 @@
+"""The attachment endpoints: JSON about them, and their bytes."""
+
+from flask import Blueprint, Response
+
+from taskapp.attachments import service
+from taskapp.attachments.schemas import AttachmentPageSchema, AttachmentSchema, UploadSchema
+from taskapp.attachments.transfer import BINARY, MULTIPART, receive, send
+from taskapp.auth.guard import caller
+from taskapp.conditional import if_match
+from taskapp.contract import accepts, replies
+from taskapp.errors import Forbidden, RangeNotSatisfiable, StaleRevision
+from taskapp.extensions import Body, Row
+from taskapp.fields import PageQuerySchema
+from taskapp.pages import Page
+
+attachments = Blueprint("attachments", __name__)
+ATTACHMENTS = "/tasks/<id:task_id>/attachments"
+ATTACHMENT = f"{ATTACHMENTS}/<id:attachment_id>"
+
+
+@attachments.get(ATTACHMENTS)
+@accepts(query=PageQuerySchema())
+@replies(AttachmentPageSchema())
+def list_attachments(task_id: int, query: Body) -> Page:
+    """List the attachments of a task, oldest first."""
+    return service.list_attachments(caller(), task_id, query)
+
+
+@attachments.post(ATTACHMENTS)
+@accepts(body=UploadSchema(), takes=(MULTIPART,), load=receive)
+@replies(AttachmentSchema(), 201, Forbidden)
+def add_attachment(task_id: int, body: Body) -> Row:
+    """Attach a file."""
+    return service.add_attachment(caller(), task_id, body)
+
+
+@attachments.get(ATTACHMENT)
+@replies(None, 200, RangeNotSatisfiable, StaleRevision, gives=(BINARY,))
+def get_attachment(task_id: int, attachment_id: int) -> Response:
+    """Download an attachment: its bytes, or a range of them."""
+    return send(service.get_attachment(caller(), task_id, attachment_id))
+
+
+@attachments.delete(ATTACHMENT)
+@replies(None, 204, Forbidden)
+def delete_attachment(task_id: int, attachment_id: int) -> None:
+    """Delete an attachment."""
+    service.delete_attachment(caller(), task_id, attachment_id, if_match())

@@ -1,0 +1,40 @@
+"""Attachments on the wire: JSON about the bytes; the bytes themselves come in as multipart."""
+
+from marshmallow import Schema
+
+from taskapp import fields
+from taskapp.fields import example, page_of
+
+BYTES = "Any bytes, with a file name; at most MAX_ATTACHMENT_BYTES of them, 10 MiB unless changed."
+
+AS_FILE = "Send a file with its name, as curl -F file=@NAME does."
+
+
+class AttachmentSchema(fields.Resource):
+    """A file on a task."""
+
+    url = "/api/v1/tasks/{task_id}/attachments/{id}"
+    id = fields.Int(dump_only=True)
+    task_id = fields.Int(dump_only=True)
+    name = fields.Text(max=255, dump_only=True, metadata=example("fern.jpg"))
+    media_type = fields.Text(max=255, dump_only=True, metadata=example("image/jpeg"))
+    size = fields.Int(min=0, dump_only=True)
+    sha256 = fields.Text(min=64, max=64, dump_only=True)
+    created_by = fields.Int(dump_only=True)
+    created_at = fields.Time(dump_only=True)
+
+
+class UploadSchema(Schema):
+    """A multipart form with one part (RFC 7578); validates the part's file name."""
+
+    file = fields.Text(
+        min=1,
+        max=255,
+        trim=True,
+        required=True,
+        error_messages={"required": AS_FILE, "null": AS_FILE},
+        metadata={"format": "binary", "minLength": 0, "maxLength": 2**30, "description": BYTES},
+    )
+
+
+AttachmentPageSchema = page_of(AttachmentSchema)

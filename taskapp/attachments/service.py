@@ -1,0 +1,71 @@
+"""What can be done with the attachments of a task; their bytes come and go in transfer.py."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from taskapp.attachments import store
+from taskapp.attachments.models import Attachment
+from taskapp.errors import NotFound
+from taskapp.extensions import Body, Expect, Row, db, now, read, table
+from taskapp.pages import Page, page_by
+from taskapp.projects.access import Caller, record
+from taskapp.tasks import service as tasks
+
+ATTACHMENTS = table(Attachment)
+
+
+class AttachmentNotFound(NotFound):
+    """This task has no such attachment."""
+
+
+def list_attachments(caller: Caller, task_id: int, query: Body) -> Page:
+    tasks.get_task(caller, task_id)
+    of_task = sa.select(*ATTACHMENTS.c).where(Attachment.task_id == task_id)
+    return page_by(of_task, Attachment.id, **query)
+
+
+def get_attachment(caller: Caller, task_id: int, attachment_id: int) -> Row:
+    tasks.get_task(caller, task_id)
+    return _found(read(_one(task_id, attachment_id)))
+
+
+def add_attachment(caller: Caller, task_id: int, body: Body) -> Row:
+    """Name bytes that are in the store already."""
+    turn = tasks.take_turn(caller, task_id)
+    values = {**body, "task_id": task_id, "created_by": caller.user_id, "created_at": now()}
+    inserted = sa.insert(ATTACHMENTS).values(values).returning(*ATTACHMENTS.c)
+    attachment = db.session.execute(inserted).one()
+    told = {"attachment_id": [None, attachment.id], "name": [None, attachment.name]}
+    record(turn, "attachment-created", [task_id], **told)
+    db.session.commit()
+    return attachment
+
+
+def delete_attachment(caller: Caller, task_id: int, attachment_id: int, expect: Expect) -> None:
+    """Forget the row; its bytes go with a later sweep, unless another row names them."""
+    turn = tasks.take_turn(caller, task_id)
+    attachment = _found(db.session.execute(_one(task_id, attachment_id)))
+    expect(attachment)
+    db.session.execute(sa.delete(ATTACHMENTS).where(Attachment.id == attachment_id))
+    told = {"attachment_id": [attachment_id, None], "name": [attachment.name, None]}
+    record(turn, "attachment-deleted", [task_id], **told)
+    db.session.commit()
+
+
+def sweep_store() -> int:
+    """Delete the bytes that no attachment names; returns how many files."""
+    named = sa.select(Attachment.id).where(Attachment.sha256 == sa.bindparam("sha256")).limit(1)
+    return store.sweep(lambda sha256: read(named, {"sha256": sha256}).first() is not None)
+
+
+def _one(task_id: int, attachment_id: int) -> sa.Select[Any]:
+    one = Attachment.task_id == task_id, Attachment.id == attachment_id
+    return sa.select(*ATTACHMENTS.c).where(*one)
+
+
+def _found(result: sa.Result[Any]) -> Row:
+    attachment = result.one_or_none()
+    if attachment is None:
+        raise AttachmentNotFound
+    return attachment

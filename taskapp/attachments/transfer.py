@@ -1,0 +1,80 @@
+"""Bytes over HTTP, in bounded memory: one multipart part in, a file or a range of it out."""
+
+import re
+from contextlib import ExitStack
+from typing import Any
+
+from flask import Response, request, send_file
+from marshmallow import Schema
+from werkzeug.datastructures import FileStorage
+from werkzeug.formparser import parse_form_data
+
+from taskapp.attachments import store
+from taskapp.conditional import etag
+from taskapp.errors import Invalid, MalformedRequest, PayloadTooLarge, StaleRevision
+from taskapp.errors import UnsupportedMediaType as WrongMedia
+from taskapp.extensions import Body, Row, settings
+
+MULTIPART, BINARY = "multipart/form-data", "application/octet-stream"
+MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")  # RFC 6838, 4.2
+AROUND = 256 * 1024  # bytes that the form may take besides the file
+PARTS = 20  # so many are read, to name those that are too many
+UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\]")  # what makes a header or a path
+ONE_RANGE = re.compile(r"bytes=([0-9]{1,18}-[0-9]{0,18}|-(?P<last>[0-9]{1,18}))")
+
+
+def receive(schema: Schema) -> Body:
+    """Put the part `file` into the store as it comes in; returns what there is to say of it."""
+    if request.mimetype != MULTIPART or request.content_encoding not in (None, "", "identity"):
+        raise WrongMedia(f"The body must be uncompressed {MULTIPART}.")
+    most = settings().max_attachment_bytes
+    with ExitStack() as drafts:
+        name, file = _parse(schema, most + AROUND, lambda **_: drafts.enter_context(store.draft()))
+        size = file.stream.seek(0, 2)
+        if size > most:
+            raise PayloadTooLarge
+        media = file.mimetype if MEDIA_TYPE.fullmatch(file.mimetype) else BINARY
+        return {"name": name, "media_type": media, "size": size, "sha256": store.put(file.stream)}
+
+
+def _parse(schema: Schema, most: int, draft: Any) -> tuple[str, FileStorage]:
+    """The one part that a form may have, and its file name; anything else in it is named."""
+    if request.content_length is not None:
+        request.environ.pop("wsgi.input_terminated", None)  # werkzeug shall count, too
+    bounds: Any = {"max_content_length": most, "max_form_memory_size": AROUND}
+    try:
+        _, texts, files = parse_form_data(
+            request.environ, draft, silent=False, max_form_parts=PARTS, **bounds
+        )
+    except ValueError:
+        raise MalformedRequest("The body is no well-formed multipart form.") from None
+    parts = {
+        **dict.fromkeys(texts),
+        **{name: file.filename or None for name, file in files.items()},
+    }
+    name: str = schema.load(parts)["file"]
+    if len(files.getlist("file")) > 1 or "file" in texts:
+        raise Invalid.field("file", "Sent twice.")
+    return name, files["file"]
+
+
+def send(attachment: Row) -> Response:
+    """The bytes, or the one range asked for, as a download that no browser shows or runs."""
+    tag = etag(attachment)
+    if request.if_match and tag not in request.if_match:
+        raise StaleRevision
+    asked = ONE_RANGE.fullmatch(request.headers.get("Range", ""))
+    weak = request.headers.get("If-Range", "").startswith("W/")
+    known = request.if_none_match.contains_weak(tag) or request.method == "HEAD"
+    if weak or known or asked is None or int(asked["last"] or 0) >= attachment.size:
+        request.environ.pop("HTTP_RANGE", None)  # RFC 9110, 13.1.5, 13.2.2, 14.2: then all is sent
+    response = send_file(
+        store.path(attachment.sha256),
+        BINARY,
+        as_attachment=True,
+        download_name=UNSAFE.sub("_", attachment.name),
+        etag=tag,
+        last_modified=attachment.created_at,
+    )
+    response.cache_control.private = True
+    return response
