@@ -78,7 +78,7 @@ def accepts(
     return decorate
 
 
-def replies(
+def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
     reply: Schema | None = None,
     status: int = 200,
     *may_raise: type[errors.Refusal],
