@@ -5,9 +5,9 @@ from marshmallow import Schema
 from taskapp import fields
 from taskapp.fields import example, page_of
 
-BYTES = "Any bytes, with a file name; at most MAX_ATTACHMENT_BYTES of them, 10 MiB unless changed."
-
-AS_FILE = "Send a file with its name, as curl -F file=@NAME does."
+AS_FILE = dict.fromkeys(("required", "null"), "Send a file with its name: curl -F file=@NAME")
+BYTES = {"format": "binary", "minLength": 0, "maxLength": 2**30}  # the setting's own bound
+BYTES |= {"description": "Any bytes, MAX_ATTACHMENT_BYTES (10 MiB) at most, with a file name."}
 
 
 class AttachmentSchema(fields.Resource):
@@ -28,12 +28,7 @@ class UploadSchema(Schema):
     """A multipart form with one part (RFC 7578); validates the part's file name."""
 
     file = fields.Text(
-        min=1,
-        max=255,
-        trim=True,
-        required=True,
-        error_messages={"required": AS_FILE, "null": AS_FILE},
-        metadata={"format": "binary", "minLength": 0, "maxLength": 2**30, "description": BYTES},
+        min=1, max=255, trim=True, required=True, error_messages=AS_FILE, metadata=BYTES
     )
 
 

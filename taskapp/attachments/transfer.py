@@ -9,10 +9,9 @@ from marshmallow import Schema
 from werkzeug.datastructures import FileStorage
 from werkzeug.formparser import parse_form_data
 
+from taskapp import errors
 from taskapp.attachments import store
 from taskapp.conditional import etag
-from taskapp.errors import Invalid, MalformedRequest, PayloadTooLarge, StaleRevision
-from taskapp.errors import UnsupportedMediaType as WrongMedia
 from taskapp.extensions import Body, Row, settings
 
 MULTIPART, BINARY = "multipart/form-data", "application/octet-stream"
@@ -26,13 +25,13 @@ ONE_RANGE = re.compile(r"bytes=([0-9]{1,18}-[0-9]{0,18}|-(?P<last>[0-9]{1,18}))"
 def receive(schema: Schema) -> Body:
     """Put the part `file` into the store as it comes in; returns what there is to say of it."""
     if request.mimetype != MULTIPART or request.content_encoding not in (None, "", "identity"):
-        raise WrongMedia(f"The body must be uncompressed {MULTIPART}.")
+        raise errors.UnsupportedMediaType(f"The body must be uncompressed {MULTIPART}.")
     most = settings().max_attachment_bytes
     with ExitStack() as drafts:
         name, file = _parse(schema, most + AROUND, lambda **_: drafts.enter_context(store.draft()))
         size = file.stream.seek(0, 2)
         if size > most:
-            raise PayloadTooLarge
+            raise errors.PayloadTooLarge
         media = file.mimetype if MEDIA_TYPE.fullmatch(file.mimetype) else BINARY
         return {"name": name, "media_type": media, "size": size, "sha256": store.put(file.stream)}
 
@@ -47,14 +46,11 @@ def _parse(schema: Schema, most: int, draft: Any) -> tuple[str, FileStorage]:
             request.environ, draft, silent=False, max_form_parts=PARTS, **bounds
         )
     except ValueError:
-        raise MalformedRequest("The body is no well-formed multipart form.") from None
-    parts = {
-        **dict.fromkeys(texts),
-        **{name: file.filename or None for name, file in files.items()},
-    }
-    name: str = schema.load(parts)["file"]
+        raise errors.MalformedRequest("The body is no well-formed multipart form.") from None
+    named = {name: file.filename or None for name, file in files.items()}
+    name: str = schema.load({**dict.fromkeys(texts), **named})["file"]
     if len(files.getlist("file")) > 1 or "file" in texts:
-        raise Invalid.field("file", "Sent twice.")
+        raise errors.Invalid.field("file", "Sent twice.")
     return name, files["file"]
 
 
@@ -62,7 +58,7 @@ def send(attachment: Row) -> Response:
     """The bytes, or the one range asked for, as a download that no browser shows or runs."""
     tag = etag(attachment)
     if request.if_match and tag not in request.if_match:
-        raise StaleRevision
+        raise errors.StaleRevision
     asked = ONE_RANGE.fullmatch(request.headers.get("Range", ""))
     weak = request.headers.get("If-Range", "").startswith("W/")
     known = request.if_none_match.contains_weak(tag) or request.method == "HEAD"
