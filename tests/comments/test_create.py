@@ -80,3 +80,20 @@ def test_viewers_read_only(alice: Client, bob: Client, url: str, shared: Json) -
 def test_hides_other_peoples_tasks(charlie: Client, anonymous: Client, url: str) -> None:
     assert refused(charlie.post(url, json={"body": "Hello"})) == (404, "not-found")
     assert refused(anonymous.post(url, json={"body": "Hello"})) == (401, "unauthorized")
+
+
+def test_the_history_of_the_task_tells_of_it(bob: Client, bobs: str, shared_task: Json) -> None:
+    bob.patch(bobs, json={"body": "It is dry."})
+    bob.delete(bobs)
+    told = bob.get(f"/api/v1/tasks/{shared_task['id']}/history").get_json()["items"]
+
+    kinds = [event["kind"] for event in told]
+    assert kinds == ["created", "comment-created", "comment-updated", "comment-deleted"]
+
+
+def test_followers_of_changes_see_no_change_of_the_task(bob: Client, url: str) -> None:
+    cursor = bob.get("/api/v1/changes").get_json()["next_cursor"]
+    bob.post(url, json={"body": "Is it dry?"})
+    page = bob.get("/api/v1/changes", query_string={"cursor": cursor}).get_json()
+
+    assert (page["tasks"], page["deleted"], page["has_more"]) == ([], [], False)
