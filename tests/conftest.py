@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 from flask import Flask
@@ -28,6 +29,15 @@ PASSWORD = "seven mossy lanterns"
 CAST = ("admin", "alice", "bob", "charlie")
 DATABASES = ("sqlite", "postgresql")
 Json = dict[str, Any]
+# Each example goes through HTTP to a real database, so a few must do; their fixtures stay.
+hypothesis.settings.register_profile(
+    "taskapp",
+    max_examples=20,
+    deadline=None,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("taskapp")
 
 
 class Client(FlaskClient):
@@ -253,6 +263,18 @@ def events(app: Flask, kind: str) -> list[Json]:
         table = Base.metadata.tables["events"]
         rows = connection.execute(sa.select(table).where(table.c.kind == kind).order_by("id"))
         return [dict(row._mapping) for row in rows]
+
+
+def made(client: Client, what: str, **fields: Any) -> Json:
+    """Whatever a POST makes: `made(alice, "tasks", title="Water the fern")`."""
+    response = client.post(f"/api/v1/{what}", json=fields)
+    assert response.status_code == 201, response.get_json()
+    return dict(response.get_json())
+
+
+def add(client: Client, title: str = "Water the fern", **fields: Any) -> Json:
+    """A new task."""
+    return made(client, "tasks", title=title, **fields)
 
 
 def refused(response: TestResponse) -> tuple[int, str]:
