@@ -116,10 +116,10 @@ def flask(*arguments: str, stdin: str = "", **variables: str) -> subprocess.Comp
 
 
 @contextmanager
-def gunicorn(**variables: str) -> Iterator[str]:
+def gunicorn(app: str = "wsgi:app", **variables: str) -> Iterator[str]:
     """The service as it ships, in processes of its own; yields its base URL."""
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
+    command = [sys.executable, "-m", "gunicorn", app]
     running = environment(PORT=str(port), **variables)
     with subprocess.Popen(command, cwd=ROOT, env=running) as process:
         base = f"http://127.0.0.1:{port}"
@@ -163,9 +163,9 @@ def ask(
             return error.code, error.headers, json.loads(text) if text else None
 
 
-def sign_up(base: str, email: str) -> str:
+def sign_up(base: str, email: str, **headers: str) -> str:
     """Register and sign in on a real server; returns an access token."""
     body = {"email": email, "password": "seven mossy lanterns", "name": email.partition("@")[0]}
-    assert ask(f"{base}/api/v1/auth/register", body)[0] == 201
+    assert ask(f"{base}/api/v1/auth/register", body, **headers)[0] == 201
     del body["name"]
-    return str(ask(f"{base}/api/v1/auth/login", body)[2]["access_token"])
+    return str(ask(f"{base}/api/v1/auth/login", body, **headers)[2]["access_token"])

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 
-from tests.conftest import Client, Json, add, refused
+from tests.conftest import Client, Json, add, made, refused
 
 URL = "/api/v1/tasks"
 
@@ -63,6 +63,18 @@ def test_a_remembered_list_is_the_same_list(alice: Client, task: Json) -> None:
 
     assert second.data == first.data
     assert second.headers["Link"] == first.headers["Link"]
+
+
+def test_two_services_on_one_redis_share_no_answers(
+    app: Flask, alice: Client, anonymous: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = made(alice, "auth/tokens", name="x", scopes=["read"])["token"]
+    script = anonymous.as_token(token)
+    first = script.get(URL).headers["ETag"]
+    other = replace(app.extensions["taskapp"], secret_key="another service has another")
+    monkeypatch.setitem(app.extensions, "taskapp", other)
+
+    assert script.get(URL).headers["ETag"] != first
 
 
 @pytest.mark.parametrize("form", ["{}", '"x", {}', "*"])

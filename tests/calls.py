@@ -1,0 +1,116 @@
+"""Every route once: who may use it, and a request that works.
+
+The matrix of `test_access.py`, `test_contract.py` and `test_idempotency.py` come from here, and a
+route that is missing here fails them. What ends something stands below what uses it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from tests.conftest import PASSWORD, Client, Json, add, made
+
+ANYONE, SECRET, SIGNED_IN, SESSION = "anyone", "secret", "signed-in", "session"
+VIEWER, EDITOR, OWNER, ADMIN = "viewer", "editor", "owner", "admin"
+EMAIL = "new@example.com"
+NEW_USER = {"email": EMAIL, "password": PASSWORD, "name": "New"}
+LOGIN = {"email": "alice@example.com", "password": PASSWORD}
+PASSWORDS = {"current_password": PASSWORD, "new_password": PASSWORD}
+API = "/api/v1"
+
+
+class Call(NamedTuple):
+    """A request; names in braces stand for ids of this very test."""
+
+    level: str
+    method: str
+    path: str
+    body: Json | None = None
+
+    def filled(self, names: Json) -> Call:
+        body = self.body and {
+            name: value.format(**names) if isinstance(value, str) else value
+            for name, value in self.body.items()
+        }
+        return self._replace(path=self.path.format(**names), body=body)
+
+    def send(self, client: Client, **options: Any) -> Any:
+        return client.open(self.path, method=self.method, json=self.body, **options)
+
+
+CALLS = [
+    Call(ANYONE, "GET", "/"),
+    Call(ANYONE, "GET", API),
+    Call(ANYONE, "GET", "/health"),
+    Call(ANYONE, "GET", "/health/startup"),
+    Call(ANYONE, "GET", "/health/ready"),
+    Call(ANYONE, "GET", "/docs"),
+    Call(ANYONE, "GET", "/redoc"),
+    Call(ANYONE, "GET", "/openapi.json"),
+    Call(ANYONE, "GET", "/problems"),
+    Call(ANYONE, "GET", "/problems/not-found"),
+    Call(ANYONE, "GET", "/static/{static}"),
+    Call(ANYONE, "POST", f"{API}/auth/register", NEW_USER),
+    Call(ANYONE, "POST", f"{API}/auth/login", LOGIN),
+    Call(ANYONE, "POST", f"{API}/auth/refresh", {"refresh_token": "{refresh}"}),
+    Call(SECRET, "GET", f"{API}/feeds/tsk_nobody.ics"),
+    Call(SIGNED_IN, "GET", f"{API}/auth/token"),
+    Call(SIGNED_IN, "GET", f"{API}/auth/tokens"),
+    Call(SIGNED_IN, "GET", f"{API}/auth/tokens/{{token}}"),
+    Call(SIGNED_IN, "GET", f"{API}/auth/sessions"),
+    Call(SIGNED_IN, "GET", f"{API}/users/me"),
+    Call(SIGNED_IN, "GET", f"{API}/projects"),
+    Call(SIGNED_IN, "GET", f"{API}/tasks"),
+    Call(SIGNED_IN, "PATCH", f"{API}/users/me", {"name": "Ann"}),
+    Call(SIGNED_IN, "POST", f"{API}/auth/tokens", {"name": "nightly", "scopes": ["read"]}),
+    Call(SIGNED_IN, "POST", f"{API}/projects", {"name": "Garden"}),
+    Call(SIGNED_IN, "POST", f"{API}/tasks", {"title": "Water the fern"}),
+    Call(ADMIN, "GET", f"{API}/users"),
+    Call(ADMIN, "GET", f"{API}/users/{{user}}"),
+    Call(ADMIN, "POST", f"{API}/users", {**NEW_USER, "email": f"2.{EMAIL}"}),
+    Call(ADMIN, "PATCH", f"{API}/users/{{user}}", {"name": "Ann"}),
+    Call(VIEWER, "GET", f"{API}/projects/{{project}}"),
+    Call(VIEWER, "GET", f"{API}/projects/{{project}}/members"),
+    Call(VIEWER, "GET", f"{API}/projects/{{project}}/members/{{user}}"),
+    Call(VIEWER, "GET", f"{API}/tasks/{{task}}"),
+    Call(EDITOR, "PATCH", f"{API}/tasks/{{task}}", {"title": "Water the yew"}),
+    Call(EDITOR, "DELETE", f"{API}/tasks/{{task}}"),
+    Call(OWNER, "PATCH", f"{API}/projects/{{project}}", {"name": "Yard"}),
+    Call(OWNER, "POST", f"{API}/projects/{{project}}/members",
+         {"email": "charlie@example.com", "role": "viewer"}),
+    Call(OWNER, "PATCH", f"{API}/projects/{{project}}/members/{{user}}", {"role": "editor"}),
+    Call(OWNER, "DELETE", f"{API}/projects/{{project}}/members/{{user}}"),
+    Call(OWNER, "DELETE", f"{API}/projects/{{project}}"),
+    Call(ADMIN, "DELETE", f"{API}/users/{{user}}"),
+    Call(SIGNED_IN, "POST", f"{API}/auth/password", PASSWORDS),
+    Call(SIGNED_IN, "DELETE", f"{API}/auth/tokens/{{token}}"),
+    Call(SIGNED_IN, "DELETE", f"{API}/auth/sessions/{{session}}"),
+    Call(SESSION, "POST", f"{API}/auth/logout"),
+    Call(SIGNED_IN, "DELETE", f"{API}/auth/sessions"),
+    Call(SIGNED_IN, "DELETE", f"{API}/users/me", {"current_password": PASSWORD}),
+]  # fmt: skip
+
+
+def sign_in(client: Client, email: str) -> Json:
+    body = {"email": email, "password": PASSWORD}
+    response = client.post(f"{API}/auth/login", json=body)
+    assert response.status_code == 200
+    return dict(response.get_json())
+
+
+def names_for(caller: Client, alice: Client, shared: Json) -> Json:
+    """What stands for the names in braces: Alice's project, and the caller's own session."""
+    dora = {**NEW_USER, "email": "dora@example.com"}
+    user = made(alice, "auth/register", **dora)["id"]
+    made(alice, f"projects/{shared['id']}/members", email=dora["email"], role="viewer")
+    refresh = sign_in(alice, LOGIN["email"])["refresh_token"]
+    sign_in(caller, caller.user["email"])
+    return {
+        "project": shared["id"],
+        "task": add(alice, project_id=shared["id"])["id"],
+        "user": user,
+        "refresh": refresh,
+        "session": caller.get(f"{API}/auth/sessions").get_json()["items"][-1]["id"],
+        "token": made(caller, "auth/tokens", name="x", scopes=["read"])["id"],
+        "static": "README.txt",
+    }

@@ -1,0 +1,130 @@
+"""config.load: the environment, checked"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+import config
+from tests import servers
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+def load(folder: Path, **env: str) -> config.Settings:
+    return config.load({"TASKAPP_INSTANCE": str(folder), **env})
+
+
+def test_needs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load(tmp_path / "instance")
+
+    assert settings.database_url == f"sqlite:///{tmp_path}/instance/taskapp.db"
+    assert (settings.bind, settings.web_concurrency) == ("127.0.0.1:8000", 2)
+    assert (settings.environment, settings.log_format) == ("development", "text")
+    assert (settings.registration, settings.require_if_match) == ("open", False)
+
+
+def test_makes_a_development_secret_once(tmp_path: Path) -> None:
+    first, second = (load(tmp_path).secret_key for _ in range(2))
+
+    assert first == second == (tmp_path / "secret_key").read_text()
+    assert len(first) == 64
+    assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://x"),
+        ("DATABASE_URL", "sqlite://x"),
+        ("DATABASE_REPLICA_URL", "x"),
+        ("REDIS_URL", "localhost:6379"),
+        ("ENVIRONMENT", "staging"),
+        *(("PORT", value) for value in ("0", "65536", "http", "8e3", "٣", "-1")),
+        ("WEB_CONCURRENCY", "0"),
+        ("LOG_LEVEL", "verbose"),
+        ("LOG_FORMAT", "xml"),
+        ("REGISTRATION", "yes"),
+        ("REQUIRE_IF_MATCH", "maybe"),
+        ("RATELIMIT_ENABLED", "2"),
+        ("RATELIMIT_DEFAULT", "a lot"),
+        ("TRUSTED_PROXIES", "all"),
+        ("ACCESS_TOKEN_MINUTES", "0"),
+        ("PASSWORD_MIN_LENGTH", "7"),
+        ("MAX_BODY_BYTES", "1MB"),
+    ],
+)
+def test_a_wrong_value_names_its_variable(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(config.ConfigError, match=f"^{name}: "):
+        load(tmp_path, **{name: value})
+
+
+def test_an_empty_value_is_none(tmp_path: Path) -> None:
+    empty = dict.fromkeys(config.VARIABLES, "") | {"TASKAPP_INSTANCE": str(tmp_path)}
+
+    assert config.load(empty) == load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "short", "x" * 64, f"change-me-{'0123456789abcdef' * 2}", f"my-secret-{'0123456789' * 3}"],
+    ids=range(5),
+)
+def test_production_wants_a_secret_of_its_own(tmp_path: Path, key: str) -> None:
+    with pytest.raises(config.ConfigError, match=r"^SECRET_KEY: .*token_hex"):
+        load(tmp_path, ENVIRONMENT="production", SECRET_KEY=key)
+    assert not (tmp_path / "secret_key").exists()
+    told = load(tmp_path, ENVIRONMENT="production", SECRET_KEY=KEY)
+    assert (told.secret_key, told.log_format) == (KEY, "json")
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(f"{KEY}\n")
+
+    assert load(tmp_path, SECRET_KEY_FILE=str(file)).secret_key == KEY
+    with pytest.raises(config.ConfigError, match=r"^SECRET_KEY: .*not both"):
+        load(tmp_path, SECRET_KEY_FILE=str(file), SECRET_KEY=KEY)
+    with pytest.raises(config.ConfigError, match=r"^SECRET_KEY_FILE: .*cannot be read"):
+        load(tmp_path, SECRET_KEY_FILE=str(tmp_path / "missing"))
+
+
+def test_shows_no_secret(tmp_path: Path) -> None:
+    url = "postgresql://me:hunter2@db/x"
+    told = load(tmp_path, SECRET_KEY=KEY, DATABASE_URL=url, METRICS_TOKEN="hunter3")
+
+    assert told.database_url.startswith("postgresql+psycopg2://")
+    assert not any(secret in repr(told) for secret in (KEY, "hunter2", "hunter3"))
+
+
+def test_reads_a_dotenv_file_in_development_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_text("PORT=9000\nLOG_LEVEL=debug\n")
+
+    assert (load(tmp_path).port, load(tmp_path, PORT="9001").port) == (9000, 9001)
+    assert load(tmp_path, ENVIRONMENT="production", SECRET_KEY=KEY).port == 8000
+    Path(".env").write_text("ENVIRONMENT=production\n")
+    with pytest.raises(config.ConfigError, match=r"^ENVIRONMENT: "):
+        load(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(config.ConfigError, match=r"^TASKAPP_INSTANCE: "):
+        load(tmp_path / "file" / "instance")
+
+
+def test_a_server_refuses_to_start_in_one_line(tmp_path: Path) -> None:
+    started = servers.flask(
+        "users", "list", ENVIRONMENT="production", TASKAPP_INSTANCE=str(tmp_path)
+    )
+
+    assert started.returncode == 1
+    assert started.stderr.startswith("taskapp: SECRET_KEY: production needs one")
+    assert started.stderr.count("\n") == 1

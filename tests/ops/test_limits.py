@@ -1,0 +1,88 @@
+"""Limits: who is counted, by how many workers, and what a client is told"""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tests import servers
+from tests.ops.conftest import LIMIT
+
+URL = "/api/v1/tasks"
+POLICY = f'"default";q={LIMIT};w=60'
+
+
+def call(base: str, address: str, token: str = "", path: str = URL) -> tuple[int, Any, Any]:
+    return servers.ask(base + path, token=token, X_Forwarded_For=address)
+
+
+def left(headers: Any) -> int:
+    """How many requests the client is told it has."""
+    found = re.fullmatch(r'"default";r=(\d+);t=(\d+)', headers["RateLimit"])
+    assert found
+    assert 1 <= int(found[2]) <= 60
+    return int(found[1])
+
+
+def test_says_what_is_left_also_to_refused_credentials(behind_a_proxy: str, address: str) -> None:
+    for token, code in (("", "unauthorized"), ("garbage", "invalid-token"), ("tsk_x", None)):
+        status, headers, problem = call(behind_a_proxy, address, token)
+        assert (status, headers["RateLimit-Policy"]) == (401, POLICY)
+        assert code in (None, problem["code"])
+    assert left(headers) == LIMIT - 3
+
+
+def test_two_workers_hold_one_limit(behind_a_proxy: str, address: str) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: call(behind_a_proxy, address), range(LIMIT + 5)))
+
+    assert sorted(status for status, *_ in answers) == [401] * LIMIT + [429] * 5
+    _, headers, problem = next(answer for answer in answers if answer[0] == 429)
+    assert problem["code"] == "rate-limited"
+    assert 1 <= int(headers["Retry-After"]) <= 60
+    assert (headers["RateLimit-Policy"], left(headers)) == (POLICY, 0)
+    assert call(behind_a_proxy, "203.0.113.77")[0] == 401
+
+
+def test_the_last_proxy_says_who_is_calling(behind_a_proxy: str, address: str) -> None:
+    for number in range(3):
+        answer = call(behind_a_proxy, f"203.0.113.{number}, {address}")
+
+    assert left(answer[1]) == LIMIT - 3
+
+
+def test_counts_ipv6_by_64_bits(behind_a_proxy: str, address: str) -> None:
+    block = "2001:db8:1:" + address.rpartition(".")[2]
+    for host in ("::1", "::2", ":ffff:ffff:ffff:ffff"):
+        headers = call(behind_a_proxy, block + host)[1]
+
+    assert left(headers) == LIMIT - 3
+    assert left(call(behind_a_proxy, f"{block}9::1")[1]) == LIMIT - 1
+
+
+def test_counts_by_user_where_there_is_one(behind_a_proxy: str, address: str) -> None:
+    emails = (f"{who}-{address}@example.com" for who in ("alice", "bob"))
+    alice, bob = (
+        servers.sign_up(behind_a_proxy, email, X_Forwarded_For=address) for email in emails
+    )
+
+    seen = [left(call(behind_a_proxy, f"203.0.113.{n}", alice)[1]) for n in range(3)]
+
+    assert seen == [LIMIT - 1, LIMIT - 2, LIMIT - 3]
+    assert left(call(behind_a_proxy, address, bob)[1]) == LIMIT - 1
+    assert left(call(behind_a_proxy, address)[1]) == LIMIT - 5  # two registered and signed in
+
+
+def test_signing_in_has_a_limit_of_its_own_beside(behind_a_proxy: str, address: str) -> None:
+    _, headers, _ = servers.ask(f"{behind_a_proxy}/api/v1/auth/login", {}, X_Forwarded_For=address)
+
+    assert headers["RateLimit-Policy"] == f'{POLICY}, "login";q=60;w=60'
+    assert re.fullmatch(r'"default";r=9;t=\d+, "login";r=59;t=\d+', headers["RateLimit"])
+
+
+def test_probes_and_explanations_are_exempt(behind_a_proxy: str, address: str) -> None:
+    for path in ("/health", "/health/ready", "/", "/problems", "/openapi.json"):
+        for _ in range(LIMIT + 1):
+            status, headers, _ = call(behind_a_proxy, address, path=path)
+            assert (status, "RateLimit" in headers) == (200, False)

@@ -1,0 +1,70 @@
+"""The migrations: up, down, and equal to the models, on both databases"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask_migrate import check, downgrade, upgrade
+
+import config
+from taskapp import create_app
+from taskapp.extensions import Base, db
+from tests import servers
+from tests.conftest import DATABASES, new_database
+
+
+@pytest.fixture(params=DATABASES)
+def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """A service whose database is empty still."""
+    variables = {"TASKAPP_INSTANCE": str(tmp_path), "RATELIMIT_ENABLED": "false"}
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgresql_url")
+        variables["DATABASE_URL"] = new_database(url, f"empty_{abs(hash(str(tmp_path)))}")
+    return variables
+
+
+@pytest.fixture
+def empty(environment: dict[str, str]) -> Iterator[Flask]:
+    app = create_app(config.load(environment))
+    with app.app_context():
+        yield app
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+def tables() -> set[str]:
+    return set(sa.inspect(db.engine).get_table_names()) - {"alembic_version"}
+
+
+def test_lead_to_the_models_and_back(empty: Flask) -> None:
+    for _ in range(2):
+        upgrade()
+        check()
+        assert tables() >= Base.metadata.tables.keys()
+        downgrade(revision="base")
+        assert tables() == set()
+
+
+@pytest.mark.parametrize(
+    "statement", ["DROP INDEX ix_tasks_project_id_due_at_id", "ALTER TABLE tasks ADD more TEXT"]
+)
+def test_a_difference_would_be_seen(empty: Flask, statement: str) -> None:
+    upgrade()
+    with db.engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+
+    with pytest.raises(SystemExit):
+        check()
+
+
+def test_two_at_once_are_one(environment: dict[str, str]) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        ran = list(pool.map(lambda _: servers.flask("db", "upgrade", **environment), range(2)))
+
+    assert [each.returncode for each in ran] == [0, 0], ran
+    assert servers.flask("users", "list", **environment).returncode == 0

@@ -1,0 +1,159 @@
+"""Every list, filter, sort and search is served by an index, as the databases themselves say"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+
+from taskapp.extensions import db
+from tests.conftest import Client, Json, add, made
+
+URL = "/api/v1/tasks"
+OTHERS, EACH = 20, 200
+SORTS = ("id", "title", "status", "priority", "due_at", "created_at", "updated_at")
+WHEN = "2030-01-01T00:00:00Z"
+
+
+@contextmanager
+def listening(app: Flask) -> Iterator[list[tuple[str, Any]]]:
+    """The SELECTs that the service sends meanwhile."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        if statement.startswith("SELECT"):
+            sent.append((statement, parameters))
+
+    with app.app_context():
+        engine = db.engines["reads"]
+    sa.event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", note)
+
+
+def plan(app: Flask, statement: str, parameters: Any, *, small: bool = False) -> str:
+    """How the database will find the rows; a small table is read as a whole unless told not to."""
+    with app.app_context(), db.engine.connect() as connection:
+        on_sqlite = connection.dialect.name == "sqlite"
+        if small and not on_sqlite:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        explain = "EXPLAIN QUERY PLAN " if on_sqlite else "EXPLAIN "
+        rows = connection.exec_driver_sql(explain + statement, parameters)
+        return "\n".join(str(row[-1]) for row in rows)
+
+
+def reads_all(explained: str, table: str) -> bool:
+    """SQLite says SCAN without an index, PostgreSQL says Seq Scan."""
+    return any(
+        f"Seq Scan on {table}" in line
+        or (line.startswith(f"SCAN {table}") and "INDEX" not in line and "VIRTUAL" not in line)
+        for line in explained.splitlines()
+    )
+
+
+def crowd(app: Flask, caller: Client) -> None:
+    """Four thousand tasks, of which the caller sees a tenth."""
+    model = add(caller, labels=["home"])
+    with app.app_context(), db.engine.begin() as connection:
+        tasks, labels = (db.metadata.tables[name] for name in ("tasks", "task_labels"))
+        projects = db.metadata.tables["projects"]
+        row = dict(connection.execute(sa.select(tasks)).one()._mapping)
+        row["words"] = ["water", "the", "fern"]
+        del row["id"]
+        for name in ("due_at", "external_id", "parent_id"):
+            row[name] = None
+        project = dict(connection.execute(sa.select(projects).limit(1)).one()._mapping)
+        del project["id"], project["inbox_of"]
+        homes = [
+            connection.execute(
+                sa.insert(projects).values(project).returning(projects.c.id)
+            ).scalar()
+            for _ in range(OTHERS)
+        ]
+        start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+        numbers = itertools.count()
+        rows = [
+            {
+                **row,
+                "project_id": home,
+                "title": f"Task {(n := next(numbers)) % 997}",
+                "status": ("todo", "in_progress", "done", "cancelled")[n % 4],
+                "priority": ("none", "low", "medium", "high", "urgent")[n % 5],
+                "due_at": None if n % 2 else start + dt.timedelta(hours=n),
+                "created_at": start + dt.timedelta(minutes=n),
+                "updated_at": start + dt.timedelta(minutes=n),
+                "words": [f"word{n % 500}", f"rare{n}"],
+            }
+            for home in [*homes, model["project_id"], model["project_id"]]
+            for _ in range(EACH)
+        ]
+        connection.execute(sa.insert(tasks), rows)
+        ids = connection.scalars(sa.select(tasks.c.id).where(tasks.c.id != model["id"]))
+        connection.execute(
+            sa.insert(labels),
+            [{"task_id": i, "key": f"label{i % 50}", "name": f"label{i % 50}"} for i in ids],
+        )
+    with app.app_context(), db.engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")
+
+
+def test_no_question_reads_every_task(app: Flask, alice: Client, bob: Client) -> None:
+    crowd(app, alice)
+    made(alice, "projects", name="Second")
+    inbox = alice.get("/api/v1/projects").get_json()["items"][0]["id"]
+    queries = [
+        "total=true",
+        "limit=1",
+        *(f"sort={sign}{name}" for name in SORTS for sign in ("", "-")),
+    ]
+    queries += [f"project_id={inbox}&{query}" for query in queries]
+    queries += ["status=todo", "status=done,todo&sort=due_at", "priority=high", "label=label7"]
+    queries += ["label=label7,label8", "assignee=me", f"assignee={bob.user['id']}", "assignee=none"]
+    queries += ["parent=none", "parent=1", "due=none", "due=overdue", "due=today", "q=rare77"]
+    queries += [f"{name}={WHEN}" for name in ("due_before", "due_after", "created_before")]
+    queries += [f"{name}={WHEN}" for name in ("created_after", "updated_after")]
+    queries += ["q=word7", "q=fern%20wat", "q=rare77&sort=title", "q=50%25%20rare77"]
+    for query in queries:
+        with listening(app) as sent:
+            page = alice.get(f"{URL}?{query}").get_json()
+            if cursor := page["next_cursor"]:
+                alice.get(f"{URL}?{query}&cursor={cursor}")
+        asked = [each for each in sent if "FROM tasks" in each[0]]
+        assert asked
+        for statement, parameters in asked:
+            explained = plan(app, statement, parameters)
+            assert not reads_all(explained, "tasks"), f"{query}: {explained}"
+            if "q=" in query:
+                assert "VIRTUAL TABLE INDEX" in explained or "ix_tasks_words" in explained
+
+
+def test_no_other_list_reads_a_whole_table(
+    app: Flask, alice: Client, admin: Client, shared: Json
+) -> None:
+    for client, path, tables in (
+        (admin, "/api/v1/users?role=user", ["users"]),
+        (alice, "/api/v1/projects", ["memberships", "projects"]),
+        (alice, f"/api/v1/projects/{shared['id']}/members", ["memberships", "users"]),
+        (alice, "/api/v1/auth/sessions", ["sessions"]),
+        (alice, "/api/v1/auth/tokens", ["personal_tokens"]),
+    ):
+        with listening(app) as sent:
+            assert client.get(path).status_code == 200
+        for statement, parameters in sent:
+            explained = plan(app, statement, parameters, small=True)
+            assert not any(reads_all(explained, name) for name in tables), f"{path}: {explained}"
+
+
+def test_a_whole_read_would_be_seen(app: Flask, alice: Client) -> None:
+    crowd(app, alice)
+
+    explained = plan(app, "SELECT id FROM tasks WHERE description = 'x'", ())
+
+    assert reads_all(explained, "tasks")

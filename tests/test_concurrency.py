@@ -1,0 +1,98 @@
+"""Many at once: nothing is lost, nothing is made twice"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests import servers
+from tests.conftest import PASSWORD, Client, Json, add, refused
+
+URL = "/api/v1/tasks"
+
+
+def test_of_fifty_registrations_of_one_address_one_is_first(anonymous: Client) -> None:
+    body = {"email": "dora@example.com", "password": PASSWORD, "name": "Dora"}
+
+    def register(number: int) -> int:
+        email = body["email"].upper() if number % 2 else body["email"]
+        return anonymous.post("/api/v1/auth/register", json={**body, "email": email}).status_code
+
+    with ThreadPoolExecutor(50) as pool:
+        statuses = Counter(pool.map(register, range(50)))
+
+    assert statuses == {201: 1, 409: 49}
+
+
+def test_eight_threads_lose_no_step_of_a_counter(alice: Client) -> None:
+    url, steps = f"{URL}/{add(alice, description='0')['id']}", 5
+
+    def count(_: int) -> None:
+        done = 0
+        while done < steps:
+            seen = alice.get(url)
+            raised = str(int(seen.get_json()["description"]) + 1)
+            match = {"If-Match": seen.headers["ETag"]}
+            response = alice.patch(url, json={"description": raised}, headers=match)
+            done += response.status_code == 200
+            assert response.status_code == 200 or refused(response)[0] == 412
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(count, range(8)))
+
+    assert alice.get(url).get_json()["description"] == str(8 * steps)
+
+
+def test_of_two_that_close_a_circle_one_is_refused(alice: Client) -> None:
+    for _ in range(5):
+        first, second = add(alice)["id"], add(alice)["id"]
+
+        def put_below(pair: tuple[int, int]) -> int:
+            return alice.patch(f"{URL}/{pair[0]}", json={"parent_id": pair[1]}).status_code
+
+        with ThreadPoolExecutor(2) as pool:
+            pairs = [(first, second), (second, first)]
+            assert sorted(pool.map(put_below, pairs)) == [200, 422]
+
+
+def test_moves_in_opposite_directions_do_not_wait_for_each_other(
+    alice: Client, shared: Json
+) -> None:
+    here, there = add(alice), add(alice, project_id=shared["id"])
+    homes = [here["project_id"], there["project_id"]]
+
+    def go(task: Json) -> set[int]:
+        url, start = f"{URL}/{task['id']}", homes.index(task["project_id"])
+        return {
+            alice.patch(url, json={"project_id": homes[(start + step) % 2]}).status_code
+            for step in range(1, 9)
+        }
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(go, (here, there))) == [{200}] * 2
+
+
+def test_four_processes_write_to_one_sqlite_file_and_lose_nothing(tmp_path: Path) -> None:
+    seconds = 10
+    variables = {"TASKAPP_INSTANCE": str(tmp_path), "WEB_CONCURRENCY": "4"}
+    variables["RATELIMIT_ENABLED"] = "false"
+    assert servers.flask("db", "upgrade", **variables).returncode == 0
+    with servers.gunicorn(**variables) as base:
+        url, token = f"{base}{URL}", servers.sign_up(base, "alice@example.com")
+        end = time.monotonic() + seconds
+
+        def write(number: int) -> list[int]:
+            statuses = []
+            while time.monotonic() < end:
+                title = f"{number}.{len(statuses)}"
+                statuses.append(servers.ask(url, {"title": title}, token=token)[0])
+            return statuses
+
+        with ThreadPoolExecutor(8) as pool:
+            statuses = [status for made in pool.map(write, range(8)) for status in made]
+        page = servers.ask(f"{url}?total=true&limit=1", token=token)[2]
+
+    assert set(statuses) == {201}
+    assert page["total"] == len(statuses) > 100
