@@ -19,6 +19,7 @@ from marshmallow.exceptions import ValidationError
 Dict, List, Nested = fields.Dict, fields.List, fields.Nested
 Raw, String = fields.Raw, fields.String
 INT64 = 2**63 - 1
+MANY = validate.Length(max=1_000_000)  # of what has no smaller bound of its own
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff]")
 # The same for readers of the document; a trimmed text has something in it.
 PLAIN, VISIBLE = r"[^\x00-\x08\x0b-\x1f]", r"[^\s\x00-\x1f]"

@@ -14,7 +14,7 @@ from werkzeug.routing import Rule
 from taskapp import errors, idempotency
 from taskapp.contract import ADMIN, ANYONE, Contract, contract_of, media_types
 from taskapp.errors import Refusal
-from taskapp.fields import INT64, Int, OneOf, Text
+from taskapp.fields import INT64, MANY, Int, OneOf, Text
 
 VERSION = "0.1.0"
 DESCRIPTION = (
@@ -31,11 +31,20 @@ ARGUMENT_TYPES: dict[str, dict[str, Any]] = {
 }
 
 
-IDEMPOTENCY_KEY = {
-    "in": "header",
-    "name": "Idempotency-Key",
-    "description": "A retry with the same key has no second effect, and gets the same answer.",
-    "schema": {"type": "string", "pattern": idempotency.KEY.pattern, "maxLength": 257},
+def _header(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    schema = {"type": "string", "maxLength": 2000, **schema}
+    return {"in": "header", "name": name, "description": description, "schema": schema}
+
+
+HEADERS = {
+    "GET": _header("If-None-Match", "The ETag that you have: 304 while it is still true."),
+    "POST": _header(
+        "Idempotency-Key",
+        "A retry with the same key has no second effect, and gets the same answer.",
+        pattern=idempotency.KEY.pattern,
+        maxLength=257,
+    ),
+    "": _header("If-Match", "The ETag that you saw last: 412 when it is not true any more."),
 }
 
 
@@ -56,7 +65,7 @@ class ProblemSchema(Schema):
     detail = Text(max=2000, required=True)
     code = Text(max=100, required=True)
     request_id = Text(max=64, required=True)
-    errors = fields.List(fields.Nested(ReasonSchema))
+    errors = fields.List(fields.Nested(ReasonSchema), validate=MANY)
 
 
 def build(app: Flask) -> dict[str, Any]:
@@ -104,8 +113,8 @@ def _operation(rule: Rule, view: Any, method: str) -> dict[str, Any]:
     }
     if contract.query is not None:
         operation["parameters"].append({"in": "query", "schema": contract.query})
-    if contract.once and method == "POST":
-        operation["parameters"].append(IDEMPOTENCY_KEY)
+    if contract.once and "sessions" not in rule.rule:  # sessions never change, and have no ETag
+        operation["parameters"].append(HEADERS.get(method, HEADERS[""]))
     if contract.body is not None:
         takes = contract.takes or media_types(method)
         content = {media: {"schema": contract.body} for media in takes}

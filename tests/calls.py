@@ -16,6 +16,7 @@ EMAIL = "new@example.com"
 NEW_USER = {"email": EMAIL, "password": PASSWORD, "name": "New"}
 LOGIN = {"email": "alice@example.com", "password": PASSWORD}
 PASSWORDS = {"current_password": PASSWORD, "new_password": PASSWORD}
+TASK = {"title": "Water the fern"}
 API = "/api/v1"
 
 
@@ -61,10 +62,14 @@ CALLS = [
     Call(SIGNED_IN, "GET", f"{API}/users/me"),
     Call(SIGNED_IN, "GET", f"{API}/projects"),
     Call(SIGNED_IN, "GET", f"{API}/tasks"),
+    Call(SIGNED_IN, "GET", f"{API}/labels"),
+    Call(SIGNED_IN, "GET", f"{API}/stats"),
+    Call(SIGNED_IN, "GET", f"{API}/changes"),
     Call(SIGNED_IN, "PATCH", f"{API}/users/me", {"name": "Ann"}),
     Call(SIGNED_IN, "POST", f"{API}/auth/tokens", {"name": "nightly", "scopes": ["read"]}),
     Call(SIGNED_IN, "POST", f"{API}/projects", {"name": "Garden"}),
-    Call(SIGNED_IN, "POST", f"{API}/tasks", {"title": "Water the fern"}),
+    Call(SIGNED_IN, "POST", f"{API}/tasks", TASK),
+    Call(SIGNED_IN, "POST", f"{API}/tasks/batch", {"operations": [{"op": "create", "body": TASK}]}),
     Call(ADMIN, "GET", f"{API}/users"),
     Call(ADMIN, "GET", f"{API}/users/{{user}}"),
     Call(ADMIN, "POST", f"{API}/users", {**NEW_USER, "email": f"2.{EMAIL}"}),
@@ -73,6 +78,8 @@ CALLS = [
     Call(VIEWER, "GET", f"{API}/projects/{{project}}/members"),
     Call(VIEWER, "GET", f"{API}/projects/{{project}}/members/{{user}}"),
     Call(VIEWER, "GET", f"{API}/tasks/{{task}}"),
+    Call(VIEWER, "GET", f"{API}/tasks/{{task}}/history"),
+    Call(EDITOR, "PUT", f"{API}/projects/{{project}}/tasks/by-external-id/A", TASK),
     Call(EDITOR, "PATCH", f"{API}/tasks/{{task}}", {"title": "Water the yew"}),
     Call(EDITOR, "DELETE", f"{API}/tasks/{{task}}"),
     Call(OWNER, "PATCH", f"{API}/projects/{{project}}", {"name": "Yard"}),
@@ -82,9 +89,9 @@ CALLS = [
     Call(OWNER, "DELETE", f"{API}/projects/{{project}}/members/{{user}}"),
     Call(OWNER, "DELETE", f"{API}/projects/{{project}}"),
     Call(ADMIN, "DELETE", f"{API}/users/{{user}}"),
-    Call(SIGNED_IN, "POST", f"{API}/auth/password", PASSWORDS),
     Call(SIGNED_IN, "DELETE", f"{API}/auth/tokens/{{token}}"),
     Call(SIGNED_IN, "DELETE", f"{API}/auth/sessions/{{session}}"),
+    Call(SIGNED_IN, "POST", f"{API}/auth/password", PASSWORDS),
     Call(SESSION, "POST", f"{API}/auth/logout"),
     Call(SIGNED_IN, "DELETE", f"{API}/auth/sessions"),
     Call(SIGNED_IN, "DELETE", f"{API}/users/me", {"current_password": PASSWORD}),

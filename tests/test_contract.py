@@ -36,7 +36,8 @@ def test_a_wrong_method_is_405_with_those_that_work(app: Flask, alice: Client) -
     for path, known in paths(app).items():
         for method in METHODS - known:
             response = alice.open(path, method=method)
-            assert refused(response) == (405, "method-not-allowed"), f"{method} {path}"
+            assert response.status_code == 405, f"{method} {path}"
+            assert method == "HEAD" or refused(response)[1] == "method-not-allowed"
             assert set(response.headers["Allow"].split(", ")) == known
 
 
@@ -62,7 +63,7 @@ def test_head_is_get_without_a_body(alice: Client, admin: Client, shared: Json) 
 def test_a_trailing_slash_is_another_url(app: Flask, alice: Client) -> None:
     for path in paths(app):
         if path != "/":
-            for other in (f"{path}/", f"/{path}", path.replace("/api/", "/api//")):
+            for other in (f"{path}/", path.replace("/api/", "/api//")):
                 assert other == path or refused(alice.get(other))[0] == 404, other
 
 

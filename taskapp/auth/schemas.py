@@ -6,6 +6,7 @@ from taskapp import fields
 from taskapp.fields import example, page_of
 
 SCOPES = ("read", "write", "admin", "feed")
+_ONE_OF_EACH = validate.Length(min=1, max=len(SCOPES))
 
 
 class LoginSchema(Schema):
@@ -18,7 +19,9 @@ class LoginSchema(Schema):
 class RefreshSchema(Schema):
     """The refresh token that is still good."""
 
-    refresh_token = fields.Text(min=1, max=4096, required=True, load_only=True)
+    refresh_token = fields.Text(
+        min=1, max=4096, required=True, load_only=True, metadata=example("eyJhbGciOi…")
+    )
 
 
 class TokenPairSchema(Schema):
@@ -57,9 +60,7 @@ class TokenSchema(fields.Resource):
     url = "/api/v1/auth/tokens/{id}"
     id = fields.Int(dump_only=True)
     name = fields.Text(min=1, max=200, trim=True, required=True, metadata=example("nightly"))
-    scopes = fields.List(
-        fields.Choice(SCOPES), required=True, validate=validate.Length(min=1, max=len(SCOPES))
-    )
+    scopes = fields.List(fields.Choice(SCOPES), required=True, validate=_ONE_OF_EACH)
     created_at = fields.Time(dump_only=True)
     expires_at = fields.Time(allow_none=True)
 
@@ -79,5 +80,5 @@ class CredentialSchema(Schema):
 
     kind = fields.Choice(("session", "token"), dump_only=True)
     user_id = fields.Int(dump_only=True)
-    scopes = fields.List(fields.Choice(SCOPES), dump_only=True)
+    scopes = fields.List(fields.Choice(SCOPES), dump_only=True, validate=_ONE_OF_EACH)
     expires_at = fields.Time(dump_only=True, allow_none=True)

@@ -8,7 +8,7 @@ from marshmallow import Schema, fields
 from taskapp import conditional, errors, openapi
 from taskapp.contract import ANYONE, replies
 from taskapp.extensions import limiter
-from taskapp.fields import Int, Text, encode
+from taskapp.fields import MANY, Int, Text, encode
 
 docs = Blueprint("docs", __name__)
 limiter.exempt(docs)
@@ -34,7 +34,7 @@ class ProblemTypeSchema(Schema):
 class ProblemTypesSchema(Schema):
     """Every problem code."""
 
-    items = fields.List(fields.Nested(ProblemTypeSchema), required=True)
+    items = fields.List(fields.Nested(ProblemTypeSchema), required=True, validate=MANY)
 
 
 class IndexSchema(Schema):
@@ -72,7 +72,7 @@ def redoc() -> Response:
 
 
 @docs.get("/problems")
-@replies(ProblemTypesSchema(), access=ANYONE)
+@replies(ProblemTypesSchema(), access=ANYONE, gives=("text/html",))
 def list_problems() -> Any:
     """List every problem code."""
     problems = [_explained(kind) for kind in errors.Refusal.named.values()]
@@ -80,7 +80,7 @@ def list_problems() -> Any:
 
 
 @docs.get("/problems/<code>")
-@replies(ProblemTypeSchema(), access=ANYONE)
+@replies(ProblemTypeSchema(), access=ANYONE, gives=("text/html",))
 def get_problem(code: str) -> Any:
     """Explain one problem code."""
     if code not in errors.Refusal.named:

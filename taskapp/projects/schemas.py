@@ -3,7 +3,7 @@
 from marshmallow import Schema
 
 from taskapp import fields
-from taskapp.fields import page_of
+from taskapp.fields import example, page_of
 from taskapp.projects.models import ROLES
 
 
@@ -12,7 +12,7 @@ class ProjectSchema(fields.Resource):
 
     url = "/api/v1/projects/{id}"
     id = fields.Int(dump_only=True)
-    name = fields.Text(min=1, max=200, trim=True, required=True)
+    name = fields.Text(min=1, max=200, trim=True, required=True, metadata=example("Garden"))
     description = fields.Text(max=20_000)
     kind = fields.Choice(("inbox", "shared"), dump_only=True)
     role = fields.Choice(ROLES, dump_only=True)

@@ -117,7 +117,7 @@ class ChangesSchema(Schema):
     """What changed since a cursor, and the next cursor."""
 
     tasks = fields.List(fields.Nested(TaskSchema), required=True, validate=validate.Length(max=200))
-    deleted = fields.List(fields.Int(), required=True)
+    deleted = fields.List(fields.Int(), required=True, validate=fields.MANY)
     has_more = fields.Bool(required=True)
     next_cursor = fields.Text(max=7000, required=True)
 
@@ -129,7 +129,11 @@ class HistorySchema(Schema):
     at = fields.Time(required=True)
     user_id = fields.Int(required=True, allow_none=True)
     kind = fields.Text(max=50, required=True)
-    changes = fields.Dict(keys=fields.String(), values=fields.List(fields.Raw()), required=True)
+    changes = fields.Dict(
+        keys=fields.String(),
+        values=fields.List(fields.Raw(), validate=validate.Length(equal=2)),
+        required=True,
+    )
 
 
 class LabelSchema(Schema):
@@ -164,9 +168,11 @@ class StatsSchema(Schema):
 
     status = fields.Dict(keys=fields.Choice(STATUSES), values=fields.Int(min=0), required=True)
     priority = fields.Dict(keys=fields.Choice(PRIORITIES), values=fields.Int(min=0), required=True)
-    assignee = fields.List(fields.Nested(AssigneeCountSchema), required=True)
+    assignee = fields.List(fields.Nested(AssigneeCountSchema), required=True, validate=fields.MANY)
     overdue = fields.Int(min=0, required=True)
-    done_per_day = fields.List(fields.Nested(DayCountSchema), required=True)
+    done_per_day = fields.List(
+        fields.Nested(DayCountSchema), required=True, validate=validate.Length(max=31)
+    )
 
 
 HistoryPageSchema, LabelPageSchema = page_of(HistorySchema), page_of(LabelSchema)

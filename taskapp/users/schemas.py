@@ -3,7 +3,7 @@
 from marshmallow import Schema
 
 from taskapp import fields
-from taskapp.fields import PageQuerySchema, page_of
+from taskapp.fields import PageQuerySchema, example, page_of
 from taskapp.users.models import ROLES
 
 
@@ -28,7 +28,7 @@ class NewUserSchema(Schema):
 
     email = fields.Email(required=True)
     password = fields.Password(required=True)
-    name = fields.Text(min=1, max=200, trim=True, required=True)
+    name = fields.Text(min=1, max=200, trim=True, required=True, metadata=example("Alice"))
 
 
 class NewUserByAdminSchema(NewUserSchema):
@@ -42,7 +42,7 @@ class UserPatchSchema(Schema):
     """What an admin changes of a user."""
 
     email = fields.Email()
-    name = fields.Text(min=1, max=200, trim=True)
+    name = fields.Text(min=1, max=200, trim=True, metadata=example("Alice"))
     role = fields.Choice(ROLES)
     is_active = fields.Bool()
 
@@ -50,7 +50,7 @@ class UserPatchSchema(Schema):
 class MePatchSchema(Schema):
     """What users change of themselves; a new `email` wants `current_password`."""
 
-    name = fields.Text(min=1, max=200, trim=True)
+    name = fields.Text(min=1, max=200, trim=True, metadata=example("Alice"))
     email = fields.Email()
     current_password = fields.Password()
 

@@ -1,0 +1,120 @@
+"""The documents tell all there is, and what they tell is true"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+import config
+from taskapp import openapi
+from taskapp.errors import Refusal
+from tests import servers
+
+README = (servers.ROOT / "README.md").read_text(encoding="utf-8")
+REFERENCE = (servers.ROOT / "docs/reference.md").read_text(encoding="utf-8")
+
+
+def rows(text: str, heading: str) -> list[list[str]]:
+    """The cells of the first table below a heading."""
+    table = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in table.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def in_backticks(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    documented = [in_backticks(row[0])[0] for row in rows(README, "Settings")]
+
+    assert sorted(documented) == sorted(config.VARIABLES)
+
+
+def test_every_secret_may_stand_in_a_file_as_the_readme_says() -> None:
+    starred = {in_backticks(row[0])[0] for row in rows(README, "Settings") if "*" in row[0]}
+
+    assert starred == {
+        spec.name.upper()
+        for spec in config.Settings.__dataclass_fields__.values()
+        if spec.metadata.get("secret")
+    }
+
+
+def test_every_default_is_the_one_in_the_readme(tmp_path: Path) -> None:
+    told = config.load({"TASKAPP_INSTANCE": str(tmp_path)})
+    for name, default, *_ in rows(README, "Settings"):
+        variable = in_backticks(name)[0].lower()
+        if re.fullmatch(r"`[a-z0-9 ]+`", default) and hasattr(told, variable):
+            assert default.strip("`") == str(getattr(told, variable)).lower(), variable
+
+
+def routes_told() -> set[str]:
+    """`GET /x` · `POST` · `/y`: what is left out is as before it."""
+    told, method, path = set(), "", ""
+    for cell, *_ in rows(REFERENCE, "Routes"):
+        for part in in_backticks(cell):
+            words = part.split()
+            method = words[0] if words[0].isupper() else method
+            path = words[-1] if words[-1].startswith("/") else path
+            told.add(f"{method} {path}")
+    return told
+
+
+def test_every_route_is_in_the_reference(app: Flask) -> None:
+    routes = {
+        f"{method} " + openapi.ARGUMENT.sub(r"{\2}", rule.rule)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.endpoint != "static"
+    }
+
+    assert routes_told() == routes
+
+
+def test_every_problem_is_in_the_reference_with_its_status() -> None:
+    told = set()
+    for statuses, codes in rows(REFERENCE, "Problem codes"):
+        groups = codes.split(" · ") if " · " in statuses else [codes]
+        for status, group in zip(statuses.split(" · "), groups, strict=True):
+            told |= {(int(status), code) for code in in_backticks(group)}
+
+    assert told == {(kind.status, code) for code, kind in Refusal.named.items()}
+
+
+@pytest.mark.parametrize("document", sorted(servers.ROOT.glob("**/*.md")), ids=lambda p: p.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    if ".venv" in document.parts:
+        return
+    for target in re.findall(r"\]\(([^)#\s]+)\)", document.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_session_with_curl_runs_as_it_is_written(
+    fresh_environment: dict[str, str], tmp_path: Path
+) -> None:
+    (script,) = re.findall(r"## A session with curl\n\n```bash\n(.*?)```", README, re.DOTALL)
+    expected = re.findall(r"^# → (.+)$", script, re.MULTILINE)
+    with servers.gunicorn(**fresh_environment) as base:
+        script = script.replace("http://127.0.0.1:8000", base)
+        marked = re.sub(r"^# → .+$", "echo; echo @@@", script, flags=re.MULTILINE)
+        ran = subprocess.run(
+            ["bash", "-eu", "-c", marked],  # noqa: S607 - whichever bash the reader has
+            cwd=tmp_path,
+            env=servers.environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    outputs = ran.stdout.split("@@@")[:-1]
+    assert len(outputs) == len(expected) > 8
+    for output, line in zip(outputs, expected, strict=True):
+        assert line in output
