@@ -56,13 +56,15 @@ def test_head_is_get_without_a_body(alice: Client, admin: Client, shared: Json) 
             url = call.filled(names).path
             got, head = client.get(url), client.head(url)
             assert (head.status_code, head.data) == (got.status_code, b"")
-            for name in ("Content-Type", "Content-Length", "ETag", "Cache-Control"):
+            moves = call.path.endswith("/changes")  # its cursor says when it was made
+            always = ("Content-Type", "Cache-Control")
+            for name in always if moves else (*always, "Content-Length", "ETag"):
                 assert head.headers.get(name) == got.headers.get(name), f"{name} of {url}"
 
 
 def test_a_trailing_slash_is_another_url(app: Flask, alice: Client) -> None:
     for path in paths(app):
-        if path != "/":
+        if path != "/" and not path.startswith("/static/"):
             for other in (f"{path}/", path.replace("/api/", "/api//")):
                 assert other == path or refused(alice.get(other))[0] == 404, other
 

@@ -12,6 +12,8 @@ from flask import Flask
 from flask_migrate import check, downgrade, upgrade
 
 import config
+import taskapp.attachments.models
+import taskapp.comments.models  # noqa: F401 - tables are compared whether or not they are used
 from taskapp import create_app
 from taskapp.extensions import Base, db
 from tests import servers
