@@ -45,7 +45,8 @@ def if_match() -> Expect:
     A PUT may make its resource: then there is no row, which `If-None-Match: *` asks for.
     """
     conditions = {"If-Match", "If-None-Match"} & set(request.headers.keys())
-    if not conditions and settings().require_if_match:
+    told = "If-Match" in conditions or (conditions and request.method == "PUT")
+    if settings().require_if_match and not told:
         raise PreconditionRequired
 
     def expect(row: sa.Row[Any] | None) -> None:

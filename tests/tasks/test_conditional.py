@@ -131,8 +131,9 @@ def test_a_service_may_want_if_match_on_every_write(
     things = (f"{URL}/{task['id']}", f"/api/v1/projects/{task['project_id']}", "/api/v1/users/me")
 
     for url in things:
-        response = alice.patch(url, json={})
-        assert refused(response) == (428, "precondition-required")
+        for headers in ({}, {"If-None-Match": '"another"'}):  # that says nothing of what is there
+            response = alice.patch(url, json={}, headers=headers)
+            assert refused(response) == (428, "precondition-required")
         assert alice.patch(url, json={}, headers={"If-Match": "*"}).status_code == 200
     assert refused(alice.delete(things[0])) == (428, "precondition-required")
     assert add(alice)["title"]  # there is nothing yet that could be overwritten
