@@ -113,7 +113,8 @@ def _operation(rule: Rule, view: Any, method: str) -> dict[str, Any]:
     }
     if contract.query is not None:
         operation["parameters"].append({"in": "query", "schema": contract.query})
-    if contract.once and "sessions" not in rule.rule:  # sessions never change, and have no ETag
+    conditional = method == "GET" or "sessions" not in rule.rule  # a session has no ETag
+    if contract.once and conditional:
         operation["parameters"].append(HEADERS.get(method, HEADERS[""]))
     if contract.body is not None:
         takes = contract.takes or media_types(method)

@@ -8,11 +8,10 @@ import socket
 from collections import defaultdict
 from typing import Any
 
-import pytest
 from flask import Flask
 
 from tests import servers
-from tests.calls import ADMIN, CALLS, Call, names_for
+from tests.calls import ADMIN, CALLS, names_for
 from tests.conftest import Client, Json, named, refused
 
 URL = "/api/v1/tasks"
@@ -64,7 +63,7 @@ def test_head_is_get_without_a_body(alice: Client, admin: Client, shared: Json) 
 
 def test_a_trailing_slash_is_another_url(app: Flask, alice: Client) -> None:
     for path in paths(app):
-        if path != "/" and not path.startswith("/static/"):
+        if path != "/" and "/static/" not in path and "/by-external-id/" not in path:
             for other in (f"{path}/", path.replace("/api/", "/api//")):
                 assert other == path or refused(alice.get(other))[0] == 404, other
 
@@ -174,15 +173,13 @@ def test_a_flood_of_values_is_refused_quickly(alice: Client) -> None:
     assert len(named(alice.post(URL, json=flood))) <= 50_001
 
 
-@pytest.mark.parametrize("call", BODIES, ids=lambda call: f"{call.method} {call.path}")
-def test_every_body_names_what_it_does_not_know(
-    call: Call, alice: Client, admin: Client, shared: Json
-) -> None:
-    client = admin if call.level == ADMIN else alice
-    call = call.filled(names_for(alice, alice, shared))
-    response = call._replace(body={**(call.body or {}), "colour": "red", "a/b~c": 1}).send(client)
-
-    assert sorted(named(response)) == ["/a~1b~0c", "/colour"]
+def test_every_body_names_what_it_does_not_know(alice: Client, admin: Client, shared: Json) -> None:
+    names = names_for(alice, alice, shared)
+    for call in (call.filled(names) for call in BODIES):
+        client = admin if call.level == ADMIN else alice
+        body = {**(call.body or {}), "colour": "red", "a/b~c": 1}
+        response = call._replace(body=body).send(client)
+        assert sorted(named(response)) == ["/a~1b~0c", "/colour"], f"{call.method} {call.path}"
 
 
 def test_no_url_is_a_problem_too(alice: Client, anonymous: Client) -> None:

@@ -11,7 +11,7 @@ import time
 from typing import Any
 from urllib.parse import unquote
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from limits.storage import Storage
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -99,6 +99,7 @@ def configure(app: Flask, settings: Settings) -> None:
     if settings.redis_url:
         app.config["RATELIMIT_STORAGE_OPTIONS"] = redis_options()
     limiter.init_app(app)
+    app.before_request(remember)
     app.after_request(explain)
 
 
@@ -110,10 +111,16 @@ def redis_options() -> dict[str, Any]:
     }
 
 
+def remember() -> None:
+    """Keep the default limit's state: a route's own limit takes its place in the extension."""
+    g.limits = [*limiter.current_limits]
+
+
 def explain(response: Response) -> Response:
     """RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers)."""
     policies, states = [], []
-    for counted in limiter.current_limits:
+    limits = {each.key: each for each in (*g.get("limits", ()), *limiter.current_limits)}
+    for counted in limits.values():
         name = "default" if counted.shared else (request.endpoint or "").rpartition(".")[2]
         quota, window = counted.limit.amount, counted.limit.get_expiry()
         left = max(0, math.ceil(counted.window[0] - time.time()))
