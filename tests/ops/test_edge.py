@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests import servers
 from tests.conftest import Client, Json, refused
 
@@ -58,16 +56,12 @@ def test_a_trace_parent_is_welcome(anonymous: Client) -> None:
     assert anonymous.get("/health", headers={"traceparent": parent}).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["a b", "x/y", "é", "[::1", "x:y", "", "a" * 300, "x\\y"])
-def test_a_host_that_is_none_is_a_problem(anonymous: Client, host: str) -> None:
-    headers = {"Host": host.encode().decode("latin-1")}
-    for path in ("/", "/api/v1/tasks", "/nowhere"):
-        response = anonymous.get(path, headers=headers)
-        if response.status_code == 400:
-            assert refused(response) == (400, "invalid-host")
+def test_a_host_that_cannot_be_one_is_refused(anonymous: Client) -> None:
+    for host in ("", "a" * 300, f"{'a' * 64}.example.com"):
+        for path in ("/", "/api/v1/tasks", "/nowhere"):
+            response = anonymous.get(path, headers={"Host": host})
+            assert refused(response) == (400, "invalid-host"), host
             assert response.headers["X-Request-ID"]
-        else:
-            assert response.status_code in (200, 401, 404)
 
 
 def test_answers_to_its_own_names_only(behind_a_proxy: str) -> None:

@@ -101,8 +101,8 @@ def crowd(app: Flask, caller: Client) -> None:
             [{"task_id": i, "key": f"label{i % 50}", "name": f"label{i % 50}"} for i in ids],
         )
     with app.app_context(), db.engines["reads"].connect() as connection:
-        connection.exec_driver_sql("VACUUM")
-        connection.exec_driver_sql("ANALYZE")
+        if connection.dialect.name == "postgresql":  # does so itself; SQLite has no statistics
+            connection.exec_driver_sql("VACUUM ANALYZE")
 
 
 def test_no_question_reads_every_task(app: Flask, alice: Client, bob: Client) -> None:
