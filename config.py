@@ -59,6 +59,10 @@ def names(value: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
+def hosts(value: str) -> tuple[str, ...]:
+    return names(value.lower())  # RFC 9110, section 4.2.3
+
+
 def database(value: str) -> str:
     """SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3; this service brings psycopg2."""
     value = re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", value)
@@ -108,7 +112,7 @@ class Settings:
     ratelimit_enabled: bool = setting(True, yes_or_no)
     ratelimit_default: str = setting("300 per minute", rate)
     cors_origins: tuple[str, ...] = setting((), names)
-    trusted_hosts: tuple[str, ...] = setting((), names)
+    trusted_hosts: tuple[str, ...] = setting((), hosts)
     trusted_proxies: int = setting(0, whole(0, 10))
     metrics_token: str | None = setting(None, secret=True)
     access_token_minutes: int = setting(15, whole(1, 24 * 60))

@@ -9,7 +9,7 @@ from flask import Flask, Response, current_app, g
 from gunicorn.http.errors import ParseException  # a malformed chunk, noticed while it is read
 from marshmallow import ValidationError as MarshmallowError
 from sqlalchemy import exc as sql
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadHost, HTTPException
 
 Reason = dict[str, str]
 NO_TEXT = re.compile(r"[\x00-\x1f\ud800-\udfff]")
@@ -335,7 +335,7 @@ def _step(path: str, name: Any, key: str) -> str:
 def from_http(error: HTTPException) -> Refusal:
     """werkzeug's own errors: the first refusal of each status stands for it."""
     kinds = (kind for kind in Refusal.named.values() if kind.status == error.code)
-    refusal = next(kinds, InternalError)()
+    refusal = InvalidHost() if isinstance(error, BadHost) else next(kinds, InternalError)()
     kept = {"Allow", "Retry-After", "Content-Range"}
     refusal.headers = {name: value for name, value in error.get_headers() if name in kept}
     return refusal

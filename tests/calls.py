@@ -6,6 +6,7 @@ route that is missing here fails them. What ends something stands below what use
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any, NamedTuple
 
 from tests.conftest import PASSWORD, Client, Json, add, made
@@ -16,6 +17,7 @@ EMAIL = "new@example.com"
 NEW_USER = {"email": EMAIL, "password": PASSWORD, "name": "New"}
 LOGIN = {"email": "alice@example.com", "password": PASSWORD}
 PASSWORDS = {"current_password": PASSWORD, "new_password": PASSWORD}
+COMMENT = {"body": "Twice a week"}
 TASK = {"title": "Water the fern"}
 API = "/api/v1"
 
@@ -36,6 +38,8 @@ class Call(NamedTuple):
         return self._replace(path=self.path.format(**names), body=body)
 
     def send(self, client: Client, **options: Any) -> Any:
+        if self.body is None and self.path.endswith("/attachments") and self.method == "POST":
+            options["data"] = {"file": (BytesIO(b"a fern"), "fern.txt")}
         return client.open(self.path, method=self.method, json=self.body, **options)
 
 
@@ -79,6 +83,15 @@ CALLS = [
     Call(VIEWER, "GET", f"{API}/projects/{{project}}/members/{{user}}"),
     Call(VIEWER, "GET", f"{API}/tasks/{{task}}"),
     Call(VIEWER, "GET", f"{API}/tasks/{{task}}/history"),
+    Call(VIEWER, "GET", f"{API}/tasks/{{task}}/comments"),
+    Call(VIEWER, "GET", f"{API}/tasks/{{task}}/comments/{{comment}}"),
+    Call(VIEWER, "GET", f"{API}/tasks/{{task}}/attachments"),
+    Call(VIEWER, "GET", f"{API}/tasks/{{task}}/attachments/{{attachment}}"),
+    Call(EDITOR, "POST", f"{API}/tasks/{{task}}/comments", COMMENT),
+    Call(EDITOR, "POST", f"{API}/tasks/{{task}}/attachments"),
+    Call(OWNER, "PATCH", f"{API}/tasks/{{task}}/comments/{{comment}}", COMMENT),  # its author
+    Call(OWNER, "DELETE", f"{API}/tasks/{{task}}/comments/{{comment}}"),
+    Call(EDITOR, "DELETE", f"{API}/tasks/{{task}}/attachments/{{attachment}}"),
     Call(EDITOR, "PUT", f"{API}/projects/{{project}}/tasks/by-external-id/A", TASK),
     Call(EDITOR, "PATCH", f"{API}/tasks/{{task}}", {"title": "Water the yew"}),
     Call(EDITOR, "DELETE", f"{API}/tasks/{{task}}"),
@@ -112,9 +125,13 @@ def names_for(caller: Client, alice: Client, shared: Json) -> Json:
     made(alice, f"projects/{shared['id']}/members", email=dora["email"], role="viewer")
     refresh = sign_in(alice, LOGIN["email"])["refresh_token"]
     sign_in(caller, caller.user["email"])
+    task = add(alice, project_id=shared["id"])["id"]
+    attach = Call(EDITOR, "POST", f"{API}/tasks/{task}/attachments")
     return {
         "project": shared["id"],
-        "task": add(alice, project_id=shared["id"])["id"],
+        "task": task,
+        "comment": made(alice, f"tasks/{task}/comments", **COMMENT)["id"],
+        "attachment": attach.send(alice).get_json()["id"],
         "user": user,
         "refresh": refresh,
         "session": caller.get(f"{API}/auth/sessions").get_json()["items"][-1]["id"],

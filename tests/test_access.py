@@ -122,7 +122,9 @@ def test_every_route_knows_its_callers(kind: str, cast: dict[str, Client], share
 
 def test_every_route_has_a_rule(app: Flask) -> None:
     urls = app.url_map.bind("localhost")
-    names = dict.fromkeys(("project", "task", "user", "session", "token"), 1) | {"static": "x"}
+    names = dict.fromkeys(
+        ("project", "task", "user", "session", "token", "comment", "attachment"), 1
+    ) | {"static": "x"}
     ruled = {(urls.match(call.path.format(**names), call.method)[0], call.method) for call in CALLS}
     routes = {
         (rule.endpoint, method)

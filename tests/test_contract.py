@@ -15,7 +15,7 @@ from tests.calls import ADMIN, CALLS, names_for
 from tests.conftest import Client, Json, named, refused
 
 URL = "/api/v1/tasks"
-NAMES = dict.fromkeys(("project", "task", "user", "session", "token"), 1)
+NAMES = dict.fromkeys(("project", "task", "user", "session", "token", "comment", "attachment"), 1)
 NAMES |= {"static": "README.txt", "refresh": "x"}
 BODIES = [call for call in CALLS if call.body]
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "BREW"}

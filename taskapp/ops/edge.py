@@ -43,7 +43,7 @@ def begin() -> None:
     g.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid4().hex
     trusted = settings().trusted_hosts
     host = request.environ.get("HTTP_HOST", "")
-    if not host or (trusted and not host_is_trusted(host, trusted) and not _a_probe()):
+    if not host or (trusted and not host_is_trusted(host.lower(), trusted) and not _a_probe()):
         raise InvalidHost
 
 
@@ -61,7 +61,9 @@ def finish(response: Response) -> Response:
         headers["Strict-Transport-Security"] = f"max-age={YEAR}"
     credentials = request.path.startswith("/api/v1/auth/")
     headers.setdefault("Cache-Control", "no-store" if credentials else "private, no-cache")
-    headers.add("Vary", "Authorization, Accept")
+    # The extension says Origin only where there are several.
+    origin = ", Origin" if settings().cors_origins else ""
+    headers.add("Vary", f"Authorization, Accept{origin}")
     headers["Link"] = ", ".join([*headers.getlist("Link"), '</openapi.json>; rel="service-desc"'])
     spent = time.perf_counter() - g.started
     headers["Server-Timing"] = f"app;dur={spent * 1e3:.1f}, db;dur={g.database_seconds * 1e3:.1f}"
