@@ -6,6 +6,7 @@ reads it back without any right over other users' files.
 """
 
 import fcntl
+import json
 import os
 import secrets
 import sys
@@ -15,6 +16,8 @@ from pathlib import Path
 FOLDERS = Path("/secrets")
 API = 10001  # the user in our Dockerfile
 DB = REDIS = 999  # the users in Debian's postgres and redis images
+WATCH = 65534  # Prometheus and the exporters
+GRAFANA = 472
 
 
 def put(name: str, user: int, text: str) -> str:
@@ -47,12 +50,17 @@ def follow(name: str, user: int, text: str) -> None:
 def main() -> None:
     fcntl.flock(os.open(FOLDERS / "api", os.O_RDONLY), fcntl.LOCK_EX)  # two runs at once agree
     keep("api/secret_key", API)
-    keep("api/metrics_token", API)
+    token = keep("api/metrics_token", API)
+    follow("watch/metrics_token", WATCH, token)
+    keep("grafana/password", GRAFANA)
     keep("db/postgres_password", DB)
     password = keep("db/taskapp_password", DB)
     follow("api/database_url", API, f"postgresql://taskapp:{password}@db:5432/taskapp")
+    password = keep("db/monitor_password", DB)
+    follow("watch/monitor_password", WATCH, password)
     password = keep("redis/password", REDIS)
     follow("redis/redis.conf", REDIS, f"requirepass {password}\n")
+    follow("watch/redis_passwords.json", WATCH, json.dumps({"redis://redis:6379": password}))
     follow("api/redis_url", API, f"redis://:{password}@redis:6379/0")
 
 
