@@ -35,10 +35,11 @@ test: .venv/dev ## Run the whole suite, on SQLite and on PostgreSQL with Redis
 	$(BIN)/pytest -n 2 --cov --cov-report=
 	$(BIN)/coverage report
 
-check: .venv/dev ## Lint, format and types
+check: .venv/dev ## Lint, format, types, and whatever deploys
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	deploy/check $(BIN)
 
 format: .venv/dev ## Put the code into shape
 	$(BIN)/ruff check --fix .
