@@ -1,8 +1,8 @@
-# Two stages: one may use pip, the other only runs. Nothing here needs a compiler: every requirement has a wheel.
-# 3.13 is the newest Python that every requirement and the test suite were run on.
+# Two stages: one may use pip, the other only runs; and a third for backups. Nothing here needs a compiler: every requirement has a wheel.
+# 3.13 is the newest Python that the whole suite was run on. (Every requirement has wheels for 3.14, too: --build-arg PYTHON=3.14.)
 ARG PYTHON=3.13
 
-FROM python:${PYTHON}-slim AS builder
+FROM python:${PYTHON}-slim-trixie AS builder
 # The environment has no pip of its own: what runs in production can't install anything into it.
 RUN python -m venv --without-pip /venv
 COPY requirements.txt /build/
@@ -17,7 +17,7 @@ COPY taskapp/ taskapp/
 # where the file system is read-only and the result could not be kept.
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
 
-FROM python:${PYTHON}-slim
+FROM python:${PYTHON}-slim-trixie AS service
 # A number, so that "must not run as root" can be checked from outside; the same one owns the secrets (deploy/make_secrets.py).
 RUN groupadd --gid 10001 taskapp \
     && useradd --uid 10001 --gid taskapp --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin taskapp \
@@ -41,3 +41,16 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --start-interval=1s -
 # BIND follows PORT, whichever of the two is given at run time. The shell replaces itself, so SIGTERM reaches gunicorn.
 ENTRYPOINT ["/bin/sh", "-c", "export BIND=\"${BIND:-0.0.0.0:$PORT}\"; exec \"$@\"", "--"]
 CMD ["gunicorn", "wsgi:app"]
+
+# With PostgreSQL's own pg_dump and pg_restore, for "flask backup" and "flask restore": docker-compose.yml's "backup".
+FROM service AS backup
+USER 0:0
+# As new as the server at least, or pg_dump refuses; whatever Debian patches it to.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-client-17 && rm -rf /var/lib/apt/lists/* \
+    && install --directory --owner=taskapp --group=taskapp --mode=0750 /backups \
+    && install --directory --owner=taskapp --group=taskapp --mode=0755 /textfile
+USER 10001:10001
+HEALTHCHECK NONE
+
+FROM service
