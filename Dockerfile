@@ -51,6 +51,8 @@ RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-c
     && install --directory --owner=taskapp --group=taskapp --mode=0750 /backups \
     && install --directory --owner=taskapp --group=taskapp --mode=0755 /textfile
 USER 10001:10001
-HEALTHCHECK NONE
+# Well, if it made a backup today: deploy/backup leaves this file then.
+HEALTHCHECK --interval=1m --start-period=1h --start-interval=1s \
+    CMD ["/bin/sh", "-c", "find /textfile/taskapp.prom -mmin -1560 | grep --quiet ."]
 
 FROM service
