@@ -20,7 +20,11 @@ help: ## Say what each target does
 	$(BIN)/pip install --quiet -r requirements-dev.txt
 	touch $@
 
-install: .venv/dev ## Make .venv with everything pinned
+.venv/lab: requirements-lab.txt .venv/dev
+	$(BIN)/pip install --quiet -r requirements-lab.txt
+	touch $@
+
+install: .venv/lab ## Make .venv with everything pinned
 
 serve: .venv/runtime ## Migrate, then serve on http://127.0.0.1:8000
 	$(BIN)/flask --app wsgi db upgrade
@@ -30,12 +34,13 @@ seed: .venv/runtime ## Fill a realistic demo
 	$(BIN)/flask --app wsgi db upgrade
 	$(BIN)/flask --app wsgi seed
 
-test: .venv/dev ## Run the whole suite, on SQLite and on PostgreSQL with Redis
+test: .venv/lab ## Run the whole suite, on SQLite and on PostgreSQL with Redis; then the lab's
 	rm -f .coverage .coverage.*
 	$(BIN)/pytest -n 2 --cov --cov-report=
 	$(BIN)/coverage report
+	$(BIN)/pytest -n 2 lab --cov=lab --cov-config=lab/coverage.cfg
 
-check: .venv/dev ## Lint, format, types, and whatever deploys
+check: .venv/lab ## Lint, format, types, and whatever deploys
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -46,7 +51,7 @@ format: .venv/dev ## Put the code into shape
 	$(BIN)/ruff format .
 
 pins: .venv/dev ## Refresh every pin to today's releases
-	for file in requirements requirements-dev; do \
+	for file in requirements requirements-dev requirements-lab; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header \
 	    --no-annotate --no-emit-index-url --no-emit-find-links $$file.in -o $$file.txt && \
 	  sed -i '1i # Made by `make pins` from '$$file'.in.' $$file.txt; \
