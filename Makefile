@@ -38,7 +38,7 @@ test: .venv/lab ## Run the whole suite, on SQLite and on PostgreSQL with Redis; 
 	rm -f .coverage .coverage.*
 	$(BIN)/pytest -n 2 --cov --cov-report=
 	$(BIN)/coverage report
-	$(BIN)/pytest -n 2 lab --cov=lab --cov-config=lab/coverage.cfg
+	$(BIN)/pytest -n 2 --dist loadgroup lab --cov=lab --cov-config=lab/coverage.cfg
 
 check: .venv/lab ## Lint, format, types, and whatever deploys
 	$(BIN)/ruff check .

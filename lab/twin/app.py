@@ -28,12 +28,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def create_app(settings: Settings) -> FastAPI:
-    app = FastAPI(
-        title="taskapp, async twin",
-        lifespan=lifespan,
-        redirect_slashes=False,
-        max_body_size=settings.max_body_bytes,
-    )
+    app = FastAPI(title="taskapp, async twin", lifespan=lifespan, redirect_slashes=False)
     app.state.settings = settings
     app.add_middleware(Edge)
     errors.init_app(app)

@@ -11,7 +11,7 @@ MIB = 1024 * 1024
 
 def async_driver(url: str) -> str:
     """The same URL that taskapp takes, with a driver that waits without blocking."""
-    url = re.sub(r"^postgres(ql)?://", "postgresql+asyncpg://", url)
+    url = re.sub(r"^postgres(ql)?(\+psycopg2)?://", "postgresql+asyncpg://", url)
     url = re.sub(r"^sqlite:///", "sqlite+aiosqlite:///", url)
     if not url.startswith(("postgresql+asyncpg://", "sqlite+aiosqlite:///")):
         raise ValueError("must begin with postgresql:// or sqlite:///")
