@@ -1,0 +1,1 @@
+"""Fetch 100 pages from a server that takes its time: where does the waiting go?"""
