@@ -52,7 +52,6 @@ class Service:
     """A running service and the two who have an account on it."""
 
     base: str
-    database_url: str
     variables: dict[str, str]
     alice: httpx.Client
     charlie: httpx.Client
@@ -79,14 +78,25 @@ def running(
 
         def start(kind: str, database: str) -> Service:
             if (kind, database) not in known:
-                folder = tmp_path_factory.mktemp("instance")
-                maintenance = ""
-                if database == "postgresql":
-                    maintenance = request.getfixturevalue("postgresql_url")
-                variables = empty_database(folder, maintenance)
-                base = stack.enter_context(START[kind](**variables))
-                known[kind, database] = _service(base, variables)
+                made = (
+                    _beside(start("sync", database)) if kind == "beside" else _alone(kind, database)
+                )
+                known[kind, database] = made
             return known[kind, database]
+
+        def _alone(kind: str, database: str) -> Service:
+            maintenance = request.getfixturevalue("postgresql_url") if database != "sqlite" else ""
+            variables = empty_database(tmp_path_factory.mktemp("instance"), maintenance)
+            base = stack.enter_context(START[kind](**variables))
+            cast = [signed_up(base, f"{name}@example.com") for name in ("alice", "charlie")]
+            return Service(base, variables, *cast, visitor(base))
+
+        def _beside(sync: Service) -> Service:
+            """A narrow twin on taskapp's database, with its SECRET_KEY and its cast."""
+            variables = {**sync.variables, "DATABASE_POOL_SIZE": "1", "REQUIRE_IF_MATCH": "true"}
+            base = stack.enter_context(twin(**variables))
+            cast = (visitor(base, client.headers) for client in (sync.alice, sync.charlie))
+            return Service(base, variables, *cast, visitor(base))
 
         yield start
         for service in known.values():
@@ -149,15 +159,13 @@ def empty_database(folder: Path, maintenance_url: str = "") -> dict[str, str]:
     return variables
 
 
-def _service(base: str, variables: dict[str, str]) -> Service:
-    cast = [signed_up(base, f"{name}@example.com") for name in ("alice", "charlie")]
-    url = variables["DATABASE_URL"]
-    return Service(base, url, variables, *cast, httpx.Client(base_url=base, timeout=30))
+def visitor(base: str, headers: httpx.Headers | None = None) -> httpx.Client:
+    return httpx.Client(base_url=base, headers=headers, timeout=30)
 
 
 def signed_up(base: str, email: str) -> httpx.Client:
     """Register and sign in through the front door."""
-    client = httpx.Client(base_url=base, timeout=30)
+    client = visitor(base)
     body = {"email": email, "password": PASSWORD, "name": "Somebody"}
     assert client.post("/api/v1/auth/register", json=body).status_code == 201
     del body["name"]

@@ -12,12 +12,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lab.tests.conftest import DATABASES, SERVICES, START, Json, Service, made, refused, twin
+from lab.tests.conftest import DATABASES, SERVICES, START, Json, Service, ids, made, refused
 from lab.twin.database import Base
 from lab.twin.tasks import models  # noqa: F401 - so that the tables are known
 from taskapp.extensions import Base as TaskappBase
 from tests.servers import free_port
 
+pytestmark = pytest.mark.xdist_group("sync")  # whose servers these tests share
 TASKS = "/api/v1/tasks"
 HEADERS = ("Allow", "Cache-Control", "Location", "Retry-After", "Vary", "WWW-Authenticate")
 # What differs from run to run: times, ids and tags; the rest must be equal.
@@ -51,32 +52,63 @@ def test_the_same_story_has_the_same_answers_and_leaves_the_same_rows(
     assert told[0] == told[1]
 
 
-@pytest.mark.parametrize("database", DATABASES)
-def test_each_takes_the_other_ones_sessions_and_tasks(
-    running: Callable[[str, str], Service], database: str
-) -> None:
-    """One database, one SECRET_KEY: a client moves from taskapp to the twin and back."""
-    sync = running("sync", database)
+@pytest.fixture(params=DATABASES)
+def both(
+    request: pytest.FixtureRequest, running: Callable[[str, str], Service]
+) -> tuple[Service, Service]:
+    """taskapp, and a narrow twin on the same database with the same SECRET_KEY."""
+    return running("sync", request.param), running("beside", request.param)
+
+
+def test_each_takes_the_other_ones_sessions_and_tasks(both: tuple[Service, Service]) -> None:
+    sync, near = both
     task = made(sync.alice, title="Water the fern")
     url = f"{TASKS}/{task['id']}"
-    narrow = {**sync.variables, "DATABASE_POOL_SIZE": "1", "REQUIRE_IF_MATCH": "true"}
-    with (
-        twin(**narrow) as base,
-        httpx.Client(base_url=base, headers=sync.alice.headers, timeout=30) as alice,
-        ThreadPoolExecutor(10) as pool,
-    ):
-        seen = alice.get(url)
-        assert seen.json() == task
-        assert refused(alice.patch(url, json={"title": "b"})) == (428, "precondition-required")
-        tag = {"If-Match": seen.headers["ETag"]}
-        assert alice.patch(url, json={"title": "b"}, headers=tag).status_code == 200
-        # One connection for reads, one for writes: ten at once queue, and none waits for ever.
-        statuses = list(
-            pool.map(lambda _: alice.post(TASKS, json={"title": "c"}).status_code, "x" * 10)
-        )
+    seen = near.alice.get(url)
+    without = near.alice.patch(url, json={"title": "b"})
+    tag = {"If-Match": seen.headers["ETag"]}
+    changed = near.alice.patch(url, json={"title": "b"}, headers=tag)
 
-    assert statuses == [201] * 10
-    assert sync.alice.get(url).json()["title"] == "b"
+    assert seen.json() == task
+    assert refused(without) == (428, "precondition-required")
+    assert changed.status_code == 200
+    assert sync.alice.get(url).json() == changed.json()
+
+
+def test_a_pool_of_one_makes_many_wait_and_none_for_ever(both: tuple[Service, Service]) -> None:
+    near = both[1]
+
+    def create(_: int) -> int:
+        answer = httpx.post(
+            f"{near.base}{TASKS}", json={"title": "c"}, headers=near.alice.headers, timeout=30
+        )
+        return answer.status_code
+
+    with ThreadPoolExecutor(10) as pool:
+        assert list(pool.map(create, range(10))) == [201] * 10
+
+
+def test_the_twin_knows_shared_projects_and_their_roles(both: tuple[Service, Service]) -> None:
+    """taskapp makes the project; on the twin a task moves there, and a viewer only looks."""
+    sync, near = both
+    project = sync.alice.post("/api/v1/projects", json={"name": "Garden"}).json()
+    viewer = {"email": "charlie@example.com", "role": "viewer"}
+    member = sync.alice.post(f"/api/v1/projects/{project['id']}/members", json=viewer).json()
+    task = made(sync.alice, title="a")
+    child = made(sync.alice, title="b", parent_id=task["id"], assignee_id=task["created_by"])
+    url, any_tag = f"{TASKS}/{task['id']}", {"If-Match": "*"}
+
+    move = {"project_id": project["id"], "assignee_id": member["user_id"]}
+    moved = near.alice.patch(url, json=move, headers=any_tag)
+    refusal = near.charlie.patch(url, json={"title": "c"}, headers=any_tag)
+    seen = near.charlie.get(TASKS, params={"project_id": project["id"]})
+    back = near.alice.patch(url, json={"project_id": task["project_id"]}, headers=any_tag)
+
+    assert (moved.status_code, moved.json()["assignee_id"]) == (200, member["user_id"])
+    assert refused(refusal) == (403, "forbidden")
+    assert ids(seen) == [child["id"], task["id"]]
+    assert back.json()["assignee_id"] is None
+    assert sync.alice.get(f"{TASKS}/{child['id']}").json()["project_id"] == task["project_id"]
 
 
 @pytest.mark.parametrize("kind", SERVICES)
@@ -141,7 +173,7 @@ def _sorted(value: str | None) -> str:
 
 def _rows(service: Service, project_id: int) -> list[Json]:
     """The project, its tasks, their labels and its events, as they are stored."""
-    url = service.database_url.replace("postgresql://", "postgresql+psycopg2://")
+    url = service.variables["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg2://")
     engine = sa.create_engine(url)
     found = []
     for query in (

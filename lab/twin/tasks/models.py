@@ -52,7 +52,8 @@ class Task(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int]
     external_id: Mapped[str | None]
-    title: Mapped[str]
+    # Sorted by code point on every database, whatever its locale.
+    title: Mapped[str] = mapped_column(sa.Text().with_variant(sa.Text(collation="C"), "postgresql"))
     description: Mapped[str]
     status: Mapped[str] = mapped_column(Ranked(*STATUSES))
     priority: Mapped[str] = mapped_column(Ranked(*PRIORITIES))
