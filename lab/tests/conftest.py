@@ -154,6 +154,7 @@ def empty_database(folder: Path, maintenance_url: str = "") -> dict[str, str]:
         url = new_database(maintenance_url, f"lab_{os.getpid()}_{uuid4().hex[:8]}")
     variables = {"DATABASE_URL": url, "TASKAPP_INSTANCE": str(folder)}
     variables |= {"SECRET_KEY": secrets.token_hex(32), "RATELIMIT_ENABLED": "false"}
+    variables["ACCESS_TOKEN_MINUTES"] = "60"
     migrated = servers.flask("db", "upgrade", **variables)
     assert migrated.returncode == 0, migrated.stderr
     return variables

@@ -75,7 +75,7 @@ def test_signs_in(anonymous: httpx.Client) -> None:
 
     assert answer.status_code == 200
     assert pair.keys() == {"access_token", "refresh_token", "token_type", "expires_in"}
-    assert (pair["token_type"], pair["expires_in"]) == ("Bearer", 900)
+    assert (pair["token_type"], pair["expires_in"]) == ("Bearer", 3600)
 
 
 @pytest.mark.parametrize("email", ["alice@example.com", "nobody@example.com"])
@@ -496,6 +496,8 @@ def test_never_overwrites_unseen_work(alice: httpx.Client, task: Json) -> None:
     listed = alice.patch(url, json={"title": "d"}, headers={"If-Match": f'"x", {fresh}'})
     assert listed.status_code == 200
     assert alice.patch(url, json={"title": "e"}, headers={"If-Match": "*"}).status_code == 200
+    unless = {"If-None-Match": alice.get(url).headers["ETag"]}
+    assert refused(alice.delete(url, headers=unless)) == (412, "precondition-failed")
 
 
 def test_no_step_is_lost_between_many_writers(service: Service, task: Json) -> None:

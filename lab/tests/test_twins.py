@@ -158,11 +158,10 @@ def _tell(service: Service) -> list[Any]:
 
 
 def _same(answer: httpx.Response) -> tuple[int, str, list[str]]:
-    body = re.sub(r'"next_cursor":"[^"]+"', '"next_cursor":"…"', answer.text)
-    if answer.headers.get("Content-Type") == "application/problem+json":
-        problem = answer.json()
-        problem.pop("errors", None)  # the words are each one's own
-        body = json.dumps(dict(sorted(problem.items())))
+    told = answer.json() if answer.content else {}
+    told.pop("errors", None)  # the words are each one's own
+    told |= {"next_cursor": "…"} if told.get("next_cursor") else {}
+    body = json.dumps(told, sort_keys=True)
     headers = (f"{name}: {_sorted(answer.headers.get(name))}" for name in HEADERS)
     return answer.status_code, CHANGING.sub("…", body), [CHANGING.sub("…", one) for one in headers]
 

@@ -41,12 +41,14 @@ def unchanged(request: Request, tag: str) -> Response | None:
 
 def if_match(request: Request) -> Expect:
     """What the client expects to change; the service calls it under the row's lock."""
-    sent = request.headers.get("If-Match")
-    if sent is None and request.app.state.settings.require_if_match:
+    match, none_match = (request.headers.get(name) for name in ("If-Match", "If-None-Match"))
+    if match is none_match is None and request.app.state.settings.require_if_match:
         raise PreconditionRequired
 
     def expect(row: Row) -> None:
-        if sent is not None and not _names(sent, etag(row), weak=False):
+        if match is not None and not _names(match, etag(row), weak=False):
+            raise StaleRevision
+        if none_match is not None and _names(none_match, etag(row), weak=False):
             raise StaleRevision
 
     return expect

@@ -181,8 +181,6 @@ def reason(error: dict[str, Any]) -> Reason:
 
 def from_validation(error: RequestValidationError) -> Refusal:
     found = error.errors()
-    if any(each["loc"][0] == "path" for each in found):
-        return NotFound()  # an id past int64 is no URL of ours
     if any(each["loc"] == ("body",) and each["type"] == "missing" for each in found):
         return MalformedJson()
     return Invalid(errors=[reason(each) for each in found])

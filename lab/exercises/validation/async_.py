@@ -1,8 +1,8 @@
 """Validation with pydantic.
 
 Look at the models: they are the data, too, with types that an editor and mypy understand. The work
-is done in Rust, which shows in the timing. Strings for numbers would be coerced, and unknown fields
-ignored, unless the configuration says otherwise: both defaults are the opposite of marshmallow's.
+is done in Rust where the types are pydantic's own; `EmailStr` asks email-validator, which is Python
+and thorough, and the timing shows it. Unknown fields would be ignored, had we not forbidden them.
 """
 
 import datetime as dt

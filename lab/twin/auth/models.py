@@ -17,4 +17,5 @@ class Session(Base):
     created_at: Mapped[dt.datetime]
     last_used_at: Mapped[dt.datetime]
     expires_at: Mapped[dt.datetime]
+    address: Mapped[str]  # where it began
     ended_at: Mapped[dt.datetime | None]

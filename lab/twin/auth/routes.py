@@ -38,5 +38,6 @@ async def login(
     body: Login, request: Request, settings: Told, database: Annotated[Database, Depends(database)]
 ) -> TokenPair:
     """Sign in: begin a session."""
-    user_agent = request.headers.get("User-Agent", "")[:200]
-    return await service.login(database, settings, body, user_agent)
+    address = request.client.host if request.client else ""
+    client = service.Client(request.headers.get("User-Agent", "")[:200], address)
+    return await service.login(database, settings, body, client)

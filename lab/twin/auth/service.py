@@ -17,6 +17,13 @@ from lab.twin.users.models import User
 SESSIONS = table(Session)
 
 
+class Client(NamedTuple):
+    """What a session remembers of where it began."""
+
+    user_agent: str
+    address: str
+
+
 class Credentials(NamedTuple):
     """What a sign-in is held against."""
 
@@ -25,14 +32,14 @@ class Credentials(NamedTuple):
     is_active: bool
 
 
-async def login(database: Database, settings: Settings, body: Login, user_agent: str) -> TokenPair:
+async def login(database: Database, settings: Settings, body: Login, client: Client) -> TokenPair:
     user = await _sign_in_row(database, body.email)
     known = await passwords.verify(body.password, user and user.password_hash)
     if user is None or not known or not user.is_active:
         raise WrongCredentials
     at, jti = now(), uuid4().hex
     ends = at + dt.timedelta(days=settings.session_days)
-    values = {"user_id": user.id, "refresh_jti": jti, "user_agent": user_agent, "created_at": at}
+    values = {"user_id": user.id, "refresh_jti": jti, "created_at": at, **client._asdict()}
     inserted = sa.insert(SESSIONS).values(**values, last_used_at=at, expires_at=ends)
     async with database.session.begin() as db:
         session_id = (await db.execute(inserted.returning(Session.id))).scalar_one()

@@ -2,13 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from lab.twin import cursors
 from lab.twin.auth.guard import Caller, SignedIn, identify
 from lab.twin.conditional import Expected, digest, etag, remembered, tagged, unchanged
 from lab.twin.database import Reader, Writer
-from lab.twin.fields import INT64
 from lab.twin.projects.access import seen_by
 from lab.twin.strict import StrictRoute, each_parameter_once, no_parameters
 from lab.twin.tasks import service
@@ -17,7 +16,6 @@ from lab.twin.tasks.schemas import NewTask, Task, TaskPage, TaskPatch, TaskQuery
 
 # Who is calling comes first: the rest of the request matters to nobody else.
 tasks = APIRouter(tags=["tasks"], route_class=StrictRoute, dependencies=[Depends(identify)])
-TaskId = Annotated[int, Path(le=INT64)]
 PLAIN = [Depends(no_parameters)]
 
 
@@ -55,7 +53,7 @@ async def create_task(caller: SignedIn, body: NewTask, response: Response, db: W
 
 @tasks.get("/{task_id:id}", response_model=Task, dependencies=PLAIN)
 async def get_task(
-    task_id: TaskId, request: Request, caller: SignedIn, response: Response, db: Reader
+    task_id: int, request: Request, caller: SignedIn, response: Response, db: Reader
 ) -> Any:
     """Show one task."""
     task = await service.get_task(db, caller, task_id)
@@ -65,7 +63,7 @@ async def get_task(
 
 @tasks.patch("/{task_id:id}", response_model=Task, dependencies=PLAIN)
 async def update_task(  # noqa: PLR0913, PLR0917 - what FastAPI reads from a signature, Flask has in g and request
-    task_id: TaskId,
+    task_id: int,
     caller: SignedIn,
     body: TaskPatch,
     expect: Expected,
@@ -80,7 +78,7 @@ async def update_task(  # noqa: PLR0913, PLR0917 - what FastAPI reads from a sig
 
 
 @tasks.delete("/{task_id:id}", status_code=204, dependencies=PLAIN)
-async def delete_task(task_id: TaskId, caller: SignedIn, expect: Expected, db: Writer) -> None:
+async def delete_task(task_id: int, caller: SignedIn, expect: Expected, db: Writer) -> None:
     """Delete a task and what is below it."""
     await service.delete_task(db, caller, task_id, expect)
 

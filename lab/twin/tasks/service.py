@@ -1,6 +1,6 @@
 """What can be done with tasks; each write is one commit, under its project's next revision.
 
-Read it beside taskapp/tasks/service.py: the rules are the same, line by line. What differs is an
+Read it beside taskapp/tasks/service.py and rows.py: the rules are the same. What differs is an
 `await` at each statement, the session handed from function to function, and that everything read
 before an `await` may be old after it.
 """
@@ -101,7 +101,8 @@ async def update_task(
         await _label(db, task_id, task.labels)
     if source != target:
         await _move_children(db, task_id, source, target)
-    await access.record(db, target, "updated", [task_id], **changed)
+    kind = "updated" if source == target else "moved"
+    await access.record(db, target, kind, [task_id], **changed)
     await db.commit()
     return task
 
@@ -214,5 +215,5 @@ async def _move_children(db: AsyncSession, task_id: int, source: Turn, target: T
     }
     values["assignee_id"] = sa.case((assignee.in_(members), assignee))
     await _unique(db, sa.update(TASKS).where(TASKS.c.id.in_(below)).values(values))
-    await access.record(db, source, "moved", [task_id, *below], project_id=moved)
+    await access.record(db, source, "moved-away", [task_id, *below], project_id=moved)
     await access.record(db, target, "moved", below, project_id=moved)
