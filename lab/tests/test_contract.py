@@ -312,7 +312,7 @@ def test_answers_head_options_and_wrong_methods(alice: httpx.Client, task: Json)
 
 
 def test_unknown_urls_are_not_found(alice: httpx.Client) -> None:
-    for url in ("/api/v1/nothing", f"{TASKS}/"):
+    for url in ("/api/v1/nothing", f"{TASKS}/", "/openapi"):
         assert refused(alice.get(url)) == (404, "not-found")
 
 

@@ -28,7 +28,13 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def create_app(settings: Settings) -> FastAPI:
-    app = FastAPI(title="taskapp, async twin", lifespan=lifespan, redirect_slashes=False)
+    app = FastAPI(
+        title="taskapp, async twin",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url=None,  # its pages load their scripts from other people's servers
+        redoc_url=None,
+    )
     app.state.settings = settings
     app.add_middleware(Edge)
     errors.init_app(app)
