@@ -38,7 +38,8 @@ class Call(NamedTuple):
         return self._replace(path=self.path.format(**names), body=body)
 
     def send(self, client: Client, **options: Any) -> Any:
-        if self.body is None and self.path.endswith("/attachments") and self.method == "POST":
+        uploads = self.path.partition("?")[0].endswith("/attachments")
+        if uploads and self.method == "POST":
             options["data"] = {"file": (BytesIO(b"a fern"), "fern.txt")}
         return client.open(self.path, method=self.method, json=self.body, **options)
 
