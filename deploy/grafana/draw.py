@@ -54,11 +54,11 @@ def draw(axes: plt.Axes, panel: dict, minutes: float) -> None:
         times = [date2num(datetime.fromtimestamp(at, UTC)) for at, _ in values]
         axes.plot(times, [float(value) for _, value in values], label=name, linewidth=1.5)
     axes.set_title(panel["title"], loc="left", fontsize=11)
-    axes.set_ylim(bottom=0)
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M"))
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.3)
     unit = panel["fieldConfig"]["defaults"]["unit"]
+    axes.set_ylim(0, 1.05 if unit == "percentunit" else None)
     axes.set_ylabel({"reqps": "per second", "ops": "per second"}.get(unit, ""), fontsize=8)
     if unit in UNITS:
         axes.yaxis.set_major_formatter(UNITS[unit])
