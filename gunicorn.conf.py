@@ -15,7 +15,7 @@ except _config.ConfigError as error:
 bind = _settings.bind
 workers = _settings.web_concurrency
 worker_class = "sync"  # one request at a time and a process each: nothing is shared, nothing waits
-timeout = 30  # seconds; above the database's statement timeout, so that the client hears of it
+timeout = 600  # seconds; the longest export or import: a sync worker shows no life before its end
 graceful_timeout = 30  # seconds; a request that has begun may end
 backlog = 512  # connections; what a worker clears in the seconds a client is willing to wait
 max_requests = 50_000  # a leak somewhere below us stays small

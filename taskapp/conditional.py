@@ -74,20 +74,16 @@ def remembers(revisions: Callable[[Any], Any]) -> Callable[[View], View]:
             tag = digest(repr((ours, request.path, g.caller.user_id, query, seen)).encode())
             if request.if_none_match.contains_weak(tag):
                 return answer(b"", 200, tag, {})
-            body, link = _recall(tag) or _remember(tag, view(query=query, seen=seen))
-            return answer(body.encode(), 200, tag, {"Link": link} if link else {})
+            if kept := cache.get(tag):
+                body, link = orjson.loads(kept)
+                return answer(body.encode(), 200, tag, {"Link": link} if link else {})
+            made: Response = view(query=query, seen=seen)
+            made.set_etag(tag)
+            if not made.is_streamed:  # a stream may be larger than memory
+                kept = orjson.dumps((made.get_data(as_text=True), made.headers.get("Link")))
+                cache.set(tag, kept, timeout=REMEMBERED_SECONDS)
+            return made
 
         return wrapper
 
     return decorate
-
-
-def _recall(tag: str) -> tuple[str, str | None] | None:
-    kept = cache.get(tag)
-    return kept and tuple(orjson.loads(kept))
-
-
-def _remember(tag: str, made: Response) -> tuple[str, str | None]:
-    kept = made.get_data(as_text=True), made.headers.get("Link")
-    cache.set(tag, orjson.dumps(kept), timeout=REMEMBERED_SECONDS)
-    return kept

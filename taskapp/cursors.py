@@ -12,7 +12,7 @@ from taskapp.errors import InvalidCursor
 from taskapp.extensions import secret_keys
 
 # What may change from page to page without making it another list.
-FREE = {"cursor", "limit", "total", "fields"}
+FREE = {"cursor", "limit", "total", "fields", "format"}
 
 
 class _Json:

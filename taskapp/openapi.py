@@ -118,7 +118,8 @@ def _operation(rule: Rule, view: Any, method: str) -> dict[str, Any]:
         operation["parameters"].append(HEADERS.get(method, HEADERS[""]))
     if contract.body is not None:
         takes = contract.takes or media_types(method)
-        content = {media: {"schema": contract.body} for media in takes}
+        streams = {"text/csv", "application/x-ndjson"}
+        content = {m: {"schema": STREAM if m in streams else contract.body} for m in takes}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 

@@ -33,7 +33,7 @@ class Document:
         if method == "head" or not response.data:
             return
         assert response.mimetype in content, f"{method} {path} {status}: {response.mimetype}"
-        if response.mimetype.endswith("json"):
+        if response.mimetype.endswith(("/json", "+json")):
             self.validator(path, method, status, response.mimetype).validate(response.get_json())
 
     def _promised(self, response: TestResponse) -> tuple[str, str, dict[str, Any]] | None:

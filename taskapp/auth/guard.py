@@ -114,6 +114,17 @@ def by_secret(secret: str) -> Caller:
     return Caller(found.user_id, found.role, scopes, found.expires_at)
 
 
+def by_feed(secret: str) -> Caller:
+    """The owner of a `feed` token; whatever else the secret is, there is no such feed."""
+    try:
+        owner = by_secret(secret)
+    except errors.Refusal:
+        raise errors.NotFound from None
+    if "feed" not in owner.scopes:
+        raise errors.NotFound
+    return owner
+
+
 def _authenticate(header: str | None) -> Caller:
     """RFC 6750 and RFC 7617; a scheme's name is compared without case (RFC 9110, 11.1)."""
     scheme, _, token = (header or "").partition(" ")

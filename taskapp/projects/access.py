@@ -130,8 +130,13 @@ def take_turn(caller: Caller, project_id: int, roles: Sequence[str] = EDIT) -> T
 
 def record(turn: Turn, kind: str, task_ids: Iterable[int | None] = (None,), **changes: Any) -> None:
     """Leave an event for each task, or one for the project: who changed what, at which revision."""
+    record_each(turn, kind, ((task_id, changes) for task_id in task_ids))
+
+
+def record_each(turn: Turn, kind: str, changes: Iterable[tuple[int | None, Body]]) -> None:
+    """Leave an event for each task, with what changed in it."""
     project_id, revision, user_id = turn
     common: Body = {"project_id": project_id, "revision": revision, "user_id": user_id}
-    common |= {"kind": kind, "changes": changes, "at": now()}
-    if events := [{**common, "task_id": task_id} for task_id in task_ids]:
+    common |= {"kind": kind, "at": now()}
+    if events := [{**common, "task_id": task_id, "changes": made} for task_id, made in changes]:
         db.session.execute(sa.insert(EVENTS), events)

@@ -119,7 +119,7 @@ def _order(name: str, descending: bool) -> sa.ColumnElement[Any]:
 def _after(sorts: list[tuple[str, bool]], key: list[Any]) -> sa.ColumnElement[bool]:
     """The rows past a key: past its first column, or equal there and past the rest."""
     (name, descending), value = sorts[0], key[0]
-    if name in TIMES and value is not None:
+    if name in TIMES and isinstance(value, str):
         value = dt.datetime.fromisoformat(value)
     past = _past(SORTS[name], descending, value, nullable=name == "due_at")
     if len(sorts) == 1 or name == "id":

@@ -1,17 +1,27 @@
 """The task endpoints: read the request, ask the service, name the reply."""
 
+from functools import partial
+
 from flask import Blueprint, Response
 
 from taskapp.auth.guard import caller
 from taskapp.conditional import if_match, remembers
 from taskapp.contract import ANYONE, accepts, replies
-from taskapp.errors import Conflict, CursorExpired, Forbidden, NotFound, StaleRevision
+from taskapp.errors import (
+    Conflict,
+    CursorExpired,
+    Forbidden,
+    NotAcceptable,
+    NotFound,
+    StaleRevision,
+)
 from taskapp.extensions import Body, Row
 from taskapp.fields import PageQuerySchema
 from taskapp.pages import Created, Page
 from taskapp.projects.access import seen_by
-from taskapp.tasks import changes, reports, schemas, service
+from taskapp.tasks import changes, imports, reports, schemas, service
 from taskapp.tasks.schemas import TaskSchema
+from taskapp.tasks.shapes import MEDIA, negotiates, shape, subscribes
 
 tasks = Blueprint("tasks", __name__)
 TASKS, TASK = "/tasks", "/tasks/<id:task_id>"
@@ -20,11 +30,12 @@ WRITES = (Forbidden, NotFound, Conflict)
 
 @tasks.get(TASKS)
 @accepts(query=schemas.TaskQuerySchema())
+@negotiates
 @remembers(seen_by)
-@replies(schemas.TaskPageSchema(), 200, NotFound)
-def list_tasks(query: Body, seen: service.Seen) -> Page:
+@replies(schemas.TaskPageSchema(), 200, NotFound, NotAcceptable, gives=tuple(MEDIA)[1:])
+def list_tasks(query: Body, seen: service.Seen) -> Page | Response:
     """List the tasks you can see, newest first."""
-    return service.list_tasks(caller(), seen, query)
+    return shape(query, partial(service.list_tasks, caller(), seen))
 
 
 @tasks.post(TASKS)
@@ -106,8 +117,23 @@ def get_stats(query: Body) -> Body:
     return reports.get_stats(caller(), query)
 
 
+@tasks.post("/tasks/import")
+@accepts(
+    query=schemas.ImportQuerySchema(),
+    body=imports.TaskImportSchema(),
+    takes=imports.TAKES,
+    load=imports.load,
+)
+@replies(schemas.ImportedSchema(), 200, *WRITES)
+def import_tasks(query: Body, body: Body) -> Body:
+    """Take back what the list exports, as CSV, NDJSON or JSON: all rows or none."""
+    return service.import_tasks(caller(), query.get("project_id"), body["items"])
+
+
 @tasks.get("/feeds/<secret>.ics")
-@replies(access=ANYONE)
-def get_feed(secret: str) -> Response:
+@subscribes
+@remembers(seen_by)
+@replies(access=ANYONE, gives=("text/calendar",))
+def get_feed(query: Body, seen: service.Seen) -> Page | Response:
     """Your open tasks for a calendar program; the secret in the address is a `feed` token."""
-    raise NotFound(f"No feed: {secret[:4]}…")
+    return shape(query, partial(service.list_tasks, caller(), seen))

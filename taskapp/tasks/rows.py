@@ -37,7 +37,7 @@ def insert(caller: Caller, turn: Turn, body: Body) -> Row:
     values |= derived(values, values, turn)
     inserted = sa.insert(TASKS).values(**values, created_at=values["updated_at"])
     task = _unique(inserted.returning(*COLUMNS)).one()
-    _label(task.id, task.labels)
+    label([(task.id, task.labels)])
     access.record(turn, "created", [task.id], **{name: [None, body[name]] for name in body})
     return task
 
@@ -58,7 +58,7 @@ def update(caller: Caller, task: Row, source: Turn, target: Turn, body: Body) ->
     task = _unique(written.returning(*COLUMNS)).one()
     if "labels" in changed:
         db.session.execute(sa.delete(LABELS).where(TaskLabel.task_id == task.id))
-        _label(task.id, task.labels)
+        label([(task.id, task.labels)])
     if source != target:
         _move_children(task.id, source, target)
     access.record(target, "updated" if source == target else "moved", [task.id], **changed)
@@ -119,10 +119,11 @@ def _unique(statement: Any) -> sa.Result[Any]:
         raise Conflict("A task of this project has this external_id already.") from error
 
 
-def _label(task_id: int, names: list[str]) -> None:
-    rows = [{"task_id": task_id, "key": name.casefold(), "name": name} for name in names]
-    if rows:
-        db.session.execute(sa.insert(LABELS), rows)
+def label(tasks: Iterable[tuple[int, list[str]]]) -> None:
+    pairs = ((task_id, name) for task_id, names in tasks for name in names)
+    labels = [{"task_id": task_id, "key": name.casefold(), "name": name} for task_id, name in pairs]
+    if labels:
+        db.session.execute(sa.insert(LABELS), labels)
 
 
 def _left_behind(task: Row, target: Turn) -> Body:

@@ -175,6 +175,20 @@ class StatsSchema(Schema):
     )
 
 
+class ImportQuerySchema(Schema):
+    """Where an import goes: the caller's inbox, unless it says."""
+
+    project_id = fields.QueryInt()
+
+
+class ImportedSchema(Schema):
+    """How many tasks an import made, changed, and found as they should be."""
+
+    created = fields.Int(min=0, required=True)
+    updated = fields.Int(min=0, required=True)
+    unchanged = fields.Int(min=0, required=True)
+
+
 HistoryPageSchema, LabelPageSchema = page_of(HistorySchema), page_of(LabelSchema)
 
 
@@ -205,6 +219,7 @@ class TaskQuerySchema(PageQuerySchema):
     updated_after = fields.Time()
     q = fields.Text(min=1, max=200)
     sort = fields.CommaList([sign + name for name in SORTS for sign in ("", "-")])
+    format = fields.Text(max=10, metadata={"enum": ["json", "ndjson", "csv", "ics"]})
     fields = fields.CommaList(FIELDS)  # type: ignore[assignment]  # the parameter has marshmallow's own name
 
     @post_load

@@ -9,8 +9,8 @@ from taskapp.extensions import Body, Expect, Row, db, read
 from taskapp.pages import Created, Page
 from taskapp.projects import access
 from taskapp.projects.access import Caller, ProjectNotFound, Turn
+from taskapp.tasks import bulk, rows
 from taskapp.tasks import query as task_query
-from taskapp.tasks import rows
 from taskapp.tasks.models import Task
 from taskapp.tasks.rows import COLUMNS, TaskNotFound
 
@@ -91,6 +91,14 @@ def take_turn(caller: Caller, task_id: int) -> Turn:
     """A turn of the task's project, to write what hangs on the task; refuses as a write of it."""
     turns: Turns = {}
     return turns[_lock(caller, turns, task_id).project_id]
+
+
+def import_tasks(caller: Caller, project_id: int | None, items: list[Body]) -> Body:
+    """Create or update what the items say, all or nothing."""
+    turn = access.take_turn(caller, project_id or access.inbox_of(caller.user_id))
+    counts = bulk.upsert(turn, items)
+    _end(counts["created"] + counts["updated"] > 0)
+    return counts
 
 
 def _keep(before: Row, after: Row) -> Row:

@@ -1,0 +1,157 @@
+"""Many tasks at once: the rule of an import, in few statements, inside one turn; no commit here."""
+
+import re
+from collections.abc import Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+
+from taskapp.errors import Invalid, Reason
+from taskapp.extensions import Body, Row, changes, db
+from taskapp.projects import access
+from taskapp.projects.access import Turn
+from taskapp.tasks.models import Task, TaskLabel
+from taskapp.tasks.rows import COLUMNS, DEFAULTS, LABELS, TASKS, derived, label, sorted_labels
+
+AT_ONCE = 500  # rows in a statement
+MOST_REASONS = 100
+BLANK: Body = dict.fromkeys(("external_id", "due_at", "assignee_id", "parent_id")) | DEFAULTS
+Changed = dict[str, list[Any]]  # {field: [old, new]}
+
+
+class InvalidRows(Invalid):
+    """Some rows are not as they must be: `errors` names the first hundred; none was imported."""
+
+    def __init__(self, found: list[Reason]) -> None:
+        super().__init__(errors=[_with_row(**reason) for reason in found[:MOST_REASONS]])
+
+
+def _with_row(pointer: str, detail: str) -> Reason:
+    row = re.match("/items/([0-9]+)", pointer)
+    return {"pointer": pointer, "detail": f"Row {int(row[1]) + 1}: {detail}" if row else detail}
+
+
+def upsert(turn: Turn, items: Sequence[Body]) -> Body:
+    """Create a task for each item, or set the fields of the one that has its external_id."""
+    there = {task.external_id: task for task in _tasks(turn, "external_id", items)}
+    found = [there.get(item.get("external_id")) for item in items]
+    _check(turn, items, found)
+    new = iter(_insert(turn, [item for item, task in zip(items, found, strict=True) if not task]))
+    ids = [next(new) if task is None else task.id for task in found]
+    of_file = {item.get("id"): task_id for item, task_id in zip(items, ids, strict=True)}
+    made: list[tuple[int, Changed]] = []
+    changed: list[tuple[Row, Changed]] = []
+    for task_id, task, item in zip(ids, found, items, strict=True):
+        wanted = _wanted(item, of_file)
+        if task is None:
+            made.append((task_id, {name: [None, value] for name, value in wanted.items()}))
+        elif fields := changes(task, wanted):
+            changed.append((task, fields))
+    parents = [
+        (task_id, fields["parent_id"][1]) for task_id, fields in made if "parent_id" in fields
+    ]
+    _set([(task_id, {"parent_id": parent}) for task_id, parent in parents if parent])
+    _change(turn, changed)
+    _refuse_circles(turn, items, ids)
+    access.record_each(turn, "created", made)
+    unchanged = len(items) - len(made) - len(changed)
+    return {"created": len(made), "updated": len(changed), "unchanged": unchanged}
+
+
+def _check(turn: Turn, items: Sequence[Body], found: list[Row | None]) -> None:
+    members: set[int | None] = {None, *db.session.scalars(access.members_of(turn.project_id))}
+    parents = {None, *(item.get("id") for item in items)}
+    parents |= {task.id for task in _tasks(turn, "id", items, "parent_id")}
+    seen: set[tuple[str, Any]] = set()
+    wrong: list[Reason] = []
+    for n, (item, task) in enumerate(zip(items, found, strict=True)):
+        keys = {(name, item[name]) for name in ("id", "external_id") if item.get(name)}
+        faults = [(name, "Another row has it, too.") for name, _ in keys & seen]
+        seen |= keys
+        if task is None and "title" not in item:
+            faults.append(("title", "Missing data for required field."))
+        if item.get("assignee_id") not in members:
+            faults.append(("assignee_id", "No member of the project."))
+        if item.get("parent_id") not in parents:
+            faults.append(("parent_id", "No such task in the file or in the project."))
+        wrong += [{"pointer": f"/items/{n}/{name}", "detail": detail} for name, detail in faults]
+    if wrong:
+        raise InvalidRows(wrong)
+
+
+def _insert(turn: Turn, items: list[Body]) -> Iterator[int]:
+    """Insert tasks, without their parents; gives their ids, in the same order."""
+    inserted = sa.insert(TASKS).returning(TASKS.c.id, sort_by_parameter_order=True)
+    for chunk in _chunks(items):
+        rows = [_row(turn, item) for item in chunk]
+        ids = db.session.scalars(inserted, rows).all()
+        label(zip(ids, (row["labels"] for row in rows), strict=True))
+        yield from ids
+
+
+def _row(turn: Turn, item: Body) -> Body:
+    whole = {**BLANK, **item, "parent_id": None}
+    whole |= {"project_id": turn.project_id, "created_by": turn.user_id}
+    follows = derived(whole, whole, turn)
+    row = {"created_at": follows["updated_at"], **whole, **follows}
+    row.pop("id", None)
+    return row
+
+
+def _wanted(item: Body, of_file: dict[int | None, int]) -> Body:
+    """The item as its task shall be: labels in order, the parent by its own id, not the file's."""
+    wanted = {name: value for name, value in item.items() if name != "id"}
+    if "labels" in wanted:
+        wanted["labels"] = sorted_labels(wanted["labels"])
+    if parent := wanted.get("parent_id"):
+        wanted["parent_id"] = of_file.get(parent, parent)
+    return wanted
+
+
+def _change(turn: Turn, changed: list[tuple[Row, Changed]]) -> None:
+    values = []
+    for task, fields in changed:
+        new = {name: value for name, (_, value) in fields.items()}
+        values.append((task.id, new | derived(new, {**task._mapping, **new}, turn)))
+    _set(values)
+    labels = [(task_id, new["labels"]) for task_id, new in values if "labels" in new]
+    for chunk in _chunks(labels):
+        ids = [task_id for task_id, _ in chunk]
+        db.session.execute(sa.delete(LABELS).where(TaskLabel.task_id.in_(ids)))
+        label(chunk)
+    access.record_each(turn, "updated", ((task.id, fields) for task, fields in changed))
+
+
+def _set(values: list[tuple[int, Body]]) -> None:
+    """Set columns of tasks; those with the same columns in one go."""
+    written = sa.update(TASKS).where(TASKS.c.id == sa.bindparam("task_id"))
+    sets = sorted(({**new, "task_id": task_id} for task_id, new in values), key=sorted)
+    for _, alike in groupby(sets, key=sorted):
+        db.session.execute(written, list(alike))
+
+
+def _refuse_circles(turn: Turn, items: Sequence[Body], ids: list[int]) -> None:
+    if not any(item.get("parent_id") for item in items):
+        return
+    below = sa.select(Task.id, Task.parent_id).where(Task.project_id == turn.project_id)
+    pairs = db.session.execute(below.where(Task.parent_id.is_not(None)))
+    try:
+        TopologicalSorter({task_id: [parent_id] for task_id, parent_id in pairs}).prepare()
+    except CycleError as error:
+        row = next(n for n, task_id in enumerate(ids) if task_id in error.args[1])
+        reason = {"pointer": f"/items/{row}/parent_id", "detail": "A task cannot be below itself."}
+        raise InvalidRows([reason]) from None
+
+
+def _tasks(turn: Turn, column: str, items: Sequence[Body], named: str = "") -> Iterator[Row]:
+    """The project's tasks that the items name."""
+    values = {item[named or column] for item in items if item.get(named or column)}
+    here = sa.select(*COLUMNS).where(Task.project_id == turn.project_id)
+    for chunk in _chunks(list(values)):
+        yield from db.session.execute(here.where(TASKS.c[column].in_(chunk)))
+
+
+def _chunks(everything: Sequence[Any]) -> Iterator[Any]:
+    return (everything[at : at + AT_ONCE] for at in range(0, len(everything), AT_ONCE))

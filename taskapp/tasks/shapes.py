@@ -1,0 +1,140 @@
+"""The task list as CSV, NDJSON and iCalendar: the whole result, streamed page by page."""
+
+import csv
+import datetime as dt
+import io
+import re
+from collections.abc import Callable, Iterator
+from functools import wraps
+from itertools import chain
+from typing import Any
+
+from flask import Response, g, request, stream_with_context
+from werkzeug.datastructures import MIMEAccept
+
+from taskapp.auth.guard import by_feed
+from taskapp.errors import NotAcceptable
+from taskapp.extensions import Body, Row
+from taskapp.fields import encode
+from taskapp.pages import Page
+from taskapp.tasks.query import OPEN
+from taskapp.tasks.schemas import FIELDS
+
+View = Callable[..., Any]
+Pages = Iterator[list[Row]]
+MEDIA = {
+    "application/json": "json",
+    "application/x-ndjson": "ndjson",
+    "text/csv": "csv",
+    "text/calendar": "ics",
+}
+ROWS = 500  # read and written at once: what a stream holds in memory
+# What a spreadsheet may run as a formula (OWASP, CSV injection), and the sign that forbids it to.
+RISKY = re.compile(r"[=+\-@\t\r\n'＝＋－＠]")  # noqa: RUF001 - some programs take the wide ones
+# RFC 5545, sections 3.8.1.11 and 3.8.1.9: 1 is the highest priority, 0 is none.
+STATUS = {"todo": "NEEDS-ACTION", "in_progress": "IN-PROCESS", "done": "COMPLETED"}
+PRIORITY = {"urgent": 1, "high": 3, "medium": 5, "low": 7, "none": 0}
+
+
+def negotiates(view: View) -> View:
+    """Settle the format: the parameter, else what Accept likes best (RFC 9110, section 12.5.1)."""
+
+    @wraps(view)
+    def wrapper(query: Body) -> Any:
+        ranges = [(media.partition(";")[0], weight) for media, weight in request.accept_mimetypes]
+        liked = MIMEAccept(ranges or [("*/*", 1)]).best_match(MEDIA)
+        query.setdefault("format", liked and MEDIA[liked])
+        if query["format"] not in MEDIA.values():
+            raise NotAcceptable
+        return view(query=query)
+
+    return wrapper
+
+
+def subscribes(view: View) -> View:
+    """Ask for the open tasks, as the owner of the secret in the address."""
+
+    @wraps(view)
+    def wrapper(secret: str) -> Any:
+        g.caller = by_feed(secret)
+        return view(query={"format": "ics", "status": list(OPEN)})
+
+    return wrapper
+
+
+def shape(query: Body, list_tasks: Callable[[Body], Page]) -> Page | Response:
+    """One page for JSON; a stream of all pages for the others, whatever limit or cursor say."""
+    name = query["format"]
+    if name == "json":
+        return list_tasks(query)
+    if name == "ics":
+        query = {**query, "fields": FIELDS}
+    pages = _pages(query, list_tasks)
+    begun = chain([next(pages)], pages)  # a refusal comes before the first byte
+    write = {"csv": _csv, "ndjson": _ndjson, "ics": _ics}[name]
+    body = write(begun, [field for field in FIELDS if field in query.get("fields", FIELDS)])
+    headers = {"Content-Disposition": f'attachment; filename="tasks.{name}"'}
+    media = next(media for media in MEDIA if MEDIA[media] == name)
+    return Response(stream_with_context(body), headers=headers, mimetype=media)
+
+
+def _pages(query: Body, list_tasks: Callable[[Body], Page]) -> Pages:
+    key = None
+    while True:
+        page = list_tasks({**query, "limit": ROWS, "total": False, "cursor": key})
+        yield page.items
+        if (key := page.next_key) is None:
+            return
+
+
+def _csv(pages: Pages, names: list[str]) -> Iterator[bytes]:
+    """RFC 4180, with a header."""
+    head: list[Any] = [names]
+    for rows in pages:
+        text = io.StringIO()
+        csv.writer(text).writerows(head + [[_cell(v) for v in row[: len(names)]] for row in rows])
+        yield text.getvalue().encode()
+        head = []
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return f"'{value}" if RISKY.match(value) else value
+    return encode(value).decode().strip('"') if isinstance(value, dt.datetime | list) else value
+
+
+def _ndjson(pages: Pages, names: list[str]) -> Iterator[bytes]:
+    for rows in pages:
+        yield b"".join(encode(dict(zip(names, row, strict=False))) + b"\n" for row in rows)
+
+
+def _ics(pages: Pages, _: Any) -> Iterator[bytes]:
+    yield b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//taskapp//taskapp//EN\r\n"
+    yield from (b"".join(map(_todo, rows)) for rows in pages)
+    yield b"END:VCALENDAR\r\n"
+
+
+def _todo(task: Row) -> bytes:
+    """RFC 5545, section 3.6.2; its times are whole seconds."""
+    from icalendar import Todo  # few requests need it, and it is large
+
+    properties = {
+        "uid": f"task-{task.id}@taskapp",
+        "dtstamp": task.updated_at,
+        "summary": task.title,
+        "description": task.description or None,
+        "status": STATUS.get(task.status, "CANCELLED"),
+        "priority": PRIORITY[task.priority],
+        "due": task.due_at,
+        "completed": task.completed_at,
+        "created": task.created_at,
+        "last-modified": task.updated_at,
+        "categories": task.labels or None,
+        "related-to": task.parent_id and f"task-{task.parent_id}@taskapp",
+        "sequence": task.revision,
+    }
+    todo = Todo()
+    for name, value in properties.items():
+        if value is not None:
+            todo.add(name, value)
+    return bytes(todo.to_ical())
