@@ -81,14 +81,21 @@ def _check(turn: Turn, items: Sequence[Body], found: list[Row | None]) -> None:
         raise InvalidRows(wrong)
 
 
-def _insert(turn: Turn, items: list[Body]) -> Iterator[int]:
-    """Insert tasks, without their parents; gives their ids, in the same order."""
-    inserted = sa.insert(TASKS).returning(TASKS.c.id, sort_by_parameter_order=True)
+def _insert(turn: Turn, items: list[Body]) -> list[int]:
+    """Insert tasks, without their parents; returns their ids, in the same order.
+
+    RETURNING would cost SQLite a statement a row: nothing else has this turn's revision yet.
+    """
     for chunk in _chunks(items):
-        rows = [_row(turn, item) for item in chunk]
-        ids = db.session.scalars(inserted, rows).all()
-        label(zip(ids, (row["labels"] for row in rows), strict=True))
-        yield from ids
+        db.session.execute(sa.insert(TASKS), [_row(turn, item) for item in chunk])
+    here = sa.select(Task.id, Task.title).where(Task.project_id == turn.project_id)
+    made = db.session.execute(here.where(Task.revision == turn.revision).order_by(Task.id)).all()
+    if [task.title for task in made] != [item["title"] for item in items]:
+        raise RuntimeError("the database numbered new tasks in another order")
+    ids = [task.id for task in made]
+    for chunk in _chunks(list(zip(ids, items, strict=True))):
+        label((task_id, sorted_labels(item.get("labels", ()))) for task_id, item in chunk)
+    return ids
 
 
 def _row(turn: Turn, item: Body) -> Body:
