@@ -54,7 +54,7 @@ def once(arguments: dict[str, Any], make: Callable[[], Response]) -> Response:
     g.held = True  # the service's commit waits until the answer is stored beside its effect
     try:
         db.session.execute(sa.delete(KEYS).where(KEYS.c.id == name, expired))
-        row = {"id": name, "payload": payload, "created_at": now()}
+        row: dict[str, Any] = {"id": name, "payload": payload, "created_at": now()}
         db.session.execute(sa.insert(KEYS).values(row))
     except IntegrityError:
         db.session.rollback()
@@ -65,7 +65,10 @@ def once(arguments: dict[str, Any], make: Callable[[], Response]) -> Response:
     sealed = _vault(key).encrypt(
         orjson.dumps([response.status_code, [*response.headers], response.get_data(as_text=True)])
     )
-    db.session.execute(sa.update(KEYS).where(KEYS.c.id == name).values(answer=sealed))
+    row["answer"] = sealed
+    stored = sa.update(KEYS).where(KEYS.c.id == name).values(row).returning(KEYS.c.id)
+    if db.session.execute(stored).one_or_none() is None:  # nothing to change: it was rolled back
+        db.session.execute(sa.insert(KEYS).values(row))
     g.held = False
     db.session.commit()
     return response

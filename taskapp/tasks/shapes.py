@@ -67,12 +67,10 @@ def shape(query: Body, list_tasks: Callable[[Body], Page]) -> Page | Response:
     name = query["format"]
     if name == "json":
         return list_tasks(query)
-    if name == "ics":
-        query = {**query, "fields": FIELDS}
+    names = query.pop("fields", FIELDS)
     pages = _pages(query, list_tasks)
     begun = chain([next(pages)], pages)  # a refusal comes before the first byte
-    write = {"csv": _csv, "ndjson": _ndjson, "ics": _ics}[name]
-    body = write(begun, [field for field in FIELDS if field in query.get("fields", FIELDS)])
+    body = {"csv": _csv, "ndjson": _ndjson, "ics": _ics}[name](begun, names)
     headers = {"Content-Disposition": f'attachment; filename="tasks.{name}"'}
     media = next(media for media in MEDIA if MEDIA[media] == name)
     return Response(stream_with_context(body), headers=headers, mimetype=media)
@@ -92,7 +90,9 @@ def _csv(pages: Pages, names: list[str]) -> Iterator[bytes]:
     head: list[Any] = [names]
     for rows in pages:
         text = io.StringIO()
-        csv.writer(text).writerows(head + [[_cell(v) for v in row[: len(names)]] for row in rows])
+        csv.writer(text).writerows(
+            head + [[_cell(getattr(row, name)) for name in names] for row in rows]
+        )
         yield text.getvalue().encode()
         head = []
 
@@ -105,7 +105,7 @@ def _cell(value: Any) -> Any:
 
 def _ndjson(pages: Pages, names: list[str]) -> Iterator[bytes]:
     for rows in pages:
-        yield b"".join(encode(dict(zip(names, row, strict=False))) + b"\n" for row in rows)
+        yield b"".join(encode({name: getattr(row, name) for name in names}) + b"\n" for row in rows)
 
 
 def _ics(pages: Pages, _: Any) -> Iterator[bytes]:
