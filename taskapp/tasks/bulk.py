@@ -35,27 +35,29 @@ def _with_row(pointer: str, detail: str) -> Reason:
 
 def upsert(turn: Turn, items: Sequence[Body]) -> Body:
     """Create a task for each item, or set the fields of the one that has its external_id."""
-    there = {task.external_id: task for task in _tasks(turn, "external_id", items)}
+    there = {task.external_id: task for task in _named(turn, "external_id", items)}
     found = [there.get(item.get("external_id")) for item in items]
     _check(turn, items, found)
     new = iter(_insert(turn, [item for item, task in zip(items, found, strict=True) if not task]))
     ids = [next(new) if task is None else task.id for task in found]
     of_file = {item.get("id"): task_id for item, task_id in zip(items, ids, strict=True)}
     made: list[tuple[int, Changed]] = []
-    changed: list[tuple[Row, Changed]] = []
+    changed: list[tuple[int, Changed]] = []
+    values: list[tuple[int, Body]] = []
     for task_id, task, item in zip(ids, found, items, strict=True):
         wanted = _wanted(item, of_file)
         if task is None:
             made.append((task_id, {name: [None, value] for name, value in wanted.items()}))
-        elif fields := changes(task, wanted):
-            changed.append((task, fields))
-    parents = [
-        (task_id, fields["parent_id"][1]) for task_id, fields in made if "parent_id" in fields
-    ]
-    _set([(task_id, {"parent_id": parent}) for task_id, parent in parents if parent])
-    _change(turn, changed)
+            if wanted.get("parent_id"):
+                values.append((task_id, {"parent_id": wanted["parent_id"]}))
+        elif told := changes(task, wanted):
+            changed.append((task_id, told))
+            fresh = {name: value for name, (_, value) in told.items()}
+            values.append((task_id, fresh | derived(fresh, {**task._mapping, **fresh}, turn)))
+    _set(values)
     _refuse_circles(turn, items, ids)
     access.record_each(turn, "created", made)
+    access.record_each(turn, "updated", changed)
     unchanged = len(items) - len(made) - len(changed)
     return {"created": len(made), "updated": len(changed), "unchanged": unchanged}
 
@@ -63,20 +65,20 @@ def upsert(turn: Turn, items: Sequence[Body]) -> Body:
 def _check(turn: Turn, items: Sequence[Body], found: list[Row | None]) -> None:
     members: set[int | None] = {None, *db.session.scalars(access.members_of(turn.project_id))}
     parents = {None, *(item.get("id") for item in items)}
-    parents |= {task.id for task in _tasks(turn, "id", items, "parent_id")}
+    parents |= {task.id for task in _named(turn, "id", items, by="parent_id")}
     seen: set[tuple[str, Any]] = set()
     wrong: list[Reason] = []
     for n, (item, task) in enumerate(zip(items, found, strict=True)):
         keys = {(name, item[name]) for name in ("id", "external_id") if item.get(name)}
-        faults = [(name, "Another row has it, too.") for name, _ in keys & seen]
+        faults = {name: "Another row has it, too." for name, _ in keys & seen}
         seen |= keys
         if task is None and "title" not in item:
-            faults.append(("title", "Missing data for required field."))
+            faults["title"] = "Missing data for required field."
         if item.get("assignee_id") not in members:
-            faults.append(("assignee_id", "No member of the project."))
+            faults["assignee_id"] = "No member of the project."
         if item.get("parent_id") not in parents:
-            faults.append(("parent_id", "No such task in the file or in the project."))
-        wrong += [{"pointer": f"/items/{n}/{name}", "detail": detail} for name, detail in faults]
+            faults["parent_id"] = "No such task in the file or in the project."
+        wrong += [{"pointer": f"/items/{n}/{name}", "detail": faults[name]} for name in faults]
     if wrong:
         raise InvalidRows(wrong)
 
@@ -92,19 +94,18 @@ def _insert(turn: Turn, items: list[Body]) -> list[int]:
     made = db.session.execute(here.where(Task.revision == turn.revision).order_by(Task.id)).all()
     if [task.title for task in made] != [item["title"] for item in items]:
         raise RuntimeError("the database numbered new tasks in another order")
-    ids = [task.id for task in made]
-    for chunk in _chunks(list(zip(ids, items, strict=True))):
-        label((task_id, sorted_labels(item.get("labels", ()))) for task_id, item in chunk)
-    return ids
+    for chunk in _chunks(list(zip(made, items, strict=True))):
+        label((task.id, sorted_labels(item.get("labels", ()))) for task, item in chunk)
+    return [task.id for task in made]
 
 
 def _row(turn: Turn, item: Body) -> Body:
-    whole = {**BLANK, **item, "parent_id": None}
-    whole |= {"project_id": turn.project_id, "created_by": turn.user_id}
+    """A new task's columns; the items of a demo bring times of their own."""
+    whole = {**BLANK, **item, "parent_id": None, "project_id": turn.project_id}
     follows = derived(whole, whole, turn)
-    row = {"created_at": follows["updated_at"], **whole, **follows}
-    row.pop("id", None)
-    return row
+    whole |= {"created_by": turn.user_id, "labels": follows["labels"]}
+    row = {"created_at": follows["updated_at"], **follows, **whole}
+    return {name: value for name, value in row.items() if name != "id"}
 
 
 def _wanted(item: Body, of_file: dict[int | None, int]) -> Body:
@@ -117,26 +118,16 @@ def _wanted(item: Body, of_file: dict[int | None, int]) -> Body:
     return wanted
 
 
-def _change(turn: Turn, changed: list[tuple[Row, Changed]]) -> None:
-    values = []
-    for task, fields in changed:
-        new = {name: value for name, (_, value) in fields.items()}
-        values.append((task.id, new | derived(new, {**task._mapping, **new}, turn)))
-    _set(values)
-    labels = [(task_id, new["labels"]) for task_id, new in values if "labels" in new]
-    for chunk in _chunks(labels):
-        ids = [task_id for task_id, _ in chunk]
-        db.session.execute(sa.delete(LABELS).where(TaskLabel.task_id.in_(ids)))
-        label(chunk)
-    access.record_each(turn, "updated", ((task.id, fields) for task, fields in changed))
-
-
 def _set(values: list[tuple[int, Body]]) -> None:
-    """Set columns of tasks; those with the same columns in one go."""
+    """Set columns of tasks, those with the same columns in one go; and their labels."""
     written = sa.update(TASKS).where(TASKS.c.id == sa.bindparam("task_id"))
     sets = sorted(({**new, "task_id": task_id} for task_id, new in values), key=sorted)
     for _, alike in groupby(sets, key=sorted):
         db.session.execute(written, list(alike))
+    for chunk in _chunks([(task_id, new["labels"]) for task_id, new in values if "labels" in new]):
+        ids = [task_id for task_id, _ in chunk]
+        db.session.execute(sa.delete(LABELS).where(TaskLabel.task_id.in_(ids)))
+        label(chunk)
 
 
 def _refuse_circles(turn: Turn, items: Sequence[Body], ids: list[int]) -> None:
@@ -152,9 +143,9 @@ def _refuse_circles(turn: Turn, items: Sequence[Body], ids: list[int]) -> None:
         raise InvalidRows([reason]) from None
 
 
-def _tasks(turn: Turn, column: str, items: Sequence[Body], named: str = "") -> Iterator[Row]:
+def _named(turn: Turn, column: str, items: Sequence[Body], by: str = "") -> Iterator[Row]:
     """The project's tasks that the items name."""
-    values = {item[named or column] for item in items if item.get(named or column)}
+    values = {item[by or column] for item in items if item.get(by or column)}
     here = sa.select(*COLUMNS).where(Task.project_id == turn.project_id)
     for chunk in _chunks(list(values)):
         yield from db.session.execute(here.where(TASKS.c[column].in_(chunk)))

@@ -13,6 +13,7 @@ from flask import Response, g, request, stream_with_context
 from werkzeug.datastructures import MIMEAccept
 
 from taskapp.auth.guard import by_feed
+from taskapp.contract import contract_of
 from taskapp.errors import NotAcceptable
 from taskapp.extensions import Body, Row
 from taskapp.fields import encode
@@ -38,6 +39,7 @@ PRIORITY = {"urgent": 1, "high": 3, "medium": 5, "low": 7, "none": 0}
 
 def negotiates(view: View) -> View:
     """Settle the format: the parameter, else what Accept likes best (RFC 9110, section 12.5.1)."""
+    contract_of(view).gives = tuple(MEDIA)[1:]
 
     @wraps(view)
     def wrapper(query: Body) -> Any:
@@ -53,6 +55,7 @@ def negotiates(view: View) -> View:
 
 def subscribes(view: View) -> View:
     """Ask for the open tasks, as the owner of the secret in the address."""
+    contract_of(view).gives = ("text/calendar",)
 
     @wraps(view)
     def wrapper(secret: str) -> Any:
