@@ -29,6 +29,8 @@ RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 YEARS = "^(19[7-9]|2[0-9]{2})[0-9]-"
+# What a spreadsheet may run as a formula (OWASP, CSV injection), and the sign that forbids it to.
+RISKY = re.compile(r"[=+\-@\t\r\n'＝＋－＠]")  # noqa: RUF001 - some programs take the wide ones
 CANONICAL_INT = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 
