@@ -85,6 +85,7 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
     access: str = USER,
     once: bool = True,
     creates: bool = False,
+    gives: tuple[str, ...] = (),
 ) -> Callable[[View], View]:
     """Turn what the view returns into JSON with one schema and one status."""
 
@@ -92,6 +93,7 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
         contract = contract_of(view)
         contract.access, contract.reply, contract.status = access, reply, status
         contract.may_raise, contract.once, contract.creates = may_raise, once, creates
+        contract.gives = gives
 
         @wraps(view)
         def wrapper(**kwargs: Any) -> Response:

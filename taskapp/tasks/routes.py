@@ -21,7 +21,7 @@ from taskapp.pages import Created, Page
 from taskapp.projects.access import seen_by
 from taskapp.tasks import changes, imports, reports, schemas, service
 from taskapp.tasks.schemas import TaskSchema
-from taskapp.tasks.shapes import negotiates, shape, subscribes
+from taskapp.tasks.shapes import STREAMS, negotiates, shape, subscribes
 
 tasks = Blueprint("tasks", __name__)
 TASKS, TASK = "/tasks", "/tasks/<id:task_id>"
@@ -32,7 +32,7 @@ WRITES = (Forbidden, NotFound, Conflict)
 @accepts(query=schemas.TaskQuerySchema())
 @negotiates
 @remembers(seen_by)
-@replies(schemas.TaskPageSchema(), 200, NotFound, NotAcceptable)
+@replies(schemas.TaskPageSchema(), 200, NotFound, NotAcceptable, gives=STREAMS)
 def list_tasks(query: Body, seen: service.Seen) -> Page | Response:
     """List the tasks you can see, newest first."""
     return shape(query, partial(service.list_tasks, caller(), seen))
@@ -133,7 +133,7 @@ def import_tasks(query: Body, body: Body) -> Body:
 @tasks.get("/feeds/<secret>.ics")
 @subscribes
 @remembers(seen_by)
-@replies(access=ANYONE)
+@replies(access=ANYONE, gives=("text/calendar",))
 def get_feed(query: Body, seen: service.Seen) -> Page | Response:
     """Your open tasks for a calendar program; the secret in the address is a `feed` token."""
     return shape(query, partial(service.list_tasks, caller(), seen))

@@ -12,7 +12,6 @@ from flask import Response, g, request, stream_with_context
 from werkzeug.datastructures import MIMEAccept
 
 from taskapp.auth.guard import by_feed
-from taskapp.contract import contract_of
 from taskapp.errors import NotAcceptable
 from taskapp.extensions import Body, Row
 from taskapp.fields import RISKY, encode
@@ -28,6 +27,7 @@ MEDIA = {
     "text/csv": "csv",
     "text/calendar": "ics",
 }
+STREAMS = tuple(MEDIA)[1:]
 ROWS = 2000  # read and written at once: what a stream holds in memory, some megabytes
 # RFC 5545, sections 3.8.1.11 and 3.8.1.9: 1 is the highest priority, 0 is none.
 STATUS = {"todo": "NEEDS-ACTION", "in_progress": "IN-PROCESS", "done": "COMPLETED"}
@@ -36,7 +36,6 @@ PRIORITY = {"urgent": 1, "high": 3, "medium": 5, "low": 7, "none": 0}
 
 def negotiates(view: View) -> View:
     """Settle the format: the parameter, else what Accept likes best (RFC 9110, section 12.5.1)."""
-    contract_of(view).gives = tuple(MEDIA)[1:]
 
     @wraps(view)
     def wrapper(query: Body) -> Any:
@@ -52,7 +51,6 @@ def negotiates(view: View) -> View:
 
 def subscribes(view: View) -> View:
     """Ask for the open tasks, as the owner of the secret in the address."""
-    contract_of(view).gives = ("text/calendar",)
 
     @wraps(view)
     def wrapper(secret: str) -> Any:
