@@ -17,8 +17,8 @@ def main() -> None:
     options.add_argument("--at-once", type=int, default=20)
     told = options.parse_args()
     predicted = math.ceil(told.pages / told.at_once) * told.delay
-    with slow_pages(told.delay) as base:
-        urls = [f"{base}/{number}" for number in range(told.pages)]
+    with slow_pages(told.delay) as pages:
+        urls = [f"{pages.base}/{number}" for number in range(told.pages)]
         alone = seconds(lambda: one_after_another(urls))
         threads = seconds(lambda: with_threads(urls, told.at_once))
         loop = seconds(lambda: asyncio.run(on_a_loop(urls, told.at_once)))

@@ -4,17 +4,30 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass
+class Pages:
+    """The server: its base URL, and how many pages were asked for at once, at most."""
+
+    delay: float
+    base: str = ""
+    now: int = 0
+    most: int = 0
 
 
 @contextmanager
-def slow_pages(delay: float) -> Iterator[str]:
-    """Serve `/1`, `/2`, …, each after `delay` seconds, on a free port; yields the base URL."""
+def slow_pages(delay: float) -> Iterator[Pages]:
+    """Serve `/1`, `/2`, …, each after `delay` seconds, on a free port."""
+    pages = Pages(delay)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        server = asyncio.run_coroutine_threadsafe(_listen(delay), loop).result()
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server = asyncio.run_coroutine_threadsafe(_listen(pages), loop).result()
+        pages.base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield pages
         asyncio.run_coroutine_threadsafe(_stop(server), loop).result()
     finally:
         loop.call_soon_threadsafe(loop.stop)
@@ -22,11 +35,14 @@ def slow_pages(delay: float) -> Iterator[str]:
         loop.close()
 
 
-async def _listen(delay: float) -> asyncio.Server:
+async def _listen(pages: Pages) -> asyncio.Server:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await _head(reader):
             path = head.split()[1].decode()
-            await asyncio.sleep(delay)  # the "database" of this page
+            pages.now += 1
+            pages.most = max(pages.most, pages.now)
+            await asyncio.sleep(pages.delay)  # the "database" of this page
+            pages.now -= 1
             body = f"page {path}".encode()
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
             await writer.drain()
