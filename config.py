@@ -123,6 +123,7 @@ class Settings:
     max_attachment_bytes: int = setting(10 * MIB, whole(1024, 1024 * MIB))
     changes_retention_days: int = setting(30, whole(1, 3650))
     sentry_dsn: str | None = setting(None, secret=True)
+    otel_exporter_otlp_endpoint: str | None = setting(None)
 
 
 def _variable(spec: Field[Any]) -> str:

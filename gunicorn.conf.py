@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import shutil
+import tempfile
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
+from typing import Any
+
+from prometheus_client import values
+from prometheus_client.multiprocess import mark_process_dead
 
 import config as _config  # gunicorn has a setting of that name
+from taskapp.ops import logs as _logs
 
 try:
     _settings = _config.load(os.environ)
@@ -15,6 +25,7 @@ except _config.ConfigError as error:
 bind = _settings.bind
 workers = _settings.web_concurrency
 worker_class = "sync"  # one request at a time and a process each: nothing is shared, nothing waits
+preload_app = True  # loaded once, before the fork: half the start, a quarter less memory
 timeout = 600  # seconds; the longest export or import: a sync worker shows no life before its end
 graceful_timeout = 30  # seconds; a request that has begun may end
 backlog = 512  # connections; what a worker clears in the seconds a client is willing to wait
@@ -25,7 +36,38 @@ limit_request_fields = 64
 limit_request_field_size = 8190  # bytes; our tokens take less than 1,000
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat on a slow disk kills healthy workers
 control_socket_disable = True  # nobody needs to steer a running server through a file
+with suppress(AttributeError):  # not every C library has it
+    # Blocks over 1 MiB go back to the system when freed: glibc would keep the 19 MiB that hashing a
+    # password takes, in each worker (mallopt(3), M_MMAP_THRESHOLD).
+    ctypes.CDLL(None).mallopt(-3, 1024 * 1024)
 accesslog = None  # the service writes its own line for each request
-errorlog = "-"
+logconfig_dict = _logs.configuration(_settings)  # and gunicorn's lines look like them
 loglevel = _settings.log_level
 proc_name = "taskapp"
+
+# The workers' metrics lie in files of this folder. Each worker has a place, and its successor takes
+# that place over: counts go on, and the files stay as few as the workers.
+_metrics = Path(worker_tmp_dir or tempfile.gettempdir(), f"taskapp-metrics-{os.getpid()}")
+if os.environ.get("PROMETHEUS_MULTIPROC_DIR") != str(_metrics):  # a new server, and no reload
+    shutil.rmtree(_metrics, ignore_errors=True)  # of a killed one that had the same process id
+    _metrics.mkdir(mode=0o700)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
+    values.place = 0
+    values.ValueClass = values.MultiProcessValue(lambda: values.place)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    taken = {other.place for other in server.WORKERS.values()}
+    worker.place = next(place for place in count(1) if place not in taken)
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    values.place = worker.place
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    mark_process_dead(worker.place)  # what it had in progress is no more
+
+
+def on_exit(_server: Any) -> None:
+    shutil.rmtree(_metrics, ignore_errors=True)

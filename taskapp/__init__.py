@@ -29,7 +29,7 @@ def create_app(settings: Settings) -> Flask:
     from taskapp import errors
     from taskapp.auth import guard
     from taskapp.extensions import cache, db, jwt, migrate, release
-    from taskapp.ops import database, edge, limits
+    from taskapp.ops import database, edge, limits, reporting
 
     app = Flask(__name__, static_folder="static", static_url_path="/static")
     app.extensions["taskapp"] = settings
@@ -49,11 +49,12 @@ def create_app(settings: Settings) -> Flask:
     app.before_request(guard.admit)
     app.teardown_appcontext(release)
     _add_rooms(app)
+    reporting.configure(app, settings)
     return app
 
 
 def _config(settings: Settings) -> dict[str, Any]:
-    from taskapp.ops.limits import redis_options
+    from taskapp.ops.shared import REDIS_OPTIONS
 
     cached = {"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 1000}
     if settings.redis_url:
@@ -61,7 +62,7 @@ def _config(settings: Settings) -> dict[str, Any]:
             "CACHE_TYPE": "taskapp.ops.caching.BytesInRedis",
             "CACHE_REDIS_URL": settings.redis_url,
             "CACHE_KEY_PREFIX": "taskapp:",
-            "CACHE_OPTIONS": redis_options(),
+            "CACHE_OPTIONS": REDIS_OPTIONS,
         }
     return {
         **cached,
@@ -79,10 +80,12 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.attachments.routes import attachments
     from taskapp.auth.routes import auth
     from taskapp.comments.routes import comments
-    from taskapp.ops.cli import print_openapi
+    from taskapp.ops.backup import backup, restore
+    from taskapp.ops.cli import doctor, print_openapi
     from taskapp.ops.cli import users as accounts
     from taskapp.ops.docs import docs
     from taskapp.ops.health import health
+    from taskapp.ops.purge import purge
     from taskapp.ops.seed import seed
     from taskapp.projects.routes import projects
     from taskapp.tasks.routes import tasks
@@ -95,5 +98,5 @@ def _add_rooms(app: Flask) -> None:
         app.register_blueprint(room, url_prefix="/api/v1")
     app.register_blueprint(health)
     app.register_blueprint(docs)
-    for command in (accounts, seed, print_openapi):
+    for command in (accounts, seed, doctor, backup, restore, purge, print_openapi):
         app.cli.add_command(command)

@@ -12,6 +12,7 @@ from flask import Response, g, request
 
 from taskapp.errors import PreconditionRequired, StaleRevision
 from taskapp.extensions import Expect, cache, settings
+from taskapp.ops.metrics import LOOKUPS
 
 View = Callable[..., Any]
 REMEMBERED_SECONDS = 300
@@ -74,7 +75,9 @@ def remembers(revisions: Callable[[Any], Any]) -> Callable[[View], View]:
             tag = digest(repr((ours, request.path, g.caller.user_id, query, seen)).encode())
             if request.if_none_match.contains_weak(tag):
                 return answer(b"", 200, tag, {})
-            if kept := cache.get(tag):
+            kept = cache.get(tag)
+            LOOKUPS.labels("hit" if kept else "miss").inc()
+            if kept:
                 body, link = orjson.loads(kept)
                 return answer(body.encode(), 200, tag, {"Link": link} if link else {})
             made: Response = view(query=query, seen=seen)

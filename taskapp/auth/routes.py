@@ -7,7 +7,7 @@ from taskapp.auth import schemas, service
 from taskapp.auth.guard import caller, mintable, session_id
 from taskapp.conditional import if_match
 from taskapp.contract import ANYONE, accepts, replies
-from taskapp.extensions import Body, Row, limiter
+from taskapp.extensions import Body, Row, client_address, limiter
 from taskapp.fields import PageQuerySchema
 from taskapp.pages import Page
 from taskapp.users import service as accounts
@@ -32,7 +32,7 @@ def register(body: Body) -> Row:
 @replies(schemas.TokenPairSchema(), 200, errors.WrongCredentials, access=ANYONE, once=False)
 def login(body: Body) -> Body:
     """Sign in: begin a session."""
-    return service.login(body, request.user_agent.string[:200], request.remote_addr or "")
+    return service.login(body, request.user_agent.string[:200], client_address())
 
 
 @auth.post("/refresh")

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from taskapp.auth import passwords, tokens
+from taskapp.auth import passwords, throttle, tokens
 from taskapp.auth.models import PersonalToken, Session
 from taskapp.errors import (
     InsufficientScope,
@@ -37,10 +37,11 @@ class TokenNotFound(NotFound):
 
 
 def login(body: Body, user_agent: str, address: str) -> dict[str, Any]:
-    user = users.sign_in_row(body["email"])
-    known = passwords.verify(body["password"], user and user.password_hash)
-    if user is None or not known or not user.is_active:
-        raise WrongCredentials
+    user, key = users.sign_in_row(body["email"]), users.email_key(body["email"])
+    with throttle.slowed(key, address, known_address=_began_at(address, user)):
+        known = passwords.verify(body["password"], user and user.password_hash)
+        if user is None or not known or not user.is_active:
+            raise WrongCredentials
     at, jti = now(), uuid4().hex
     values = {"user_id": user.id, "refresh_jti": jti, "user_agent": user_agent, "created_at": at}
     values |= {"last_used_at": at, "expires_at": _session_end(at), "address": address}
@@ -142,6 +143,12 @@ def end_token(user_id: int, token_id: int, expect: Expect) -> None:
     expect(get_token(user_id, token_id))  # a token never changes, so no lock is needed
     db.session.execute(sa.update(TOKENS).where(TOKENS.c.id == token_id).values(ended_at=now()))
     db.session.commit()
+
+
+def _began_at(address: str, user: Row | None) -> bool:
+    """Whether the account was signed in from there before; the same work where there is none."""
+    which = (Session.user_id == (user.id if user else 0), Session.address == address)
+    return read(sa.select(Session.id).where(*which).limit(1)).first() is not None
 
 
 def _session_end(at: dt.datetime) -> dt.datetime:

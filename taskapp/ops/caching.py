@@ -1,13 +1,11 @@
 """A cache in Redis that holds bytes and nothing else, and whose absence is only slowness."""
 
-import time
 from datetime import timedelta
 from typing import Any
 
 from flask_caching.backends.rediscache import RedisCache
-from redis import RedisError
 
-QUIET = 5.0  # seconds to leave a Redis alone that did not answer
+from taskapp.ops.shared import shared
 
 
 class _Bytes:
@@ -24,19 +22,11 @@ class _Bytes:
 
 class BytesInRedis(RedisCache):
     serializer = _Bytes()  # type: ignore[assignment]  # cachelib names a class where it wants a shape
-    down_until = 0.0
 
     def get(self, key: str) -> Any:
-        return self._try(super().get, key)
+        return shared().ask(lambda: super(BytesInRedis, self).get(key), lambda: None)
 
     def set(self, key: str, value: Any, timeout: int | timedelta | None = None) -> Any:
-        return self._try(super().set, key, value, timeout)
-
-    def _try(self, call: Any, *args: Any) -> Any:
-        if time.monotonic() < self.down_until:
-            return None
-        try:
-            return call(*args)
-        except RedisError:
-            self.down_until = time.monotonic() + QUIET
-            return None
+        return shared().ask(
+            lambda: super(BytesInRedis, self).set(key, value, timeout), lambda: None
+        )

@@ -1,8 +1,10 @@
-"""The command line: accounts, and the OpenAPI document."""
+"""The command line: accounts, the doctor, and the OpenAPI document."""
 
 import os
 import sys
-from typing import Any, Self
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import click
 from flask import current_app
@@ -13,6 +15,7 @@ from taskapp import openapi
 from taskapp.auth import service as auth
 from taskapp.errors import Refusal, reasons
 from taskapp.fields import encode
+from taskapp.ops import checks
 from taskapp.users import access, service
 from taskapp.users.schemas import NewUserSchema
 
@@ -29,30 +32,33 @@ def ask_password() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-class Spoken(click.ClickException):
-    """A refusal, as one line on standard error."""
+def speaks(command: Callable[..., None]) -> Callable[..., None]:
+    """A refusal becomes one line on standard error, and exit code 1."""
 
-    @classmethod
-    def of(cls, error: Refusal | ValidationError) -> Self:
-        if isinstance(error, ValidationError):
-            return cls(" ".join(reason["detail"] for reason in reasons(error.messages)))
-        details = [reason["detail"] for reason in error.errors or []]
-        return cls(" ".join([error.detail, *details]))
+    @wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except ValidationError as error:
+            told = [reason["detail"] for reason in reasons(error.messages)]
+            raise click.ClickException(" ".join(told)) from error
+        except Refusal as error:
+            details = [reason["detail"] for reason in error.errors or []]
+            raise click.ClickException(" ".join([error.detail, *details])) from error
+
+    return wrapper
 
 
 @users.command("create")
 @click.argument("email")
 @click.option("--admin", is_flag=True, help="May see and change every account.")
 @click.option("--name", default=None, help="The address's first part, unless given.")
+@speaks
 def create_user(email: str, admin: bool, name: str | None) -> None:
     """Make an account."""
     body = {"email": email, "password": ask_password(), "name": name or email.partition("@")[0]}
-    try:
-        user = service.create_user(
-            {**NewUserSchema().load(body), "role": "admin" if admin else "user"}
-        )
-    except (Refusal, ValidationError) as error:
-        raise Spoken.of(error) from error
+    role = "admin" if admin else "user"
+    user = service.create_user({**NewUserSchema().load(body), "role": role})
     click.echo(f"{user.id} {user.email} {user.role}")
 
 
@@ -69,33 +75,26 @@ def list_users() -> None:
 
 @users.command("set-password")
 @click.argument("email")
+@speaks
 def set_password(email: str) -> None:
     """Give an account a new password; all its sessions end."""
-    try:
-        auth.reset_password(_id_of(email), ask_password())
-    except Refusal as error:
-        raise Spoken.of(error) from error
+    auth.reset_password(_id_of(email), ask_password())
 
 
 @users.command("disable")
 @click.argument("email")
+@speaks
 def disable(email: str) -> None:
     """Put an account out, at once."""
-    _switch(email, on=False)
+    service.update_user(_id_of(email), {"is_active": False}, lambda _row: None)
 
 
 @users.command("enable")
 @click.argument("email")
+@speaks
 def enable(email: str) -> None:
     """Let an account in again."""
-    _switch(email, on=True)
-
-
-def _switch(email: str, *, on: bool) -> None:
-    try:
-        service.update_user(_id_of(email), {"is_active": on}, lambda _row: None)
-    except Refusal as error:
-        raise Spoken.of(error) from error
+    service.update_user(_id_of(email), {"is_active": True}, lambda _row: None)
 
 
 def _id_of(email: str) -> int:
@@ -110,3 +109,13 @@ def _id_of(email: str) -> int:
 def print_openapi() -> None:
     """Print the OpenAPI document."""
     click.echo(encode(openapi.build(current_app._get_current_object())))  # type: ignore[attr-defined]  # a proxy hides the app's type
+
+
+@click.command("doctor")
+@with_appcontext
+def doctor() -> None:
+    """Look at configuration and surroundings; exit code 1 when something keeps it from working."""
+    findings = checks.run(checks.DOCTOR)
+    for name, status, detail, remedy, _ in findings:
+        click.echo(f"{status:9} {name:14} {detail}" + (f" -> {remedy}" if remedy else ""))
+    sys.exit(any(finding.status == "down" for finding in findings))

@@ -23,6 +23,7 @@ def configure(app: Flask, settings: Settings) -> None:
     options |= {
         "json_serializer": lambda value: encode(value).decode(),
         "json_deserializer": orjson.loads,
+        "hide_parameters": True,  # of what people wrote, nothing goes into a log
     }
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**options, **POOL}

@@ -14,6 +14,7 @@ from werkzeug.sansio.utils import host_is_trusted
 from config import Settings
 from taskapp.errors import InvalidHost
 from taskapp.extensions import settings
+from taskapp.ops import journal, metrics
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SECURITY = {
@@ -33,12 +34,13 @@ def configure(app: Flask, settings: Settings) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]  # Flask's own advice
     if settings.cors_origins:
         CORS(app, origins=list(settings.cors_origins), expose_headers=EXPOSED, max_age=600)
+    journal.configure(app)
     app.before_request(begin)
     app.after_request(finish)
 
 
 def begin() -> None:
-    g.started, g.database_seconds = time.perf_counter(), 0.0
+    journal.enter()
     sent = request.headers.get("X-Request-ID", "")
     g.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid4().hex
     trusted = settings().trusted_hosts
@@ -71,14 +73,18 @@ def finish(response: Response) -> Response:
 
 
 def time_statements(engine: sa.Engine) -> None:
-    """Add up what the database took, for Server-Timing."""
+    """Add up what the database took, for Server-Timing; mark what is slow."""
+    metrics.watch(engine)
 
     def before(connection: sa.Connection, *_: Any) -> None:
         connection.info["began"] = time.perf_counter()
 
-    def after(connection: sa.Connection, *_: Any) -> None:
+    def after(connection: sa.Connection, _: Any, statement: str, *__: Any) -> None:
+        seconds = time.perf_counter() - connection.info["began"]
         if "database_seconds" in g:
-            g.database_seconds += time.perf_counter() - connection.info["began"]
+            g.database_seconds += seconds
+        if seconds > journal.SLOW:
+            journal.slow_statement(statement, seconds)
 
     sa.event.listen(engine, "before_cursor_execute", before)
     sa.event.listen(engine, "after_cursor_execute", after)

@@ -1,22 +1,21 @@
 """Is it alive, has it started, can it serve? Probes need no credential and meet no limit."""
 
-from functools import cache
+import hmac
 from typing import Any
 
-import sqlalchemy as sa
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from flask import Blueprint, current_app
-from redis import Redis, RedisError
+from flask import Blueprint, Response, g, request
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from taskapp.contract import ANYONE, replies
-from taskapp.errors import DatabaseUnavailable
-from taskapp.extensions import limiter, read, settings
-from taskapp.ops.limits import redis_options
-from taskapp.ops.schemas import HealthSchema
+from taskapp.contract import ADMIN, ANYONE, replies
+from taskapp.errors import DatabaseUnavailable, Forbidden, InvalidToken, Unauthorized
+from taskapp.extensions import limiter, settings
+from taskapp.ops import checks, metrics
+from taskapp.ops.schemas import DetailedHealthSchema, HealthSchema
+from taskapp.ops.shared import shared
 
 health = Blueprint("health", __name__)
 limiter.exempt(health)
+WORST_FIRST = ("down", "degraded", "ok")
 
 
 @health.get("/health")
@@ -41,44 +40,41 @@ def is_ready() -> dict[str, Any]:
 
 
 def ready() -> dict[str, Any]:
-    found, wanted = schema_found(), schema_wanted()
-    if found != wanted:
-        raise DatabaseUnavailable(
-            f"The database is at schema {found}, this code wants {wanted}: run flask db upgrade"
-        )
-    redis = redis_state()
+    try:
+        checks.database()
+    except checks.Trouble as trouble:
+        raise DatabaseUnavailable(". ".join(trouble.args)) from trouble
+    redis = shared().state()
     return {
         "status": "degraded" if redis == "down" else "ok",
         "checks": {"database": "ok", "redis": redis},
     }
 
 
-def schema_found() -> str | None:
-    """The schema that the database is at, or None where there is none."""
-    try:
-        version: str | None = read(sa.text("SELECT version_num FROM alembic_version")).scalar()
-    except (sa.exc.ProgrammingError, sa.exc.OperationalError) as error:
-        if "alembic_version" not in str(error.orig):
-            raise
-        return None
-    return version
+@health.get("/health/detailed")
+@replies(DetailedHealthSchema(), 200, Unauthorized, InvalidToken, Forbidden, access=ANYONE)
+def detailed() -> dict[str, Any]:
+    """How each part is; for admins, and for METRICS_TOKEN as Bearer."""
+    admit_operator()
+    found = {finding.name: finding._asdict() for finding in checks.run(checks.HEALTH)}
+    states = {finding["status"] for finding in found.values()}
+    return {"status": next(s for s in WORST_FIRST if s in states), "checks": found}
 
 
-@cache
-def schema_wanted() -> str | None:
-    """The schema that this code was written for."""
-    directory = current_app.extensions["migrate"].directory
-    config = Config()
-    config.set_main_option("script_location", directory)
-    return ScriptDirectory.from_config(config).get_current_head()
+@health.get("/metrics")
+def expose_metrics() -> Response:
+    if settings().metrics_token:
+        admit_operator()
+    return Response(metrics.exposition(), content_type=CONTENT_TYPE_LATEST)
 
 
-def redis_state() -> str:
-    url = settings().redis_url
-    if url is None:
-        return "unused"
-    try:
-        Redis.from_url(url, **redis_options()).ping()
-    except RedisError:
-        return "down"
-    return "ok"
+def admit_operator() -> None:
+    """The metrics token opens it also while the database, which knows the admins, is away."""
+    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
+    token = settings().metrics_token or ""
+    if token and scheme.lower() == "bearer" and hmac.compare_digest(sent.encode(), token.encode()):
+        return
+    if g.refusal is not None:
+        raise g.refusal
+    if ADMIN not in g.caller.scopes:
+        raise Forbidden("Only an admin may do this.")

@@ -140,3 +140,4 @@ def record_each(turn: Turn, kind: str, changes: Iterable[tuple[int | None, Body]
     common |= {"kind": kind, "at": now()}
     if events := [{**common, "task_id": task_id, "changes": made} for task_id, made in changes]:
         db.session.execute(sa.insert(EVENTS), events)
+        db.session.info.setdefault("events", []).extend(events)  # for ops/metrics, on commit

@@ -1,5 +1,6 @@
 """What can be done with users."""
 
+import logging
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from taskapp.users.access import UserNotFound, check_password, email_key
 from taskapp.users.models import User
 
 USERS = table(User)
+log = logging.getLogger(__name__)
 COLUMNS = [column for column in USERS.c if column.name not in {"email_key", "password_hash"}]
 
 
@@ -87,6 +89,9 @@ def update_user(user_id: int, body: Body, expect: Expect) -> Row:
         changed["email_key"] = email_key(changed["email"])
     written = sa.update(USERS).where(User.id == user_id).values(**changed, updated_at=now())
     user = _unique(written.returning(*COLUMNS)).one()
+    if "is_active" in changed:
+        event = "user enabled" if user.is_active else "user disabled"
+        log.warning(event, extra={"fields": {"account": user_id}})
     db.session.commit()
     return user
 

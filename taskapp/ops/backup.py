@@ -1,0 +1,179 @@
+"""Backups while the service runs: the database as of one moment, and the attachments.
+
+A backup is a folder of `manifest.json`, the database (`taskapp.db` or `taskapp.dump`) and
+`attachments/`; it has its final name only when it is complete.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import click
+import sqlalchemy as sa
+from flask.cli import with_appcontext
+from sqlalchemy.exc import DBAPIError
+
+from taskapp.extensions import Base, db, now, settings
+from taskapp.openapi import VERSION
+from taskapp.ops.checks import schema_found
+
+FILES = {"sqlite": "taskapp.db", "postgresql": "taskapp.dump"}
+Failed = click.ClickException
+FAILURES = (OSError, ValueError, KeyError, sqlite3.Error, DBAPIError)
+
+
+@click.command("backup")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("--keep", type=click.IntRange(1), help="Remove all but this many of the newest.")
+@with_appcontext
+def backup(folder: Path | None, keep: int | None) -> None:
+    """Back up the database and the attachments into FOLDER (instance/backups)."""
+    folder = folder or settings().instance / "backups"
+    final = folder / now().strftime("taskapp-%Y%m%dT%H%M%S.%fZ")
+    draft = folder / f".{final.name}"
+    try:
+        draft.mkdir(mode=0o700, parents=True)
+        _fill(draft)
+        os.sync()
+        draft.rename(final)
+    except FAILURES as error:
+        raise Failed(f"No backup was made: {getattr(error, 'orig', error)}") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    for old in _made(folder)[: -keep if keep else 0]:
+        shutil.rmtree(old)
+    click.echo(final)
+
+
+@click.command("restore")
+@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@click.option("--verify", is_flag=True, help="Then compare what was restored with the backup.")
+@with_appcontext
+def restore(source: Path, verify: bool) -> None:
+    """Restore a backup, or the newest in a folder of them, where no accounts are yet."""
+    source = (_made(source) or [source])[-1]
+    try:
+        manifest = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
+        _load(source, manifest)
+        if verify:
+            _compare(manifest)
+    except FAILURES as error:
+        raise Failed(f"Not restored: {getattr(error, 'orig', error)}") from error
+    click.echo(
+        f"restored {source}, schema {schema_found()}; flask db upgrade, flask doctor are next"
+    )
+
+
+def _made(folder: Path) -> list[Path]:
+    return sorted(path.parent for path in folder.glob("taskapp-*Z/manifest.json"))
+
+
+def _fill(draft: Path) -> None:
+    """Attachments first and last: a file is there before a row names it, and may go after."""
+    kind = db.engine.dialect.name
+    file = draft / FILES[kind]
+    _copy_attachments(settings().instance, draft)
+    counts = _dump_sqlite(file) if kind == "sqlite" else _dump_postgresql(file)
+    _copy_attachments(settings().instance, draft)
+    told = {"version": VERSION, "database": kind, "schema": schema_found(), "counts": counts}
+    (draft / "manifest.json").write_text(json.dumps({**told, "sha256": _sha256(file)}, indent=2))
+
+
+def _copy_attachments(source: Path, target: Path) -> None:
+    """What has the name has the content: the names are digests, those of drafts are shorter."""
+    (target / "attachments").mkdir(parents=True, exist_ok=True)
+    for path in (source / "attachments").glob("?" * 64):
+        copy = target / "attachments" / path.name
+        if not copy.exists():
+            with suppress(FileNotFoundError):  # swept away meanwhile
+                shutil.copy2(path, copy)
+
+
+def _counts(count: Callable[[sa.Select[Any]], Any], tables: Iterable[str]) -> dict[str, int]:
+    asked = sa.select(sa.func.count())
+    return {name: count(asked.select_from(sa.table(name))) for name in tables}
+
+
+def _dump_sqlite(file: Path) -> dict[str, int]:
+    live, copy = sqlite3.connect(str(db.engine.url.database)), sqlite3.connect(file)
+    with closing(live), closing(copy):
+        live.backup(copy)
+        if copy.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+            raise ValueError("the database is damaged (PRAGMA integrity_check)")
+        return _counts(lambda query: copy.execute(str(query)).fetchone()[0], Base.metadata.tables)
+
+
+def _dump_postgresql(file: Path) -> dict[str, int]:
+    """The rows are counted in the very snapshot that is dumped."""
+    with db.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        snapshot = connection.scalar(sa.text("SELECT pg_export_snapshot()"))
+        _run("pg_dump", "--format=custom", f"--snapshot={snapshot}", f"--file={file}")
+        return _counts(connection.scalar, Base.metadata.tables)
+
+
+def _load(source: Path, manifest: dict[str, Any]) -> None:
+    kind, target = db.engine.dialect.name, Path(str(db.engine.url.database))
+    file = source / FILES[kind]
+    if manifest["database"] != kind or _sha256(file) != manifest["sha256"]:
+        raise ValueError(f"{file} is damaged, or the backup is of another kind of database")
+    if _in_use():
+        raise ValueError("the database has accounts; restore into an empty one")
+    _copy_attachments(source, settings().instance)
+    if kind == "postgresql":
+        return _run("pg_restore", "--clean", "--if-exists", "--no-owner", "-1", str(file))
+    for stale in ("-wal", "-shm"):
+        Path(f"{target}{stale}").unlink(missing_ok=True)
+    shutil.copyfile(file, f"{target}.restoring")
+    Path(f"{target}.restoring").replace(target)
+    return None
+
+
+def _in_use() -> bool:
+    try:
+        with db.engine.connect() as connection:
+            return bool(connection.scalar(sa.text("SELECT count(*) FROM users")))
+    except DBAPIError:
+        return False
+    finally:
+        db.engine.dispose()
+
+
+def _compare(manifest: dict[str, Any]) -> None:
+    with db.engine.connect() as connection:
+        counts = _counts(connection.scalar, manifest["counts"])
+        wanted = set(connection.scalars(sa.text("SELECT sha256 FROM attachments")))
+    files = (settings().instance / "attachments").glob("?" * 64)
+    wanted -= {path.name for path in files if _sha256(path) == path.name}
+    if counts != manifest["counts"] or wanted:
+        told = f"rows {counts}, in the backup {manifest['counts']}"
+        raise ValueError(f"{told}; attachments missing or damaged: {sorted(wanted)}")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _run(program: str, *arguments: str) -> None:
+    """One of PostgreSQL's own programs; the password goes by the environment, which `ps` hides."""
+    path = shutil.which(program)
+    if path is None:
+        raise Failed(f"{program} is not on the PATH: install PostgreSQL's client programs")
+    url = db.engine.url.set(drivername="postgresql", password=None).render_as_string()
+    environment = {"HOME": str(Path.home()), "PGPASSWORD": db.engine.url.password or ""}
+    done = subprocess.run(  # noqa: S603 - no word of it is a client's
+        [path, *arguments, f"--dbname={url}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Failed(f"{program}: {done.stderr.strip()}")

@@ -1,0 +1,167 @@
+"""How the service is: checks that `/health/detailed` and `flask doctor` share, and doctor's own."""
+
+import platform
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from flask import current_app
+from sqlalchemy.exc import SQLAlchemyError
+
+from taskapp.auth.models import Session
+from taskapp.extensions import db, now, read, settings
+from taskapp.openapi import VERSION
+from taskapp.ops.shared import shared
+
+LOCAL = ("127.", "localhost:", "[::1]:", "unix:")
+
+
+class Trouble(Exception):
+    """What is wrong, its remedy, and "degraded" where the service goes on."""
+
+
+class Finding(NamedTuple):
+    """What a check found, in how many milliseconds."""
+
+    name: str
+    status: str
+    detail: str
+    remedy: str
+    ms: float
+
+
+def run(checks: Iterable[Callable[[], str]]) -> list[Finding]:
+    return [_run(check) for check in checks]
+
+
+def _run(check: Callable[[], str]) -> Finding:
+    began, told = time.perf_counter(), ("", "")
+    try:
+        status, told = "ok", (check(), "")
+    except Trouble as trouble:
+        detail, remedy, status = (*trouble.args, "down")[:3]
+        told = (detail, remedy)
+    except (SQLAlchemyError, OSError) as error:
+        status, told = "down", (type(error).__name__, "See DATABASE_URL and the log")
+    ms = round((time.perf_counter() - began) * 1e3, 1)
+    return Finding(check.__name__, status, *told, ms)
+
+
+def database() -> str:
+    found, wanted = schema_found(), schema_wanted()
+    if found != wanted:
+        detail = f"The database is at schema {found}, this code wants {wanted}"
+        raise Trouble(detail, "Run flask --app wsgi db upgrade")
+    return f"{db.engine.dialect.name}, schema {found}"
+
+
+def cache() -> str:
+    if (state := shared().state()) == "down":
+        remedy = "See REDIS_URL, and whether it runs, has room and knows the password"
+        raise Trouble("Redis takes no writes", remedy, "degraded")
+    return f"redis {state}"
+
+
+def disk() -> str:
+    total, _, free = shutil.disk_usage(settings().instance)
+    return _room(free / 2**20, total / 2**20, "Remove old backups and logs")
+
+
+def memory() -> str:
+    told = Path("/proc/meminfo").read_text(encoding="ascii")
+    free, total = (re.search(rf"{name}:\s+(\d+)", told) for name in ("MemAvailable", "MemTotal"))
+    return _room(int(free[1]) / 1024, int(total[1]) / 1024, "Lower WEB_CONCURRENCY")  # type: ignore[index]  # both are in there since Linux 3.14
+
+
+def _room(free: float, total: float, remedy: str) -> str:
+    if free < total / 20:
+        raise Trouble(f"{free:.0f} of {total:.0f} MiB free", remedy, "degraded")
+    return f"{free:.0f} of {total:.0f} MiB free"
+
+
+def versions() -> str:
+    engine = db.engines["reads"].dialect
+    server = ".".join(map(str, getattr(engine, "server_version_info", None) or ("unknown",)))
+    return f"taskapp {VERSION}, python {platform.python_version()}, {engine.name} {server}"
+
+
+def configuration() -> str:
+    told = settings()
+    local, production = told.bind.startswith(LOCAL), told.environment == "production"
+    if not (local or production):
+        raise Trouble("Development, open to others", "Set ENVIRONMENT=production", "degraded")
+    if production and not told.trusted_hosts:
+        raise Trouble("Answers to any host name", "Set TRUSTED_HOSTS", "degraded")
+    return told.environment
+
+
+def secret() -> str:
+    """Its strength was checked at the start; what is left is who else can read it."""
+    path = settings().instance / "secret_key"
+    if path.exists() and path.stat().st_mode & 0o077:
+        raise Trouble(f"Others can read {path}", f"Run chmod 600 {path}", "degraded")
+    return "two keys, for an exchange" if settings().secret_key_previous else "one key"
+
+
+def folders() -> str:
+    """By writing: rights do not tell of a disk that is full or read-only."""
+    for folder in (settings().instance, settings().instance / "attachments"):
+        try:
+            folder.mkdir(exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(b"doctor")
+        except OSError as error:
+            raise Trouble(f"{folder}: {error.strerror}", "Make it writable, make room") from error
+    db.session.connection()  # takes SQLite's write lock, which a read-only file refuses
+    db.session.rollback()
+    return str(settings().instance)
+
+
+def proxies() -> str:
+    told = settings()
+    local, hops = told.bind.startswith(LOCAL), told.trusted_proxies
+    if local and not hops and told.environment == "production":
+        detail = "Only a proxy can reach it, and none is trusted: all clients look alike"
+        raise Trouble(detail, "Set TRUSTED_PROXIES=1", "degraded")
+    return f"{hops} trusted" + ("" if local or not hops else ": nobody else may reach it")
+
+
+def clock() -> str:
+    """Against the database server's; SQLite has none, but the last use of a session is no later."""
+    remote = db.engine.dialect.name != "sqlite"
+    theirs = sa.select(sa.func.now() if remote else sa.func.max(Session.last_used_at))
+    ahead = ((read(theirs).scalar() or now()) - now()).total_seconds()
+    if ahead > 5 or (remote and ahead < -5):
+        raise Trouble(f"{abs(ahead):.0f} s away from the database's", "Run an NTP client")
+    return "agrees with the database"
+
+
+HEALTH = (database, cache, disk, memory, versions)
+DOCTOR = (configuration, secret, *HEALTH, folders, proxies, clock)
+
+
+def schema_found() -> str | None:
+    """The schema that the database is at, or None where there is none."""
+    try:
+        version: str | None = read(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    except (sa.exc.ProgrammingError, sa.exc.OperationalError) as error:
+        if "alembic_version" not in str(error.orig):
+            raise
+        return None
+    return version
+
+
+@lru_cache
+def schema_wanted() -> str | None:
+    """The schema that this code was written for."""
+    config = Config()
+    config.set_main_option("script_location", current_app.extensions["migrate"].directory)
+    return ScriptDirectory.from_config(config).get_current_head()

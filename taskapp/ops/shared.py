@@ -1,0 +1,105 @@
+"""What the workers share: Redis, asked with little patience, and a file of counters beside it.
+
+A Redis that is absent, dead, hung, full or locked costs a worker a quarter of a second every few
+seconds, and the whole service one line in the log a minute; requests go on without it.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flask import current_app
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+T = TypeVar("T")
+Count = tuple[int, float]  # how many, and until when
+PATIENCE, QUIET = 0.25, 5.0  # seconds that a hung Redis may cost; that it is then left alone
+REDIS_OPTIONS: dict[str, Any] = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
+REDIS_OPTIONS |= {"retry": Retry(NoBackoff(), 0)}
+SWEEP_EVERY = 1000  # hits
+_ADD = """
+INSERT INTO counters (key, count, expires) VALUES (:key, :amount, :now + :seconds)
+ON CONFLICT (key) DO UPDATE SET
+  count = CASE WHEN expires <= :now THEN 0 ELSE count END + :amount,
+  expires = CASE WHEN expires <= :now THEN :now + :seconds ELSE expires END
+RETURNING count, expires
+"""
+log = logging.getLogger(__name__)
+
+
+class CountersFile(threading.local):
+    """Counters in a SQLite file, for all workers of one machine; losing it loses nothing else."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.hits = path, 0
+
+    @cached_property
+    def connection(self) -> sqlite3.Connection:
+        """One for each thread, opened after the fork."""
+        connection = sqlite3.connect(self.path, timeout=1, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS counters (key TEXT PRIMARY KEY, count, expires)"
+        )
+        return connection
+
+    def add(self, key: str, amount: int, seconds: int) -> Count:
+        self.hits += 1
+        if self.hits % SWEEP_EVERY == 0:
+            self.sweep()
+        values = {"key": key, "amount": amount, "now": time.time(), "seconds": seconds}
+        count: Count = self.connection.execute(_ADD, values).fetchone()
+        return count
+
+    def look(self, key: str) -> Count:
+        now, live = time.time(), "SELECT count, expires FROM counters WHERE key = ? AND expires > ?"
+        return self.connection.execute(live, (key, now)).fetchone() or (0, now)
+
+    def sweep(self) -> int:
+        """Forget what has ended; returns how many."""
+        ended = "DELETE FROM counters WHERE expires <= ?"
+        return self.connection.execute(ended, (time.time(),)).rowcount
+
+
+class Shared:
+    """Redis where there is one and it answers, else what the caller can do without it."""
+
+    def __init__(self, redis_url: str | None, counters: Path) -> None:
+        self.redis = Redis.from_url(redis_url or "redis://", **REDIS_OPTIONS)
+        self.file, self.has_redis, self.quiet_until = CountersFile(counters), bool(redis_url), 0.0
+
+    def ask(self, question: Callable[[], T], otherwise: Callable[[], T]) -> T:
+        if not self.has_redis or time.monotonic() < self.quiet_until:
+            return otherwise()
+        try:
+            return question()
+        except RedisError as error:
+            self.quiet_until = time.monotonic() + QUIET
+            with suppress(sqlite3.Error):  # a full disk is somebody else's complaint
+                if self.file.add("complaint", 1, 60)[0] == 1:
+                    log.warning("redis fails, going on without it: %s", error)
+            return otherwise()
+
+    def state(self) -> str:
+        """What a write to Redis says now: "ok", "down", or "unused" where there is none."""
+        if not self.has_redis:
+            return "unused"
+        self.quiet_until = 0.0  # do ask
+        return self.ask(
+            lambda: ("down", "ok")[bool(self.redis.set("taskapp:state", "", ex=60))], lambda: "down"
+        )
+
+
+def shared() -> Shared:
+    """What this app's workers share."""
+    made: Any = current_app.extensions["shared"]
+    return made  # type: ignore[no-any-return]
