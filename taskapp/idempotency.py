@@ -48,7 +48,7 @@ def once(arguments: dict[str, Any], make: Callable[[], Response]) -> Response:
     if key is None:
         return make()
     user_id = g.caller.user_id if g.caller else 0
-    name = _digest(repr((user_id, request.method, request.full_path)).encode(), key)
+    name = _digest(repr((user_id, request.method, request.path)).encode(), key)
     payload = _digest(encode(arguments), key)
     expired = KEYS.c.created_at < now() - KEPT
     g.held = True  # the service's commit waits until the answer is stored beside its effect
