@@ -1,0 +1,87 @@
+"""CPU work: what happens to /health while one request computes?"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+from lab.load import Arrival, Generator, generator
+from lab.results import Experiment, Panel, Point, Scale, median_of
+from lab.servers import Server, gunicorn, uvicorn
+
+EVERY = 0.04  # seconds between two who ask /health
+PANEL = "The longest wait for /health"
+LOOP, THREAD = "event loop, async def", "event loop, def (in a thread)"
+TWO = "2 sync workers"
+SYNC, ASYNC = "lab.experiments.cpu.sync:app", "lab.experiments.cpu.async_:app"
+Running = AbstractContextManager[Server]
+
+
+def servers() -> Iterator[tuple[str, str, bool, Running]]:
+    """Each with the address that computes, and whether /health must wait for it."""
+    yield "1 sync worker", "/compute", True, gunicorn(SYNC)
+    yield TWO, "/compute", False, gunicorn(SYNC, workers=2)
+    yield LOOP, "/compute", True, uvicorn(ASYNC)
+    yield THREAD, "/compute-in-thread", False, uvicorn(ASYNC)
+    yield "2 event loops", "/compute", False, uvicorn(ASYNC, workers=2)
+
+
+def measure(scale: Scale) -> Iterator[Point]:
+    with generator() as load:
+        for name, path, blocked, running in servers():
+            with running as server:
+                idle = statistics.median(longest_wait(load, server, "", 0) for _ in range(3))
+                for busy in scale.pick(
+                    full=(0.1, 0.2, 0.4, 0.8), quick=(0.1, 0.2, 0.4), taste=(0.2,)
+                ):
+                    samples = tuple(
+                        longest_wait(load, server, f"{path}/{busy}", busy)
+                        for _ in range(scale.repeats)
+                    )
+                    held = 1000 * (busy - EVERY / 2) * blocked
+                    yield Point(PANEL, name, 1000 * busy, idle + held, samples)
+
+
+def longest_wait(load: Generator, server: Server, path: str, busy: float) -> float:
+    """Milliseconds; somebody asks /health at a steady pace, whatever became of those before."""
+    health = [Arrival(i * EVERY, "/health") for i in range(int((busy + 0.3) / EVERY))]
+    computing = [Arrival(1.5 * EVERY, path)] if path else []
+    waits = load.arrivals(server.port, health + computing)
+    return 1000 * max(waits[: len(health)])
+
+
+def panels(_: list[Point]) -> list[Panel]:
+    return [Panel(PANEL, "milliseconds", "one request computes for … ms", noise=20)]
+
+
+def remember(points: list[Point]) -> str:
+    most = max(point.x for point in points)
+    loop, thread, two = (median_of(points, PANEL, name, most) for name in (LOOP, THREAD, TWO))
+    return (
+        f"One request that computes for {most:g} ms stops the whole event loop: /health waits {loop:.0f} ms,"
+        f" beside {two:.0f} ms with a second process and {thread:.0f} ms with the work in a thread."
+    )
+
+
+EXPERIMENT = Experiment(
+    name="cpu",
+    title="CPU work",
+    question="One request computes. Meanwhile somebody asks /health, which needs no time at all. How long"
+    " do they wait?",
+    arithmetic="A loop, or a lone worker, does one thing at a time: who asks right after the computation"
+    " began waits for nearly all of it: the computing time, less the 20 ms by which it began"
+    " earlier here, plus the wait on an idle server, measured first. With another process that is free, the idle wait alone.",
+    limits=(
+        "A thread does not share the loop, but it shares the interpreter lock: the loop gets it back after"
+        " 5 ms (sys.getswitchinterval) each time it let go of it, several times for one answer. Python"
+        " without that lock (3.13t and later) changes this row, and this row alone.",
+        "A second loop helps only those whose connection it has. A loop takes new connections while it can,"
+        " also right before it begins to compute, and they stay with it, as kept-alive ones do. A sync worker"
+        " takes one at a time, and the kernel keeps the rest for whoever is free.",
+        "On one processor, the second process shares it with the first.",
+    ),
+    panels=panels,
+    measure=measure,
+    remember=remember,
+)

@@ -1,0 +1,158 @@
+"""Memory and start-up: what one more request at the same time costs."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+from lab.machine import CORES
+from lab.load import Arrival, Generator, generator
+from lab.results import Experiment, Panel, Point, Scale, median_of
+from lab.servers import ROOT, Server, Upstream, gunicorn, slow_upstream, uvicorn
+
+SYNC = "lab.experiments.slow_upstream.sync:app"
+ASYNC = "lab.experiments.slow_upstream.async_:app"
+MEMORY, START = "Memory of the server", "From the command to all workers ready"
+WORKERS, THREADS, LOOP = "sync workers", "threads", "event loop"
+Running = AbstractContextManager[Server]
+Samples = tuple[float, ...]
+
+
+def measure(scale: Scale) -> Iterator[Point]:
+    with generator() as load, slow_upstream() as upstream:
+        url = upstream.url
+        servers: tuple[tuple[str, Callable[[int], Running], tuple[int, ...]], ...] = (
+            (
+                WORKERS,
+                lambda seats: gunicorn(SYNC, workers=seats, UPSTREAM=url),
+                scale.pick(full=(1, 2, 4, 8), quick=(1, 2, 8), taste=(1, 2)),
+            ),
+            (
+                THREADS,
+                lambda seats: gunicorn(SYNC, threads=seats, UPSTREAM=url),
+                scale.pick(full=(2, 8, 16, 32, 64), quick=(2, 8, 64), taste=(2, 4)),
+            ),
+            (
+                LOOP,
+                lambda _: uvicorn(ASYNC, UPSTREAM=url),
+                scale.pick(full=(1, 50, 100, 200, 400), quick=(1, 50, 200), taste=(1, 2)),
+            ),
+        )
+        for name, running, held in servers:
+            memory, ready = dict[int, Samples](), dict[int, Samples]()
+            for seats in held:
+                runs = [
+                    while_held(running(seats), seats, load, upstream) for _ in range(scale.repeats)
+                ]
+                memory[seats], ready[seats] = zip(*runs, strict=True)
+            yield from on_a_line(name, memory)
+            yield from starts(name, ready, url)
+
+
+def on_a_line(name: str, memory: dict[int, Samples]) -> Iterator[Point]:
+    """The first two give a straight line; the rest are held against it."""
+    (x, first), (x2, second) = [(n, statistics.median(memory[n])) for n in list(memory)[:2]]
+    for seats, samples in memory.items():
+        predicted = first + (second - first) / (x2 - x) * (seats - x)
+        yield Point(MEMORY, name, seats, predicted, samples)
+
+
+def starts(name: str, ready: dict[int, Samples], url: str) -> Iterator[Point]:
+    """What imports alone would take; only workers are started one by one."""
+    server, app = ("uvicorn", ASYNC) if name == LOOP else ("gunicorn.app.wsgiapp", SYNC)
+    boot, each = import_time(server, url), import_time(app.partition(":")[0], url)
+    for seats, samples in ready.items() if name == WORKERS else list(ready.items())[-1:]:
+        rounds = max(1, seats / CORES) if name == WORKERS else 1
+        label = name if name == LOOP else counted(seats, name)
+        yield Point(START, label, 0, boot + rounds * each, samples)
+
+
+def counted(seats: float, name: str) -> str:
+    return f"{seats:g} {name}" if seats > 1 else f"1 {name.removesuffix('s')}"
+
+
+def while_held(
+    running: Running, seats: int, load: Generator, upstream: Upstream
+) -> tuple[float, float]:
+    """Megabytes of a fresh server with that many requests in hand; milliseconds until it was ready."""
+    found: list[float] = []
+    begin = time.perf_counter()
+    with running as server:
+        ready = 1000 * (time.perf_counter() - begin)
+
+        def look() -> None:
+            found.append(server.memory())
+            upstream.set(0)
+
+        upstream.set(30)
+        timer = threading.Timer(0.4 + seats * 0.003, look)
+        timer.start()
+        load.arrivals(server.port, [Arrival(0, "/quote")] * seats)
+        timer.join()
+    return found[0], ready
+
+
+def import_time(module: str, upstream: str) -> float:
+    """Milliseconds until a fresh interpreter has it."""
+    times = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        command = [sys.executable, "-c", f"import {module}"]
+        subprocess.run(command, cwd=ROOT, env={"UPSTREAM": upstream}, check=True)  # noqa: S603 - our own
+        times.append(time.perf_counter() - begin)
+    return 1000 * statistics.median(times)
+
+
+def panels(_: list[Point]) -> list[Panel]:
+    return [
+        Panel(MEMORY, "megabytes", "requests in hand at the same time", log_x=True, noise=5),
+        Panel(START, "milliseconds"),
+    ]
+
+
+def slope(points: list[Point], name: str) -> float:
+    """Megabytes for one more request in hand."""
+    line = [p for p in points if (p.panel, p.series) == (MEMORY, name)]
+    return (line[-1].median - line[0].median) / (line[-1].x - line[0].x)
+
+
+def remember(points: list[Point]) -> str:
+    return (
+        f"One more request at the same time costs {slope(points, WORKERS):.0f} MB as a sync worker,"
+        f" {slope(points, THREADS):.2f} MB as a thread and {slope(points, LOOP):.2f} MB on an event loop."
+    )
+
+
+def note(points: list[Point]) -> str:
+    most = max(p.x for p in points if p.series == WORKERS)
+    one, eight = (
+        median_of(points, START, n) for n in (counted(1, WORKERS), counted(most, WORKERS))
+    )
+    return f"{counted(most, WORKERS)} were ready after {eight:.0f} ms, one after {one:.0f} ms."
+
+
+EXPERIMENT = Experiment(
+    name="footprint",
+    title="Memory and start-up",
+    question="To have one more request in hand, a server needs one more process, thread or task. What does"
+    " it cost in memory, and how long does the server take to start?",
+    arithmetic="A straight line: the first two measurements give the price of one more, the others are"
+    " predicted from it. Start-up: the imports of the server, then those of the app, once for each"
+    " worker, on as many processors as there are; both times measured first in a fresh interpreter.",
+    limits=(
+        "Memory is the proportional set size: a page that n processes share counts 1/n for each. On systems"
+        " without it, it is what belongs to the process alone.",
+        "Python takes memory in arenas of 1 MiB: small differences come in steps.",
+        "An interpreter starts once for the master and is forked for the workers, so that each worker's"
+        " part is a little less than a fresh import: measured then lies below predicted.",
+    ),
+    panels=panels,
+    measure=measure,
+    remember=remember,
+    note=note,
+)

@@ -1,0 +1,83 @@
+"""A connection pool that is smaller than the concurrency."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+from lab import arithmetic
+from lab.load import generator
+from lab.results import Experiment, Panel, Point, Scale, median_of
+from lab.servers import Server, gunicorn, postgresql, uvicorn
+
+QUERY = 0.05  # seconds, as in sync.py and async_.py
+SYNC, ASYNC = "lab.experiments.pool.sync:app", "lab.experiments.pool.async_:app"
+RATE, WAIT = "Answers per second", "Mean time to the answer"
+THREADS, LOOP, LARGE = "64 threads, pool of 5", "event loop, pool of 5", "event loop, pool of 20"
+
+
+def servers(database: str) -> Iterator[tuple[str, int, AbstractContextManager[Server]]]:
+    """Each with its seats: what is scarcer, workers or connections."""
+    yield "4 sync workers, 1 each", 4, gunicorn(SYNC, workers=4, DATABASE=database, POOL="1")
+    yield THREADS, 5, gunicorn(SYNC, threads=64, DATABASE=database, POOL="5")
+    yield LOOP, 5, uvicorn(ASYNC, DATABASE=database, POOL="5")
+    yield LARGE, 20, uvicorn(ASYNC, DATABASE=database, POOL="20")
+
+
+def measure(scale: Scale) -> Iterator[Point]:
+    seconds = scale.pick(full=1.5, quick=0.5, taste=0.4)
+    with generator() as load, postgresql() as database:
+        for name, seats, running in servers(database.url):
+            with running as server:
+                load.closed(server.port, "/report", 2 * seats, 0.4)  # connections are made once
+                overhead = max(0, 1 / load.closed(server.port, "/report", 1, 0.5) - QUERY)
+                for users in scale.pick(
+                    full=(1, 5, 10, 20, 40, 60), quick=(2, 10, 40), taste=(40,)
+                ):
+                    samples = tuple(
+                        load.closed(server.port, "/report", users, seconds)
+                        for _ in range(scale.repeats)
+                    )
+                    predicted = arithmetic.throughput(users, seats, QUERY, overhead)
+                    waits = tuple(1000 * users / rate for rate in samples)
+                    yield Point(RATE, name, users, predicted, samples)
+                    yield Point(WAIT, name, users, 1000 * users / predicted, waits)
+
+
+def panels(_: list[Point]) -> list[Panel]:
+    x = "users who ask at the same time"
+    return [
+        Panel(RATE, "answers per second", x, log_x=True, log_y=True),
+        Panel(WAIT, "milliseconds, by Little's law", x, log_x=True, log_y=True),
+    ]
+
+
+def remember(points: list[Point]) -> str:
+    most = max(point.x for point in points)
+    threads, loop, large = (median_of(points, RATE, n, most) for n in (THREADS, LOOP, LARGE))
+    return (
+        f"The pool is the server: with 5 connections and queries of 50 ms an event loop gives {loop:.0f}"
+        f" answers a second and 64 threads {threads:.0f}, whatever they could hold; 20 connections give"
+        f" {large:.0f}."
+    )
+
+
+EXPERIMENT = Experiment(
+    name="pool",
+    title="A pool smaller than the concurrency",
+    question="Each view needs a database connection for 50 ms. The server could hold hundreds of requests;"
+    " the pool holds 5 connections. What comes out?",
+    arithmetic="Seats = the scarcer of workers and connections, X = min(users, seats) / (query + overhead),"
+    " the overhead measured with one user. By Little's law each user then waits R = users / X.",
+    limits=(
+        "A connection is also held while the view wakes up and gives it back; with many threads or tasks"
+        " that wait for the processor, a seat stays taken for longer than its query.",
+        "SQLAlchemy rolls back when a connection goes back: one more round trip in which the seat is taken,"
+        " part of the overhead here.",
+        "Who waits for more than 30 s gets an error instead of a connection (pool_timeout): not reached"
+        " here, quickly reached with longer queries.",
+    ),
+    panels=panels,
+    measure=measure,
+    remember=remember,
+)

@@ -1,0 +1,111 @@
+"""Short queries: is async any faster when the database answers in a millisecond?"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+from lab import arithmetic
+from lab.load import Generator, generator
+from lab.machine import CORES
+from lab.results import Experiment, Panel, Point, Scale, median_of
+from lab.servers import Server, gunicorn, postgresql, processor_seconds, uvicorn
+
+RATE, COST = "Answers per second", "Processor time of the server for one answer"
+POOL = 16  # connections of each event loop, as in async_.py
+Running = AbstractContextManager[Server]
+
+
+def servers(database: str) -> Iterator[tuple[str, int, int, Running]]:
+    """Each with its seats, and how many processors it can use."""
+    sync, loop = (f"lab.experiments.short_queries.{name}:app" for name in ("sync", "async_"))
+    for workers in (2, 4):
+        running = gunicorn(sync, workers=workers, DATABASE=database)
+        yield f"{workers} sync workers", workers, min(workers, CORES), running
+    yield "event loop", POOL, 1, uvicorn(loop, DATABASE=database)
+    yield "2 event loops", 2 * POOL, min(2, CORES), uvicorn(loop, workers=2, DATABASE=database)
+
+
+def measure(scale: Scale) -> Iterator[Point]:
+    with generator() as load, postgresql() as database:
+        for name, seats, processors, running in servers(database.url):
+            with running as server:
+                bench = Bench(scale, server, load, (database.pid, load.process.pid))
+                yield from bench.points(name, seats, processors)
+
+
+class Bench:
+    """One server under load, with what each answer costs it and everybody else."""
+
+    def __init__(
+        self, scale: Scale, server: Server, load: Generator, others: tuple[int, ...]
+    ) -> None:
+        self.server, self.load, self.others, self.scale = server, load, others, scale
+        self.seconds = scale.pick(full=1.0, quick=0.6, taste=0.4)
+
+    def run(self, users: int) -> tuple[float, float, float]:
+        """Answers per second; processor seconds per answer, of the server and of all others."""
+        own, others = self.server.cpu(), self.others_cpu()
+        rate = self.load.closed(self.server.port, "/row", users, self.seconds)
+        answers = rate * self.seconds
+        return rate, (self.server.cpu() - own) / answers, (self.others_cpu() - others) / answers
+
+    def points(self, name: str, seats: int, processors: int) -> Iterator[Point]:
+        self.run(8)  # the first requests pay for what is made once
+        alone, own, others = (statistics.median(f) for f in zip(*self.runs(1), strict=True))
+        ceiling = min(processors / own, CORES / (own + others))
+        for users in self.scale.pick(full=(1, 2, 4, 8, 16, 32, 64), quick=(2, 8, 32), taste=(8,)):
+            runs = self.runs(users)
+            predicted = arithmetic.throughput(users, seats, 1 / alone, ceiling=ceiling)
+            yield Point(RATE, name, users, predicted, tuple(rate for rate, _, _ in runs))
+        yield Point(COST, name, 0, 1e6 * own, tuple(1e6 * cost for _, cost, _ in runs))
+
+    def others_cpu(self) -> float:
+        return sum(processor_seconds(pid) for pid in self.others)
+
+    def runs(self, users: int) -> list[tuple[float, float, float]]:
+        return [self.run(users) for _ in range(self.scale.repeats)]
+
+
+def panels(_: list[Point]) -> list[Panel]:
+    return [
+        Panel(RATE, "answers per second", "users who ask at the same time", log_x=True),
+        Panel(COST, "microseconds"),
+    ]
+
+
+def remember(points: list[Point]) -> str:
+    sync, loop = (
+        max(p.median for p in points if p.panel == RATE and p.series == name)
+        for name in ("4 sync workers", "2 event loops")
+    )
+    winner = "The loops are ahead" if loop > 1.1 * sync else "Async is no faster"
+    costs = [median_of(points, COST, name) for name in ("4 sync workers", "2 event loops")]
+    return (
+        f"{winner} when the database answers in a millisecond: at best {sync:.0f} answers a second from"
+        f" 4 sync workers, {loop:.0f} from 2 event loops; the processor decides, {costs[0]:.0f} against"
+        f" {costs[1]:.0f} µs for one answer."
+    )
+
+
+EXPERIMENT = Experiment(
+    name="short_queries",
+    title="Short database queries",
+    question="Each view sends one query that takes PostgreSQL a millisecond. Is async any faster?",
+    arithmetic="With one user we measure the time of an answer, and the processor time that it costs the"
+    " server, PostgreSQL and the generator. Then X = min(users, seats) / time, up to a ceiling:"
+    " processors / processor time of everybody, and for the server alone the processors that it can use"
+    " (one for one loop). What an answer costs should not depend on how many ask.",
+    limits=(
+        "Near the ceiling processes fight for the processors: a worker that is ready waits for one, and"
+        " no formula here knows of it. Measured then lies below predicted.",
+        "Many requests at once are cheaper than one alone, because a process that never sleeps is not"
+        " woken: measured may lie above predicted.",
+        "A loop reads its sockets in batches under load, so its cost per answer falls more than the"
+        " workers' does.",
+    ),
+    panels=panels,
+    measure=measure,
+    remember=remember,
+)

@@ -1,0 +1,103 @@
+"""Slow clients against bare sync workers, threads, a loop, and sync workers behind nginx."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lab.load import Arrival, Generator, generator
+from lab.results import Experiment, Panel, Point, Scale, median_of
+from lab.servers import gunicorn, nginx, nginx_path, uvicorn
+
+SENDING = 0.4  # seconds that a slow client takes to send its body
+AFTER = 0.05  # seconds after them, somebody asks /health
+WORKERS, THREADS, MANY = 2, 4, 1_000_000
+PANEL = "The longest wait for /health"
+BARE, BEHIND = f"{WORKERS} sync workers", f"{WORKERS} sync workers behind nginx"
+SYNC, ASYNC = "lab.experiments.slow_client.sync:app", "lab.experiments.slow_client.async_:app"
+
+
+@contextmanager
+def behind_nginx() -> Iterator[int]:
+    with gunicorn(SYNC, workers=WORKERS) as server, nginx(server.port) as port:
+        yield port
+
+
+@contextmanager
+def bare(workers: int, threads: int = 1) -> Iterator[int]:
+    with gunicorn(SYNC, workers=workers, threads=threads) as server:
+        yield server.port
+
+
+@contextmanager
+def loop() -> Iterator[int]:
+    with uvicorn(ASYNC) as server:
+        yield server.port
+
+
+def measure(scale: Scale) -> Iterator[Point]:
+    servers = {BARE: (WORKERS, bare(WORKERS)), f"{THREADS} threads": (THREADS, bare(1, THREADS))}
+    servers["event loop"] = (MANY, loop())
+    if nginx_path():
+        servers[BEHIND] = (MANY, behind_nginx())
+    with generator() as load:
+        for name, (seats, running) in servers.items():
+            with running as port:
+                idle = statistics.median(longest_wait(load, port, 0, 0.3) for _ in range(3))
+                for slow in scale.pick(full=(1, 2, 4, 8, 16), quick=(1, 2, 4), taste=(2,)):
+                    held = (SENDING - AFTER) * (slow >= seats)
+                    samples = tuple(
+                        longest_wait(load, port, slow, SENDING + 0.2) for _ in range(scale.repeats)
+                    )
+                    yield Point(PANEL, name, slow, idle + 1000 * held, samples)
+
+
+def longest_wait(load: Generator, port: int, slow: int, seconds: float) -> float:
+    """Milliseconds until /health answers, at worst, while slow clients send their bodies."""
+    health = [Arrival(AFTER + i / 20, "/health") for i in range(int(seconds * 20))]
+    uploads = [Arrival(0, "/upload", SENDING)] * slow
+    return 1000 * max(load.arrivals(port, health + uploads)[: len(health)])
+
+
+def panels(_: list[Point]) -> list[Panel]:
+    x = f"clients who take {SENDING * 1000:g} ms to send ten bytes"
+    return [Panel(PANEL, "milliseconds", x, noise=30)]
+
+
+def remember(points: list[Point]) -> str:
+    most = max(point.x for point in points)
+    said = f"{most:g} slow clients hold up everybody behind {BARE} for"
+    said += f" {median_of(points, PANEL, BARE, most):.0f} ms"
+    if any(point.series == BEHIND for point in points):
+        return f"{said}; with nginx in front it is {median_of(points, PANEL, BEHIND, most):.0f} ms."
+    return f"{said}; nginx was not on this machine, so its cure was not measured."
+
+
+def note(points: list[Point]) -> str:
+    if any(point.series == BEHIND for point in points):
+        return ""
+    return "nginx is not on this machine's PATH, so the row behind nginx is missing, not forgotten."
+
+
+EXPERIMENT = Experiment(
+    name="slow_client",
+    title="A slow client",
+    question="Some clients send their bodies at the pace of a bad network. How long does everybody else"
+    " wait for /health?",
+    arithmetic="A worker that reads a slow body is taken until it has all of it. Fewer slow clients than"
+    " workers or threads: one is free, no wait but the idle server's, measured first. As many or more: the"
+    " time that a body takes, less the 50 ms by which they came earlier. A loop and nginx read all bodies"
+    " side by side.",
+    limits=(
+        "One would think that twice as many slow clients hold the workers for twice as long. The first"
+        " version of this experiment predicted that, and was wrong: while the later ones stand in line, the"
+        " kernel already takes in their bodies, and a worker that gets to them finds all of it.",
+        "New slow clients who keep coming do hold the workers for as long as they come.",
+        "A slow client also takes an answer slowly. Here answers are small enough for the socket's buffer.",
+    ),
+    panels=panels,
+    measure=measure,
+    remember=remember,
+    note=note,
+)
