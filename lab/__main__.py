@@ -54,10 +54,11 @@ def run(scale: Scale, names: list[str], folder: Path) -> None:
         old.unlink()
     for number, name in enumerate(names, 1):
         experiment = report.experiment(name)
-        say(f"\n{number} of {len(names)}: {experiment.title}\n  {experiment.question}")
+        say(f"\n{number} of {len(names)}: {experiment.text['title']}")
+        say(experiment.text["question"])
         points = carry_out(experiment, scale, begin)
         save(experiment, points, folder)
-        say(f"  → {experiment.remember(points)}")
+        say(f"  → {experiment.says('remember', points)}")
     spent = time.monotonic() - begin
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     form = f"{scale.name} ({scale.repeats} repeats of each point, {spent / 60:.1f} minutes)"

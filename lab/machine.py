@@ -12,7 +12,9 @@ import psutil
 
 from lab.servers import nginx_path
 
-PACKAGES = "flask gunicorn fastapi uvicorn uvloop sqlalchemy psycopg2-binary asyncpg urllib3 aiohttp"
+PACKAGES = (
+    "flask gunicorn fastapi uvicorn uvloop sqlalchemy psycopg2-binary asyncpg urllib3 aiohttp"
+)
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -1,8 +1,8 @@
 """Plots as SVG that takes its colours from the page: light, dark, print, and any width.
 
-Predicted is a line (or a tick), measured a mark with a whisker from the lowest to the highest repeat; a
-hollow mark is off by more than a fifth. What a series is has its colour and, for eyes that see few
-colours, its shape.
+Predicted is a line (or a tick), measured a mark with a whisker from the lowest to the highest
+repeat; a hollow mark is off by more than a fifth. A family of servers has its colour, and each of
+them, for eyes that see few colours, its shape.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def draw(panel: Panel, points: list[Point], key: str) -> Markup:
     body, height = lines(panel, points) if panel.x else rows(panel, points)
     said = "; ".join(_said(panel, point) for point in points)
     unit = f"In {panel.y}" + (f", by {panel.x}" if panel.x else "")
-    return Markup(
+    return Markup(  # noqa: S704 - what comes from a table is escaped
         f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-labelledby="{key}-t {key}-d">'
         f'<title id="{key}-t">{escape(panel.name)}</title>'
         f'<desc id="{key}-d">{escape(unit)}. {escape(said)}.</desc>{"".join(body)}</svg>'
@@ -103,7 +103,9 @@ def _axis(values: Iterable[float], log: bool, start: float, end: float) -> Axis:
 
 
 def _text(x: float, y: float, said: str, anchor: str = "start", name: str = "") -> str:
-    attributes = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"' + (f' class="{name}"' * bool(name))
+    attributes = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"' + (
+        f' class="{name}"' * bool(name)
+    )
     return f"<text {attributes}>{escape(said)}</text>"
 
 
@@ -160,12 +162,14 @@ def _names(ends: list[tuple[float, str, str]], left: float) -> list[str]:
     """Each name at the height where its series ends, moved apart where they would touch."""
     body, free = [], 0.0
     labels = [(at, name, shape, textwrap.wrap(name, 15)) for at, name, shape in sorted(ends)]
-    room = HEIGHT - BOTTOM - sum(15 * len(said) + 4 for *_, said in labels)
+    room: float = HEIGHT - BOTTOM - sum(15 * len(said) + 4 for *_, said in labels)
     for at, name, shape, said in labels:
         top = max(free, min(at - 7 * len(said), free + max(0, room)))
         room -= top - free
         body.append(f'<g class="{kind(name)}">{_mark(left, top + 7, shape)}</g>')
-        body += [_text(left + 11, top + 12 + 15 * n, line, name="name") for n, line in enumerate(said)]
+        body += [
+            _text(left + 11, top + 12 + 15 * n, line, name="name") for n, line in enumerate(said)
+        ]
         free = top + 15 * len(said) + 4
     return body
 

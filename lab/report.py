@@ -1,4 +1,4 @@
-"""One page out of the tables: self-contained, and the same whenever it is made of the same tables."""
+"""One page out of the tables, self-contained; the same tables always make the same page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lab import experiments, plots
 from lab.results import SCALES, Experiment, Panel, Point, read
@@ -57,17 +57,21 @@ class Part:
     def off(self) -> str:
         """The points that contradict, in words."""
         return "; ".join(
-            p.series + (f" at {plots.figure(p.x)}" if panel.x else "") + f" (×{p.ratio:.2f})"
+            p.series + (f" at {plots.figure(p.x)}" if panel.x else "") + f" ({p.ratio:.2f} times)"
             for panel, p in self.astray
         )
 
     @property
+    def text(self) -> dict[str, Any]:
+        return self.experiment.text
+
+    @property
     def remember(self) -> str:
-        return self.experiment.remember(self.points)
+        return self.experiment.says("remember", self.points)
 
     @property
     def note(self) -> str:
-        return self.experiment.note(self.points)
+        return self.experiment.says("note", self.points)
 
 
 def experiment(name: str) -> Experiment:
@@ -94,7 +98,12 @@ def save_machine(facts: dict[str, str], folder: Path) -> None:
 
 def read_machine(folder: Path) -> dict[str, str]:
     with (folder / MACHINE).open(newline="", encoding="utf-8") as file:
-        return {name: value for name, value in csv.reader(file)}
+        return dict(csv.reader(file))
+
+
+def code(text: str) -> Markup:
+    """Text with `code` in it."""
+    return Markup(re.sub("`(.+?)`", r"<code>\1</code>", escape(text)))  # noqa: S704 - escaped
 
 
 def render(folder: Path) -> str:
@@ -104,11 +113,9 @@ def render(folder: Path) -> str:
     templates = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    templates.filters["figure"] = plots.figure
+    templates.filters.update(figure=plots.figure, code=code)
     context: dict[str, Any] = {"parts": parts(folder), "machine": facts, "form": form}
-    return templates.get_template("report.html.j2").render(
-        **context, repeats=SCALES[form].repeats
-    )
+    return templates.get_template("report.html.j2").render(**context, repeats=SCALES[form].repeats)
 
 
 def fill(lesson: str, folder: Path) -> str:

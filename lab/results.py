@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import statistics
+import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Value = TypeVar("Value")
+TEXTS = Path(__file__).parent / "experiments"
 AGREES = 0.2  # measured within a fifth of predicted: what a sketch of a machine can promise
 COLUMNS = "panel series x predicted median lowest highest ratio agrees samples".split()
 
@@ -71,17 +73,21 @@ class Point:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A question, what arithmetic says, how it is measured, and what to remember."""
+    """How a question is measured and what to remember; the question itself stands in text.toml."""
 
     name: str
-    title: str
-    question: str
-    arithmetic: str  # the prediction, in words and a formula
-    limits: tuple[str, ...]  # where the model's assumptions end
     panels: Callable[[list[Point]], list[Panel]]
     measure: Callable[[Scale], Iterator[Point]]
-    remember: Callable[[list[Point]], str]
-    note: Callable[[list[Point]], str] = lambda _: ""  # what else these figures say
+    figures: Callable[[list[Point]], dict[str, object]]  # what its sentences leave blank
+
+    @property
+    def text(self) -> dict[str, Any]:
+        """`title`, `question`, `arithmetic` (the prediction), `limits` (where the model ends)."""
+        return tomllib.loads((TEXTS / self.name / "text.toml").read_text(encoding="utf-8"))
+
+    def says(self, key: str, points: list[Point]) -> str:
+        """`remember` or `note` with the figures of these points in it."""
+        return " ".join(self.text.get(key, "").format(**self.figures(points)).split())
 
     def noise(self, points: list[Point], name: str) -> float:
         return next(panel.noise for panel in self.panels(points) if panel.name == name)

@@ -68,7 +68,7 @@ def tree(pid: int) -> list[psutil.Process]:
 def processor_seconds(pid: int) -> float:
     """What a process and all that came of it have used so far."""
     times = [process.cpu_times() for process in tree(pid)]
-    return sum(time.user + time.system for time in times)
+    return float(sum(time.user + time.system for time in times))
 
 
 def _megabytes(process: psutil.Process) -> float:

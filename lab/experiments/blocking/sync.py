@@ -22,7 +22,7 @@ def plain() -> Any:
 
 @app.get("/async-view")
 async def async_view() -> Any:
-    """The mirror of the mistake: a loop of its own for each request, and the worker waits for it."""
+    """The mirror of the mistake: each request gets a loop, and the worker waits for it."""
     async with aiohttp.ClientSession() as session:
         return await _get(session)
 

@@ -31,6 +31,7 @@ def measure(scale: Scale) -> Iterator[Point]:
     with generator() as load:
         for name, path, blocked, running in servers():
             with running as server:
+                longest_wait(load, server, "", 0)  # the first requests pay for what is made once
                 idle = statistics.median(longest_wait(load, server, "", 0) for _ in range(3))
                 for busy in scale.pick(
                     full=(0.1, 0.2, 0.4, 0.8), quick=(0.1, 0.2, 0.4), taste=(0.2,)
@@ -55,33 +56,10 @@ def panels(_: list[Point]) -> list[Panel]:
     return [Panel(PANEL, "milliseconds", "one request computes for … ms", noise=20)]
 
 
-def remember(points: list[Point]) -> str:
+def figures(points: list[Point]) -> dict[str, object]:
     most = max(point.x for point in points)
     loop, thread, two = (median_of(points, PANEL, name, most) for name in (LOOP, THREAD, TWO))
-    return (
-        f"One request that computes for {most:g} ms stops the whole event loop: /health waits {loop:.0f} ms,"
-        f" beside {two:.0f} ms with a second process and {thread:.0f} ms with the work in a thread."
-    )
+    return {"busy": most, "loop": loop, "thread": thread, "two": two}
 
 
-EXPERIMENT = Experiment(
-    name="cpu",
-    title="CPU work",
-    question="One request computes. Meanwhile somebody asks /health, which needs no time at all. How long"
-    " do they wait?",
-    arithmetic="A loop, or a lone worker, does one thing at a time: who asks right after the computation"
-    " began waits for nearly all of it: the computing time, less the 20 ms by which it began"
-    " earlier here, plus the wait on an idle server, measured first. With another process that is free, the idle wait alone.",
-    limits=(
-        "A thread does not share the loop, but it shares the interpreter lock: the loop gets it back after"
-        " 5 ms (sys.getswitchinterval) each time it let go of it, several times for one answer. Python"
-        " without that lock (3.13t and later) changes this row, and this row alone.",
-        "A second loop helps only those whose connection it has. A loop takes new connections while it can,"
-        " also right before it begins to compute, and they stay with it, as kept-alive ones do. A sync worker"
-        " takes one at a time, and the kernel keeps the rest for whoever is free.",
-        "On one processor, the second process shares it with the first.",
-    ),
-    panels=panels,
-    measure=measure,
-    remember=remember,
-)
+EXPERIMENT = Experiment("cpu", panels, measure, figures)

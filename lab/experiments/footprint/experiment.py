@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
-from lab.machine import CORES
 from lab.load import Arrival, Generator, generator
+from lab.machine import CORES
 from lab.results import Experiment, Panel, Point, Scale, median_of
 from lab.servers import ROOT, Server, Upstream, gunicorn, slow_upstream, uvicorn
 
@@ -79,7 +79,7 @@ def counted(seats: float, name: str) -> str:
 def while_held(
     running: Running, seats: int, load: Generator, upstream: Upstream
 ) -> tuple[float, float]:
-    """Megabytes of a fresh server with that many requests in hand; milliseconds until it was ready."""
+    """Megabytes of a fresh server with its hands full; milliseconds until it was ready."""
     found: list[float] = []
     begin = time.perf_counter()
     with running as server:
@@ -115,44 +115,17 @@ def panels(_: list[Point]) -> list[Panel]:
     ]
 
 
-def slope(points: list[Point], name: str) -> float:
+def price(points: list[Point], name: str) -> float:
     """Megabytes for one more request in hand."""
     line = [p for p in points if (p.panel, p.series) == (MEMORY, name)]
     return (line[-1].median - line[0].median) / (line[-1].x - line[0].x)
 
 
-def remember(points: list[Point]) -> str:
-    return (
-        f"One more request at the same time costs {slope(points, WORKERS):.0f} MB as a sync worker,"
-        f" {slope(points, THREADS):.2f} MB as a thread and {slope(points, LOOP):.2f} MB on an event loop."
-    )
-
-
-def note(points: list[Point]) -> str:
+def figures(points: list[Point]) -> dict[str, object]:
     most = max(p.x for p in points if p.series == WORKERS)
-    one, eight = (
-        median_of(points, START, n) for n in (counted(1, WORKERS), counted(most, WORKERS))
-    )
-    return f"{counted(most, WORKERS)} were ready after {eight:.0f} ms, one after {one:.0f} ms."
+    one, many = (median_of(points, START, counted(n, WORKERS)) for n in (1, most))
+    prices = {name: price(points, name) for name in (WORKERS, THREADS, LOOP)}
+    return {"one": one, "many": many, "most": most, **{n.split()[-1]: p for n, p in prices.items()}}
 
 
-EXPERIMENT = Experiment(
-    name="footprint",
-    title="Memory and start-up",
-    question="To have one more request in hand, a server needs one more process, thread or task. What does"
-    " it cost in memory, and how long does the server take to start?",
-    arithmetic="A straight line: the first two measurements give the price of one more, the others are"
-    " predicted from it. Start-up: the imports of the server, then those of the app, once for each"
-    " worker, on as many processors as there are; both times measured first in a fresh interpreter.",
-    limits=(
-        "Memory is the proportional set size: a page that n processes share counts 1/n for each. On systems"
-        " without it, it is what belongs to the process alone.",
-        "Python takes memory in arenas of 1 MiB: small differences come in steps.",
-        "An interpreter starts once for the master and is forked for the workers, so that each worker's"
-        " part is a little less than a fresh import: measured then lies below predicted.",
-    ),
-    panels=panels,
-    measure=measure,
-    remember=remember,
-    note=note,
-)
+EXPERIMENT = Experiment("footprint", panels, measure, figures)

@@ -52,32 +52,10 @@ def panels(_: list[Point]) -> list[Panel]:
     ]
 
 
-def remember(points: list[Point]) -> str:
+def figures(points: list[Point]) -> dict[str, object]:
     most = max(point.x for point in points)
-    threads, loop, large = (median_of(points, RATE, n, most) for n in (THREADS, LOOP, LARGE))
-    return (
-        f"The pool is the server: with 5 connections and queries of 50 ms an event loop gives {loop:.0f}"
-        f" answers a second and 64 threads {threads:.0f}, whatever they could hold; 20 connections give"
-        f" {large:.0f}."
-    )
+    names = {"threads": THREADS, "loop": LOOP, "large": LARGE}
+    return {key: median_of(points, RATE, name, most) for key, name in names.items()}
 
 
-EXPERIMENT = Experiment(
-    name="pool",
-    title="A pool smaller than the concurrency",
-    question="Each view needs a database connection for 50 ms. The server could hold hundreds of requests;"
-    " the pool holds 5 connections. What comes out?",
-    arithmetic="Seats = the scarcer of workers and connections, X = min(users, seats) / (query + overhead),"
-    " the overhead measured with one user. By Little's law each user then waits R = users / X.",
-    limits=(
-        "A connection is also held while the view wakes up and gives it back; with many threads or tasks"
-        " that wait for the processor, a seat stays taken for longer than its query.",
-        "SQLAlchemy rolls back when a connection goes back: one more round trip in which the seat is taken,"
-        " part of the overhead here.",
-        "Who waits for more than 30 s gets an error instead of a connection (pool_timeout): not reached"
-        " here, quickly reached with longer queries.",
-    ),
-    panels=panels,
-    measure=measure,
-    remember=remember,
-)
+EXPERIMENT = Experiment("pool", panels, measure, figures)

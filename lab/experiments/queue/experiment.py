@@ -73,32 +73,10 @@ def panels(_: list[Point]) -> list[Panel]:
     return [Panel(name, y, x, noise=5) for name in (FORMULA, BY_HAND)]
 
 
-def remember(points: list[Point]) -> str:
+def figures(points: list[Point]) -> dict[str, object]:
     busiest = max(point.x for point in points)
-    sync = median_of(points, FORMULA, SYNC, busiest)
-    return (
-        f"Waiting grows long before a server is full: at {busiest:g} % busy, work of {MEAN * 1000:g} ms"
-        f" takes {sync:.0f} ms on {WORKERS} workers, because callers do not take turns."
-    )
+    sync, loop = (median_of(points, FORMULA, name, busiest) for name in (SYNC, LOOP))
+    return {"busy": busiest, "work": 1000 * MEAN, "sync": sync, "loop": loop, "workers": WORKERS}
 
 
-EXPERIMENT = Experiment(
-    name="queue",
-    title="Callers who do not wait for one another",
-    question="Requests come at random, not in turn. The workers are busy for a part of the time:"
-    " how long does a caller wait for an answer?",
-    arithmetic="The M/M/c queue: random arrivals, random work, one line, c workers. Erlang's C gives"
-    " the chance of having to wait; mean time = work + C * work / (c - offered load), plus the"
-    " overhead of a request, measured first. On an event loop nobody waits for a seat: the time is the"
-    " work itself. The second plot replaces the formula by working through the very same arrivals, one"
-    " by one, each taking the first worker that is free.",
-    limits=(
-        "The formula is a mean over an endless run, and a busy queue forgets slowly: a run of seconds"
-        " may lie well beside it by luck. The second plot takes the luck out; what remains there is the"
-        " server.",
-        "Real workers also spend processor time on each request, which the four of them share.",
-    ),
-    panels=panels,
-    measure=measure,
-    remember=remember,
-)
+EXPERIMENT = Experiment("queue", panels, measure, figures)

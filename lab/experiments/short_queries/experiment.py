@@ -75,37 +75,21 @@ def panels(_: list[Point]) -> list[Panel]:
     ]
 
 
-def remember(points: list[Point]) -> str:
+def figures(points: list[Point]) -> dict[str, object]:
+    names = ("4 sync workers", "2 event loops")
     sync, loop = (
-        max(p.median for p in points if p.panel == RATE and p.series == name)
-        for name in ("4 sync workers", "2 event loops")
+        max(p.median for p in points if (p.panel, p.series) == (RATE, name)) for name in names
     )
-    winner = "The loops are ahead" if loop > 1.1 * sync else "Async is no faster"
-    costs = [median_of(points, COST, name) for name in ("4 sync workers", "2 event loops")]
-    return (
-        f"{winner} when the database answers in a millisecond: at best {sync:.0f} answers a second from"
-        f" 4 sync workers, {loop:.0f} from 2 event loops; the processor decides, {costs[0]:.0f} against"
-        f" {costs[1]:.0f} µs for one answer."
-    )
+    sync_cost, loop_cost = (median_of(points, COST, name) for name in names)
+    verdict = "the loops lead" if loop > 1.2 * sync else "async leads by nothing"
+    verdict = "the workers lead" if sync > 1.2 * loop else verdict
+    return {
+        "verdict": verdict,
+        "sync": sync,
+        "loop": loop,
+        "sync_cost": sync_cost,
+        "loop_cost": loop_cost,
+    }
 
 
-EXPERIMENT = Experiment(
-    name="short_queries",
-    title="Short database queries",
-    question="Each view sends one query that takes PostgreSQL a millisecond. Is async any faster?",
-    arithmetic="With one user we measure the time of an answer, and the processor time that it costs the"
-    " server, PostgreSQL and the generator. Then X = min(users, seats) / time, up to a ceiling:"
-    " processors / processor time of everybody, and for the server alone the processors that it can use"
-    " (one for one loop). What an answer costs should not depend on how many ask.",
-    limits=(
-        "Near the ceiling processes fight for the processors: a worker that is ready waits for one, and"
-        " no formula here knows of it. Measured then lies below predicted.",
-        "Many requests at once are cheaper than one alone, because a process that never sleeps is not"
-        " woken: measured may lie above predicted.",
-        "A loop reads its sockets in batches under load, so its cost per answer falls more than the"
-        " workers' does.",
-    ),
-    panels=panels,
-    measure=measure,
-    remember=remember,
-)
+EXPERIMENT = Experiment("short_queries", panels, measure, figures)

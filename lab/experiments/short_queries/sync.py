@@ -17,5 +17,5 @@ connection.autocommit = True
 def row() -> Any:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(0.001), 'Water the fern'")
-        (_, title) = cursor.fetchone()
+        [(_, title)] = cursor.fetchall()
     return {"title": title}

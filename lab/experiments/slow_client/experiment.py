@@ -44,6 +44,7 @@ def measure(scale: Scale) -> Iterator[Point]:
     with generator() as load:
         for name, (seats, running) in servers.items():
             with running as port:
+                longest_wait(load, port, 0, 0.3)  # the first requests pay for what is made once
                 idle = statistics.median(longest_wait(load, port, 0, 0.3) for _ in range(3))
                 for slow in scale.pick(full=(1, 2, 4, 8, 16), quick=(1, 2, 4), taste=(2,)):
                     held = (SENDING - AFTER) * (slow >= seats)
@@ -65,39 +66,12 @@ def panels(_: list[Point]) -> list[Panel]:
     return [Panel(PANEL, "milliseconds", x, noise=30)]
 
 
-def remember(points: list[Point]) -> str:
+def figures(points: list[Point]) -> dict[str, object]:
     most = max(point.x for point in points)
-    said = f"{most:g} slow clients hold up everybody behind {BARE} for"
-    said += f" {median_of(points, PANEL, BARE, most):.0f} ms"
+    cure = "nginx was not on this machine, so its cure was not measured"
     if any(point.series == BEHIND for point in points):
-        return f"{said}; with nginx in front it is {median_of(points, PANEL, BEHIND, most):.0f} ms."
-    return f"{said}; nginx was not on this machine, so its cure was not measured."
+        cure = f"with nginx in front it is {median_of(points, PANEL, BEHIND, most):.0f} ms"
+    return {"slow": most, "bare": median_of(points, PANEL, BARE, most), "cure": cure}
 
 
-def note(points: list[Point]) -> str:
-    if any(point.series == BEHIND for point in points):
-        return ""
-    return "nginx is not on this machine's PATH, so the row behind nginx is missing, not forgotten."
-
-
-EXPERIMENT = Experiment(
-    name="slow_client",
-    title="A slow client",
-    question="Some clients send their bodies at the pace of a bad network. How long does everybody else"
-    " wait for /health?",
-    arithmetic="A worker that reads a slow body is taken until it has all of it. Fewer slow clients than"
-    " workers or threads: one is free, no wait but the idle server's, measured first. As many or more: the"
-    " time that a body takes, less the 50 ms by which they came earlier. A loop and nginx read all bodies"
-    " side by side.",
-    limits=(
-        "One would think that twice as many slow clients hold the workers for twice as long. The first"
-        " version of this experiment predicted that, and was wrong: while the later ones stand in line, the"
-        " kernel already takes in their bodies, and a worker that gets to them finds all of it.",
-        "New slow clients who keep coming do hold the workers for as long as they come.",
-        "A slow client also takes an answer slowly. Here answers are small enough for the socket's buffer.",
-    ),
-    panels=panels,
-    measure=measure,
-    remember=remember,
-    note=note,
-)
+EXPERIMENT = Experiment("slow_client", panels, measure, figures)
