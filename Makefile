@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install serve seed test check format pins clean
+.PHONY: help install serve seed test check lab lab-full lab-sample format pins clean
 
 help: ## Say what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/pip:
 	$(PYTHON) -m venv .venv
@@ -45,6 +45,15 @@ check: .venv/lab ## Lint, format, types, and whatever deploys
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	deploy/check $(BIN)
+
+lab: .venv/lab ## Sync against async, predicted and measured, in under 5 minutes: lab-report.html
+	$(BIN)/python -m lab run --quick
+
+lab-full: .venv/lab ## The same with more points and repeats, in about 25 minutes
+	$(BIN)/python -m lab run --full
+
+lab-sample: .venv/lab ## Measure the sample in docs/ anew, and put its sentences into docs/lesson.md
+	$(BIN)/python -m lab run --quick --output docs/lab-report --lesson docs/lesson.md
 
 format: .venv/dev ## Put the code into shape
 	$(BIN)/ruff check --fix .

@@ -84,7 +84,7 @@ class Axis:
         if not self.log:
             return _even(self.high)
         powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        steps = (1, 2, 5) if self.high / self.low < 60 else (1, 10)
+        steps = (1, 2, 5) if self.high / self.low < 200 else (1, 10)
         found = {step * 10.0**power for power in powers for step in steps}
         return sorted(tick for tick in found if self.low <= tick <= self.high)
 
@@ -179,21 +179,22 @@ def rows(panel: Panel, points: list[Point]) -> tuple[list[str], float]:
     figures = [value for p in points for value in (p.predicted, *p.samples)]
     x = _axis(figures, panel.log_x, INDENT, WIDTH - INDENT)
     floor = TOP + ROW * len(points)
-    body = [_line(x(tick), TOP, x(tick), floor, "grid") for tick in x.ticks()]
-    body += [_text(x(tick), floor + 17, figure(tick), "middle") for tick in x.ticks()]
+    body = [_text(x(tick), floor + 17, figure(tick), "middle") for tick in x.ticks()]
     body.append(_text(WIDTH / 2, floor + 38, panel.y, "middle"))
     for number, point in enumerate(points):
         body += _row(panel, point, SHAPES[number % len(SHAPES)], x, TOP + ROW * number)
     return body, floor + BOTTOM
 
 
-def _row(panel: Panel, p: Point, shape: str, x: Place, top: float) -> list[str]:
+def _row(panel: Panel, p: Point, shape: str, x: Axis, top: float) -> list[str]:
     y = top + 36
     said = f"{figure(p.median)}, predicted {figure(p.predicted)}"
     spread = _line(x(min(p.samples)), y, x(max(p.samples)), y, "spread")
     tick = _line(x(p.predicted), y - 11, x(p.predicted), y + 11, "tick")
     mark = _mark(x(p.median), y, shape, p.agrees(panel.noise))
+    grid = [_line(x(value), y - 6, x(value), y + 6, "axis") for value in x.ticks()]
     return [
+        *grid,
         _text(INDENT, top + 16, p.series, name="name"),
         _text(WIDTH - INDENT, top + 16, said, "end", "name"),
         _line(INDENT, y, WIDTH - INDENT, y, "axis"),

@@ -18,6 +18,7 @@ from lab.results import SCALES, Experiment, Panel, Point, read
 
 HERE = Path(__file__).parent
 MACHINE = "machine.csv"
+BUSY = 25  # percent of the processors; what is measured beside that is measured badly
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,17 @@ class Part:
         return len(self.points) - len(self.astray)
 
     @property
-    def off(self) -> str:
-        """The points that contradict, in words."""
-        return "; ".join(
-            p.series + (f" at {plots.figure(p.x)}" if panel.x else "") + f" ({p.ratio:.2f} times)"
-            for panel, p in self.astray
-        )
+    def off(self) -> dict[str, str]:
+        """The points that contradict, in words: for each plot, its servers and their ratios."""
+        found: dict[str, dict[str, list[str]]] = {}
+        for panel, p in self.astray:
+            at = f"{plots.figure(p.x)}: " if panel.x else ""
+            ratios = found.setdefault(panel.name, {}).setdefault(p.series, [])
+            ratios.append(f"{at}{p.ratio:.2f} times")
+        return {
+            panel: "; ".join(f"{name} ({', '.join(said)})" for name, said in series.items())
+            for panel, series in found.items()
+        }
 
     @property
     def text(self) -> dict[str, Any]:
@@ -103,7 +109,7 @@ def read_machine(folder: Path) -> dict[str, str]:
 
 def code(text: str) -> Markup:
     """Text with `code` in it."""
-    return Markup(re.sub("`(.+?)`", r"<code>\1</code>", escape(text)))  # noqa: S704 - escaped
+    return Markup(re.sub("`(.+?)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
 
 
 def render(folder: Path) -> str:
@@ -114,7 +120,8 @@ def render(folder: Path) -> str:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     templates.filters.update(figure=plots.figure, code=code)
-    context: dict[str, Any] = {"parts": parts(folder), "machine": facts, "form": form}
+    busy = int(facts["busy before the start"].split()[0]) > BUSY
+    context: dict[str, Any] = {"busy": busy, "parts": parts(folder), "machine": facts, "form": form}
     return templates.get_template("report.html.j2").render(**context, repeats=SCALES[form].repeats)
 
 

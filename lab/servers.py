@@ -228,8 +228,9 @@ class Upstream:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                await reader.readuntil(b"\r\n\r\n")
+            asked = b""
+            while b"Connection: close" not in asked:
+                asked = await reader.readuntil(b"\r\n\r\n")
                 if self._delay:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._changed.wait(), self._delay)

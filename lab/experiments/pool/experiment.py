@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 from lab import arithmetic
-from lab.load import generator
+from lab.load import Generator, generator
 from lab.results import Experiment, Panel, Point, Scale, median_of
 from lab.servers import Server, gunicorn, postgresql, uvicorn
 
 QUERY = 0.05  # seconds, as in sync.py and async_.py
 SYNC, ASYNC = "lab.experiments.pool.sync:app", "lab.experiments.pool.async_:app"
-RATE, WAIT = "Answers per second", "Mean time to the answer"
+RATE, WAIT = "Throughput", "Mean time to the answer"
 THREADS, LOOP, LARGE = "64 threads, pool of 5", "event loop, pool of 5", "event loop, pool of 20"
 
 
@@ -30,18 +30,24 @@ def measure(scale: Scale) -> Iterator[Point]:
         for name, seats, running in servers(database.url):
             with running as server:
                 load.closed(server.port, "/report", 2 * seats, 0.4)  # connections are made once
+                load.drain(server.port, "/report")
                 overhead = max(0, 1 / load.closed(server.port, "/report", 1, 0.5) - QUERY)
                 for users in scale.pick(
                     full=(1, 5, 10, 20, 40, 60), quick=(2, 10, 40), taste=(40,)
                 ):
                     samples = tuple(
-                        load.closed(server.port, "/report", users, seconds)
-                        for _ in range(scale.repeats)
+                        rate(load, server.port, users, seconds) for _ in range(scale.repeats)
                     )
                     predicted = arithmetic.throughput(users, seats, QUERY, overhead)
                     waits = tuple(1000 * users / rate for rate in samples)
                     yield Point(RATE, name, users, predicted, samples)
                     yield Point(WAIT, name, users, 1000 * users / predicted, waits)
+
+
+def rate(load: Generator, port: int, users: int, seconds: float) -> float:
+    found = load.closed(port, "/report", users, seconds)
+    load.drain(port, "/report")
+    return found
 
 
 def panels(_: list[Point]) -> list[Panel]:

@@ -12,7 +12,7 @@ from lab.machine import CORES
 from lab.results import Experiment, Panel, Point, Scale, median_of
 from lab.servers import Server, gunicorn, postgresql, processor_seconds, uvicorn
 
-RATE, COST = "Answers per second", "Processor time of the server for one answer"
+RATE, COST = "Throughput", "Processor time of the server for one answer"
 POOL = 16  # connections of each event loop, as in async_.py
 Running = AbstractContextManager[Server]
 
@@ -49,7 +49,9 @@ class Bench:
         own, others = self.server.cpu(), self.others_cpu()
         rate = self.load.closed(self.server.port, "/row", users, self.seconds)
         answers = rate * self.seconds
-        return rate, (self.server.cpu() - own) / answers, (self.others_cpu() - others) / answers
+        own, others = self.server.cpu() - own, self.others_cpu() - others
+        self.load.drain(self.server.port, "/row")
+        return rate, own / answers, others / answers
 
     def points(self, name: str, seats: int, processors: int) -> Iterator[Point]:
         self.run(8)  # the first requests pay for what is made once
