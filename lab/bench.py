@@ -17,13 +17,15 @@ class Bench:
     upstream: Upstream
     load: Generator
 
-    def calibrate(self, users: int) -> tuple[float, float]:
+    def calibrate(self, users: int, seconds: float) -> tuple[float, float]:
         """With an upstream that answers at once: seconds for a request, and the most per second."""
         self.upstream.set(0)
-        self.load.closed(self.port, self.path, users, 0.3)  # the first pay for what is made once
+        self.load.closed(
+            self.port, self.path, users, seconds
+        )  # the first pay for what is made once
         self.load.drain(self.port, self.path)
-        alone = self.load.closed(self.port, self.path, 1, 0.3)
-        most = self.load.closed(self.port, self.path, users, 0.4)
+        alone = self.load.closed(self.port, self.path, 1, seconds)
+        most = self.load.closed(self.port, self.path, users, seconds)
         self.load.drain(self.port, self.path)
         return 1 / alone, most
 

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-import uvloop
 
 ROOT = Path(__file__).parents[1]
 STARTED = (
@@ -227,7 +226,7 @@ class Upstream:
         self._changed = asyncio.Event()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
+        with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             asked = b""
             while b"Connection: close" not in asked:
                 asked = await reader.readuntil(b"\r\n\r\n")
@@ -242,7 +241,13 @@ class Upstream:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=2048)
         self.port = server.sockets[0].getsockname()[1]
         ready()
-        await self._ended.wait()  # asyncio.run then ends whoever is still being served
+        await self._ended.wait()
+        server.close()
+        serving = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+        await asyncio.sleep(0)  # what they closed is closed in the loop's next round
 
     def end(self) -> None:
         self._loop.call_soon_threadsafe(self._ended.set)
@@ -252,7 +257,7 @@ class Upstream:
 def slow_upstream() -> Iterator[Upstream]:
     """An upstream in a thread of this process, which has nothing else to do while it measures."""
     upstream, ready = Upstream(), threading.Event()
-    thread = threading.Thread(target=lambda: uvloop.run(upstream.run(ready.set)))
+    thread = threading.Thread(target=lambda: asyncio.run(upstream.run(ready.set)))
     thread.start()
     ready.wait()
     try:

@@ -67,10 +67,14 @@ def test_an_upstream_lets_everybody_go_when_its_delay_is_changed() -> None:
             assert waiting.wait(10) == 0
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=lambda it: it.name)
-def test_a_run_that_is_ended_leaves_nothing_running(ending: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("ending", "name"), [(signal.SIGINT, "cpu"), (signal.SIGTERM, "short_queries")]
+)
+def test_a_run_that_is_ended_leaves_nothing_running(
+    ending: signal.Signals, name: str, tmp_path: Path
+) -> None:
     mark = uuid.uuid4().hex
-    command = [sys.executable, "-m", "lab", "run", "--taste", "--only", "short_queries"]
+    command = [sys.executable, "-m", "lab", "run", "--taste", "--only", name]
     with subprocess.Popen(
         [*command, "--output", str(tmp_path / "report")],
         cwd=ROOT,
@@ -81,7 +85,7 @@ def test_a_run_that_is_ended_leaves_nothing_running(ending: signal.Signals, tmp_
     ) as run:
         assert run.stdout is not None
         assert any("measured" in line for line in run.stdout)  # servers and a database are up
-        assert len(alive("LAB_TEST", mark)) > 5
+        assert len(alive("LAB_TEST", mark)) >= 3
         run.send_signal(ending)
         assert run.wait(30) != 0
 

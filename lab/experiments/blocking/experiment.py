@@ -60,7 +60,7 @@ def measure(scale: Scale) -> Iterator[Point]:
 
 
 def measure_one(scale: Scale, case: Case, bench: Bench) -> Point:
-    overhead, ceiling = bench.calibrate(USERS)
+    overhead, ceiling = bench.calibrate(USERS, scale.pick(full=0.4, quick=0.3, taste=0.1))
     predicted = arithmetic.throughput(USERS, case.seats, case.waits * DELAY, overhead, ceiling)
     seconds = case.seconds * scale.pick(full=3, quick=1, taste=1)
     samples = tuple(bench.rate(DELAY, USERS, seconds) for _ in range(scale.repeats))

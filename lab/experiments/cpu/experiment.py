@@ -32,10 +32,10 @@ def measure(scale: Scale) -> Iterator[Point]:
         for name, path, blocked, running in servers():
             with running as server:
                 longest_wait(load, server, "", 0)  # the first requests pay for what is made once
-                idle = statistics.median(longest_wait(load, server, "", 0) for _ in range(3))
-                for busy in scale.pick(
-                    full=(0.1, 0.2, 0.4, 0.8), quick=(0.1, 0.2, 0.4), taste=(0.2,)
-                ):
+                idle = statistics.median(
+                    longest_wait(load, server, "", 0) for _ in range(scale.repeats)
+                )
+                for busy in scale.pick(full=(0.1, 0.2, 0.4, 0.8), quick=(0.1, 0.4), taste=(0.2,)):
                     samples = tuple(
                         longest_wait(load, server, f"{path}/{busy}", busy)
                         for _ in range(scale.repeats)

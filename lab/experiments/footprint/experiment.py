@@ -65,7 +65,10 @@ def on_a_line(name: str, memory: dict[int, Samples]) -> Iterator[Point]:
 def starts(name: str, ready: dict[int, Samples], url: str) -> Iterator[Point]:
     """What imports alone would take; only workers are started one by one."""
     server, app = ("uvicorn", ASYNC) if name == LOOP else ("gunicorn.app.wsgiapp", SYNC)
-    boot, each = import_time(server, url), import_time(app.partition(":")[0], url)
+    boot, each = (
+        import_time(module, url, len(ready[min(ready)]))
+        for module in (server, app.partition(":")[0])
+    )
     for seats, samples in ready.items() if name == WORKERS else list(ready.items())[-1:]:
         rounds = max(1, seats / CORES) if name == WORKERS else 1
         label = name if name == LOOP else counted(seats, name)
@@ -90,17 +93,17 @@ def while_held(
             upstream.set(0)
 
         upstream.set(30)
-        timer = threading.Timer(0.4 + seats * 0.003, look)
+        timer = threading.Timer(0.25 + seats * 0.002, look)
         timer.start()
         load.arrivals(server.port, [Arrival(0, "/quote")] * seats)
         timer.join()
     return found[0], ready
 
 
-def import_time(module: str, upstream: str) -> float:
+def import_time(module: str, upstream: str, repeats: int) -> float:
     """Milliseconds until a fresh interpreter has it."""
     times = []
-    for _ in range(3):
+    for _ in range(repeats):
         begin = time.perf_counter()
         command = [sys.executable, "-c", f"import {module}"]
         subprocess.run(command, cwd=ROOT, env={"UPSTREAM": upstream}, check=True)  # noqa: S603 - our own

@@ -24,7 +24,7 @@ def servers() -> Iterator[tuple[str, AbstractContextManager[Server]]]:
 
 
 def measure(scale: Scale) -> Iterator[Point]:
-    seconds = scale.pick(full=5.0, quick=1.8, taste=0.5)
+    seconds = scale.pick(full=5.0, quick=1.6, taste=0.5)
     with generator() as load:
         for name, running in servers():
             with running as server:

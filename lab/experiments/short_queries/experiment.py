@@ -42,7 +42,7 @@ class Bench:
         self, scale: Scale, server: Server, load: Generator, others: tuple[int, ...]
     ) -> None:
         self.server, self.load, self.others, self.scale = server, load, others, scale
-        self.seconds = scale.pick(full=1.0, quick=0.6, taste=0.4)
+        self.seconds = scale.pick(full=1.0, quick=0.4, taste=0.4)
 
     def run(self, users: int) -> tuple[float, float, float]:
         """Answers per second; processor seconds per answer, of the server and of all others."""

@@ -45,11 +45,13 @@ def measure(scale: Scale) -> Iterator[Point]:
         for name, (seats, running) in servers.items():
             with running as port:
                 longest_wait(load, port, 0, 0.3)  # the first requests pay for what is made once
-                idle = statistics.median(longest_wait(load, port, 0, 0.3) for _ in range(3))
+                idle = statistics.median(
+                    longest_wait(load, port, 0, 0.3) for _ in range(scale.repeats)
+                )
                 for slow in scale.pick(full=(1, 2, 4, 8, 16), quick=(1, 2, 4), taste=(2,)):
                     held = (SENDING - AFTER) * (slow >= seats)
                     samples = tuple(
-                        longest_wait(load, port, slow, SENDING + 0.2) for _ in range(scale.repeats)
+                        longest_wait(load, port, slow, SENDING + 0.1) for _ in range(scale.repeats)
                     )
                     yield Point(PANEL, name, slow, idle + 1000 * held, samples)
 

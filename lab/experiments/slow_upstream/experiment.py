@@ -17,28 +17,31 @@ MANY = 1_000_000  # seats on an event loop: as many as there are requests
 THREADS = 32
 
 
-def servers(upstream: str) -> Iterator[tuple[str, int, AbstractContextManager[Server]]]:
+def servers(
+    upstream: str, workers: tuple[int, ...]
+) -> Iterator[tuple[str, int, AbstractContextManager[Server]]]:
     """Each kind with its name and its seats."""
-    for workers in (1, 2, 4, 8):
-        name = f"{workers} sync worker{'s' * (workers > 1)}"
-        yield name, workers, gunicorn(SYNC, workers=workers, UPSTREAM=upstream)
+    for count in workers:
+        name = f"{count} sync worker{'s' * (count > 1)}"
+        yield name, count, gunicorn(SYNC, workers=count, UPSTREAM=upstream)
     yield f"{THREADS} threads", THREADS, gunicorn(SYNC, threads=THREADS, UPSTREAM=upstream)
     yield "event loop", MANY, uvicorn(ASYNC, UPSTREAM=upstream)
 
 
 def measure(scale: Scale) -> Iterator[Point]:
+    workers = scale.pick(full=(1, 2, 4, 8), quick=(1, 2, 4, 8), taste=(1, 4))
     with generator() as load, slow_upstream() as upstream:
-        for name, seats, running in servers(upstream.url):
+        for name, seats, running in servers(upstream.url, workers):
             with running as server:
                 bench = Bench(server.port, "/quote", upstream, load)
                 yield from measure_one(scale, name, seats, bench)
 
 
 def measure_one(scale: Scale, name: str, seats: int, bench: Bench) -> Iterator[Point]:
-    overhead, ceiling = bench.calibrate(32)
+    overhead, ceiling = bench.calibrate(32, scale.pick(full=0.4, quick=0.3, taste=0.1))
     crowds = scale.pick(full=(1, 3, 10, 30, 100, 200), quick=(1, 8, 40, 200), taste=(1, 40))
     for delay in scale.pick(full=(0.01, 0.05, 0.1, 0.2, 0.5), quick=(0.02, 0.2), taste=(0.1,)):
-        seconds = max(0.25, scale.pick(full=4, quick=2.2, taste=2.2) * delay)
+        seconds = max(0.2, scale.pick(full=4, quick=2.2, taste=2.2) * delay)
         for users in crowds:
             samples = tuple(bench.rate(delay, users, seconds) for _ in range(scale.repeats))
             predicted = arithmetic.throughput(users, seats, delay, overhead, ceiling)
