@@ -49,7 +49,7 @@ check: .venv/lab ## Lint, format, types, and whatever deploys
 lab: .venv/lab ## Sync against async, predicted and measured, in under 5 minutes: lab-report.html
 	$(BIN)/python -m lab run --quick
 
-lab-full: .venv/lab ## The same with more points and repeats, in about 25 minutes
+lab-full: .venv/lab ## The same with more points and repeats, in about half an hour
 	$(BIN)/python -m lab run --full
 
 lab-sample: .venv/lab ## Measure the sample in docs/ anew, and put its sentences into docs/lesson.md

@@ -31,7 +31,7 @@ class Scale:
 
 SCALES = {
     "quick": Scale("quick", 3, "under 5 minutes"),
-    "full": Scale("full", 5, "about 25 minutes"),
+    "full": Scale("full", 5, "about half an hour"),
     "taste": Scale("taste", 1, "about a minute; shows that it runs, measures nothing"),
 }
 
