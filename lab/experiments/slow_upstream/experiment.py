@@ -41,8 +41,10 @@ def measure_one(scale: Scale, name: str, seats: int, bench: Bench) -> Iterator[P
     overhead, ceiling = bench.calibrate(32, scale.pick(full=0.4, quick=0.3, taste=0.1))
     crowds = scale.pick(full=(1, 3, 10, 30, 100, 200), quick=(1, 8, 40, 200), taste=(1, 40))
     for delay in scale.pick(full=(0.01, 0.05, 0.1, 0.2, 0.5), quick=(0.02, 0.2), taste=(0.1,)):
-        seconds = max(0.2, scale.pick(full=4, quick=2.2, taste=2.2) * delay)
         for users in crowds:
+            # Some rounds of the upstream, and long enough for a crowd to have arrived.
+            rounds = scale.pick(full=4, quick=2.2, taste=2.2)
+            seconds = max(0.2, rounds * delay, users / 300)
             samples = tuple(bench.rate(delay, users, seconds) for _ in range(scale.repeats))
             predicted = arithmetic.throughput(users, seats, delay, overhead, ceiling)
             yield Point(f"The upstream takes {delay * 1000:g} ms", name, users, predicted, samples)
