@@ -94,7 +94,7 @@ def generator() -> Iterator[Generator]:
         try:
             yield Generator(process)
         finally:
-            process.kill()
+            process.terminate()
 
 
 async def ask(port: int, path: str, sending: float = 0) -> int:
