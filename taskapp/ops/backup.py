@@ -166,7 +166,7 @@ def _run(program: str, *arguments: str) -> None:
     path = shutil.which(program)
     if path is None:
         raise Failed(f"{program} is not on the PATH: install PostgreSQL's client programs")
-    url = db.engine.url.set(drivername="postgresql", password=None).render_as_string()
+    url = db.engine.url._replace(drivername="postgresql", password=None).render_as_string()
     environment = {"HOME": str(Path.home()), "PGPASSWORD": db.engine.url.password or ""}
     done = subprocess.run(  # noqa: S603 - no word of it is a client's
         [path, *arguments, f"--dbname={url}"],

@@ -51,7 +51,7 @@ def begin() -> None:
 
 def _a_probe() -> bool:
     """Probes ask by address: they know no name of ours."""
-    return request.path.startswith("/health")
+    return request.path == "/metrics" or request.path.startswith("/health")
 
 
 def finish(response: Response) -> Response:
