@@ -89,12 +89,13 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.ops.seed import seed
     from taskapp.projects.routes import projects
     from taskapp.tasks.routes import tasks
+    from taskapp.tasks.script_routes import scripts
     from taskapp.users.routes import users
 
     app.register_blueprint(auth, url_prefix="/api/v1/auth")
     app.register_blueprint(users, url_prefix="/api/v1/users")
     app.register_blueprint(projects, url_prefix="/api/v1/projects")
-    for room in (tasks, comments, attachments):
+    for room in (tasks, scripts, comments, attachments):
         app.register_blueprint(room, url_prefix="/api/v1")
     app.register_blueprint(health)
     app.register_blueprint(docs)

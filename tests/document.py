@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
-from taskapp import openapi
+from taskapp.ops import openapi
 
 
 class Document:

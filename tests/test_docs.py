@@ -9,8 +9,8 @@ from pathlib import Path
 from flask import Flask
 
 import config
-from taskapp import openapi
 from taskapp.errors import Refusal
+from taskapp.ops import openapi
 from tests import servers
 
 README = (servers.ROOT / "README.md").read_text(encoding="utf-8")

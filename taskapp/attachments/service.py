@@ -10,7 +10,7 @@ from taskapp.errors import NotFound
 from taskapp.extensions import Body, Expect, Row, db, now, read, table
 from taskapp.pages import Page, page_by
 from taskapp.projects.access import Caller, record
-from taskapp.tasks import service as tasks
+from taskapp.tasks import access as tasks
 
 ATTACHMENTS = table(Attachment)
 
@@ -20,13 +20,13 @@ class AttachmentNotFound(NotFound):
 
 
 def list_attachments(caller: Caller, task_id: int, query: Body) -> Page:
-    tasks.get_task(caller, task_id)
+    tasks.visible_task(caller, task_id)
     of_task = sa.select(*ATTACHMENTS.c).where(Attachment.task_id == task_id)
     return page_by(of_task, Attachment.id, **query)
 
 
 def get_attachment(caller: Caller, task_id: int, attachment_id: int) -> Row:
-    tasks.get_task(caller, task_id)
+    tasks.visible_task(caller, task_id)
     return _found(read(_one(task_id, attachment_id)))
 
 

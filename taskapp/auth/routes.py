@@ -101,7 +101,7 @@ def list_tokens(query: Body) -> Page:
 def create_token(body: Body) -> Body:
     """Make a personal token for a script; its secret is shown this once."""
     made = service.create_token(caller().user_id, mintable(), body)
-    feed = url_for("tasks.get_feed", secret=made["token"], _external=True)
+    feed = url_for("scripts.get_feed", secret=made["token"], _external=True)
     return {**made, "feed_url": feed} if "feed" in made["scopes"] else made
 
 

@@ -9,7 +9,7 @@ from taskapp.errors import Forbidden, NotFound
 from taskapp.extensions import Body, Expect, Row, changes, db, now, read, table
 from taskapp.pages import Page, page_by
 from taskapp.projects.access import Caller, Turn, record, role_in
-from taskapp.tasks import service as tasks
+from taskapp.tasks import access as tasks
 
 COMMENTS = table(Comment)
 
@@ -19,12 +19,12 @@ class CommentNotFound(NotFound):
 
 
 def list_comments(caller: Caller, task_id: int, query: Body) -> Page:
-    tasks.get_task(caller, task_id)
+    tasks.visible_task(caller, task_id)
     return page_by(sa.select(*COMMENTS.c).where(Comment.task_id == task_id), Comment.id, **query)
 
 
 def get_comment(caller: Caller, task_id: int, comment_id: int) -> Row:
-    tasks.get_task(caller, task_id)
+    tasks.visible_task(caller, task_id)
     return _found(read(_one(task_id, comment_id)))
 
 

@@ -21,8 +21,8 @@ from flask.cli import with_appcontext
 from sqlalchemy.exc import DBAPIError
 
 from taskapp.extensions import Base, db, now, settings
-from taskapp.openapi import VERSION
 from taskapp.ops.checks import schema_found
+from taskapp.ops.openapi import VERSION
 
 FILES = {"sqlite": "taskapp.db", "postgresql": "taskapp.dump"}
 Failed = click.ClickException

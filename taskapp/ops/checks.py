@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from taskapp.auth.models import Session
 from taskapp.extensions import db, now, read, settings
-from taskapp.openapi import VERSION
+from taskapp.ops.openapi import VERSION
 from taskapp.ops.shared import shared
 
 LOCAL = ("127.", "localhost:", "[::1]:", "unix:")

@@ -11,11 +11,10 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from marshmallow import ValidationError
 
-from taskapp import openapi
 from taskapp.auth import service as auth
 from taskapp.errors import Refusal, reasons
 from taskapp.fields import encode
-from taskapp.ops import checks
+from taskapp.ops import checks, openapi
 from taskapp.users import access, service
 from taskapp.users.schemas import NewUserSchema
 

@@ -5,10 +5,11 @@ from typing import Any
 from flask import Blueprint, Response, current_app, render_template, request
 from marshmallow import Schema, fields
 
-from taskapp import conditional, errors, openapi
+from taskapp import conditional, errors
 from taskapp.contract import ANYONE, replies
 from taskapp.extensions import limiter
 from taskapp.fields import MANY, Int, Text, encode
+from taskapp.ops import openapi
 
 docs = Blueprint("docs", __name__)
 limiter.exempt(docs)

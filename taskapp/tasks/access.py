@@ -1,13 +1,50 @@
-"""What other rooms may do to tasks, inside a turn of theirs."""
+"""The one door to a task, also for other rooms: who sees it, and the turn to change it."""
+
+from typing import Any
 
 import sqlalchemy as sa
 
-from taskapp.extensions import db, now, table
+from taskapp.errors import NotFound
+from taskapp.extensions import Row, db, now, read
 from taskapp.projects import access
-from taskapp.projects.access import Turn
-from taskapp.tasks.models import Task
+from taskapp.projects.access import Caller, Turn
+from taskapp.tasks.models import COLUMNS, TASKS, Task
 
-TASKS = table(Task)
+Turns = dict[int, Turn]
+_VISIBLE = (
+    sa.select(*COLUMNS)
+    .where(Task.id == sa.bindparam("task_id"))
+    .where(Task.project_id.in_(access.visible_to(sa.bindparam("user_id", type_=sa.BigInteger))))
+)
+
+
+class TaskNotFound(NotFound):
+    """No task that you can see has this id."""
+
+
+def visible_task(caller: Caller, task_id: int) -> Row:
+    return _seen(read(_VISIBLE, _names(caller, task_id)))
+
+
+def take_turn(caller: Caller, task_id: int) -> Turn:
+    """A turn of the task's project, to write what hangs on the task; refuses as a write of it."""
+    turns: Turns = {}
+    return turns[lock(caller, turns, task_id).project_id]
+
+
+def lock(caller: Caller, turns: Turns, task_id: int, target_id: int | None = None) -> Row:
+    """The task, with turns taken of its project and of the one it shall be in.
+
+    In the order of their ids, so that two moves do not wait for each other; a task that moved
+    away before the lock was won is looked for again.
+    """
+    while True:
+        task = _seen(db.session.execute(_VISIBLE, _names(caller, task_id)))
+        wanted = {task.project_id, target_id or task.project_id} - turns.keys()
+        if not wanted:
+            return task
+        for project_id in sorted(wanted):
+            turns[project_id] = access.take_turn(caller, project_id)
 
 
 def bury_tasks_of(turn: Turn) -> None:
@@ -25,3 +62,14 @@ def unassign(turn: Turn, user_id: int) -> None:
         .returning(TASKS.c.id)
     )
     access.record(turn, "updated", cleared.all(), assignee_id=[user_id, None])
+
+
+def _names(caller: Caller, task_id: int) -> dict[str, int]:
+    return {"task_id": task_id, "user_id": caller.user_id}
+
+
+def _seen(found: sa.Result[Any]) -> Row:
+    task = found.one_or_none()
+    if task is None:
+        raise TaskNotFound
+    return task

@@ -12,8 +12,8 @@ from taskapp.errors import Invalid, Reason
 from taskapp.extensions import Body, Row, changes, db
 from taskapp.projects import access
 from taskapp.projects.access import Turn
-from taskapp.tasks.models import Task, TaskLabel
-from taskapp.tasks.rows import COLUMNS, DEFAULTS, LABELS, TASKS, derived, label, sorted_labels
+from taskapp.tasks.models import COLUMNS, TASKS, Task, TaskLabel
+from taskapp.tasks.rows import DEFAULTS, LABELS, derived, label, sorted_labels
 
 AT_ONCE = 500  # rows in a statement
 MOST_REASONS = 100

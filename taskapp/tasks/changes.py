@@ -16,8 +16,7 @@ from taskapp.extensions import Body, Row, now, read, settings
 from taskapp.fields import INT64
 from taskapp.projects import access
 from taskapp.projects.access import Caller
-from taskapp.tasks.models import Task
-from taskapp.tasks.rows import COLUMNS
+from taskapp.tasks.models import COLUMNS, Task
 
 ENTERS, LEAVES = {"created", "moved"}, {"deleted", "moved-away"}
 AT_ONCE = 1000  # ids in one statement; SQLite takes 32,766

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from marshmallow import Schema, ValidationError, pre_load
 
 from taskapp import fields
-from taskapp.contract import read_object, strict_json
+from taskapp.body import read_object, strict_json
 from taskapp.errors import MalformedJson, MalformedRequest, reasons
 from taskapp.extensions import Body, settings
 from taskapp.tasks.bulk import InvalidRows

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from taskapp.extensions import Base
+from taskapp.extensions import Base, table
 
 STATUSES = ("todo", "in_progress", "done", "cancelled")
 PRIORITIES = ("none", "low", "medium", "high", "urgent")
@@ -85,6 +85,10 @@ class Task(Base):
     completed_at: Mapped[dt.datetime | None]
     revision: Mapped[int]
     words: Mapped[list[str]] = mapped_column(Words)
+
+
+TASKS = table(Task)
+COLUMNS = tuple(column for column in TASKS.columns if column.name != "words")  # what is shown
 
 
 class TaskLabel(Base):

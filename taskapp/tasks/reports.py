@@ -9,16 +9,16 @@ from taskapp.extensions import Body, now, read
 from taskapp.pages import Page, page_by
 from taskapp.projects import access
 from taskapp.projects.access import Caller
+from taskapp.tasks.access import visible_task
 from taskapp.tasks.models import PRIORITIES, STATUSES, Task, TaskLabel
 from taskapp.tasks.query import OPEN
-from taskapp.tasks.service import get_task
 
 DAYS = 30
 
 
 def list_history(caller: Caller, task_id: int, query: Body) -> Page:
     """The events of a task, oldest first, as far as the caller sees the projects it was in."""
-    get_task(caller, task_id)
+    visible_task(caller, task_id)
     return access.list_events(caller, task_id, query)
 
 

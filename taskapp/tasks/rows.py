@@ -11,15 +11,10 @@ from taskapp.extensions import Body, Row, changes, db, now, table
 from taskapp.projects import access
 from taskapp.projects.access import Caller, Turn
 from taskapp.tasks import query as task_query
-from taskapp.tasks.models import Task, TaskLabel
+from taskapp.tasks.models import COLUMNS, TASKS, Task, TaskLabel
 
-TASKS, LABELS = table(Task), table(TaskLabel)
-COLUMNS = tuple(column for column in TASKS.columns if column.name != "words")
+LABELS = table(TaskLabel)
 DEFAULTS: Body = {"description": "", "status": "todo", "priority": "none", "labels": []}
-
-
-class TaskNotFound(NotFound):
-    """No task that you can see has this id."""
 
 
 class AssigneeNotFound(NotFound):

@@ -1,30 +1,22 @@
 """What can be done with tasks; each write is one commit, under its project's next revision."""
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from taskapp.errors import Refusal, StaleRevision
-from taskapp.extensions import Body, Expect, Row, db, read
+from taskapp.extensions import Body, Expect, Row, db
 from taskapp.pages import Created, Page
 from taskapp.projects import access
-from taskapp.projects.access import Caller, ProjectNotFound, Turn
+from taskapp.projects.access import Caller, ProjectNotFound
 from taskapp.tasks import bulk, rows
 from taskapp.tasks import query as task_query
-from taskapp.tasks.models import Task
-from taskapp.tasks.rows import COLUMNS, TaskNotFound
+from taskapp.tasks.access import Turns, lock, visible_task
+from taskapp.tasks.models import COLUMNS, Task
 
-Turns = dict[int, Turn]
 Seen = list[tuple[int, int, str]]
-_VISIBLE = (
-    sa.select(*COLUMNS)
-    .where(Task.id == sa.bindparam("task_id"))
-    .where(Task.project_id.in_(access.visible_to(sa.bindparam("user_id", type_=sa.BigInteger))))
-)
 
 
 def get_task(caller: Caller, task_id: int) -> Row:
-    return _seen(read(_VISIBLE, _names(caller, task_id)))
+    return visible_task(caller, task_id)
 
 
 def list_tasks(caller: Caller, seen: Seen, query: Body) -> Page:
@@ -65,7 +57,7 @@ def put_task(
 
 def delete_task(caller: Caller, task_id: int, expect: Expect) -> None:
     turns: Turns = {}
-    task = _lock(caller, turns, task_id)
+    task = lock(caller, turns, task_id)
     expect(task)
     rows.delete(task_id, turns[task.project_id])
     db.session.commit()
@@ -85,12 +77,6 @@ def run_batch(caller: Caller, operations: list[Body]) -> Body:
         results.append(result if after is None else {**result, "id": after.id, "task": after})
     _end(changed)
     return {"results": results}
-
-
-def take_turn(caller: Caller, task_id: int) -> Turn:
-    """A turn of the task's project, to write what hangs on the task; refuses as a write of it."""
-    turns: Turns = {}
-    return turns[_lock(caller, turns, task_id).project_id]
 
 
 def import_tasks(caller: Caller, project_id: int | None, items: list[Body]) -> Body:
@@ -114,25 +100,10 @@ def _end(changed: bool) -> None:
         db.session.rollback()
 
 
-def _lock(caller: Caller, turns: Turns, task_id: int, target_id: int | None = None) -> Row:
-    """The task, with turns taken of its project and of the one it shall be in.
-
-    In the order of their ids, so that two moves do not wait for each other; a task that moved
-    away before the lock was won is looked for again.
-    """
-    while True:
-        task = _seen(db.session.execute(_VISIBLE, _names(caller, task_id)))
-        wanted = {task.project_id, target_id or task.project_id} - turns.keys()
-        if not wanted:
-            return task
-        for project_id in sorted(wanted):
-            turns[project_id] = access.take_turn(caller, project_id)
-
-
 def _update(
     caller: Caller, turns: Turns, task_id: int, body: Body, expect: Expect
 ) -> tuple[Row, Row]:
-    before = _lock(caller, turns, task_id, body.get("project_id"))
+    before = lock(caller, turns, task_id, body.get("project_id"))
     expect(before)
     source, target = before.project_id, body.get("project_id") or before.project_id
     return before, rows.update(caller, before, turns[source], turns[target], body)
@@ -148,7 +119,7 @@ def _carry_out(caller: Caller, turns: Turns, operation: Body) -> tuple[Row | Non
     if operation["op"] == "update":
         return _update(caller, turns, operation["id"], operation["body"], expect)
     if operation["op"] == "delete":
-        before = _lock(caller, turns, operation["id"])
+        before = lock(caller, turns, operation["id"])
         expect(before)
         rows.delete(before.id, turns[before.project_id])
         return before, None
@@ -156,14 +127,3 @@ def _carry_out(caller: Caller, turns: Turns, operation: Body) -> tuple[Row | Non
     if home not in turns:
         turns[home] = access.take_turn(caller, home)
     return None, rows.insert(caller, turns[home], operation["body"])
-
-
-def _names(caller: Caller, task_id: int) -> dict[str, int]:
-    return {"task_id": task_id, "user_id": caller.user_id}
-
-
-def _seen(found: sa.Result[Any]) -> Row:
-    task = found.one_or_none()
-    if task is None:
-        raise TaskNotFound
-    return task

@@ -12,7 +12,8 @@ from marshmallow import Schema, fields
 from werkzeug.routing import Rule
 
 from taskapp import errors, idempotency
-from taskapp.contract import ADMIN, ANYONE, Contract, contract_of, media_types
+from taskapp.body import media_types
+from taskapp.contract import ADMIN, ANYONE, Contract, contract_of
 from taskapp.errors import Refusal
 from taskapp.fields import INT64, MANY, Int, OneOf, Text
 
