@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install serve seed test check lab lab-full lab-sample format pins clean
+.PHONY: help install serve seed test check bench bench-quick bench-growth instructions lab lab-full lab-sample format pins clean
 
 help: ## Say what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/pip:
 	$(PYTHON) -m venv .venv
@@ -22,6 +22,10 @@ help: ## Say what each target does
 
 .venv/lab: requirements-lab.txt .venv/dev
 	$(BIN)/pip install --quiet -r requirements-lab.txt
+	touch $@
+
+.venv/bench: requirements-bench.txt .venv/lab
+	$(BIN)/pip install --quiet -r requirements-bench.txt
 	touch $@
 
 install: .venv/lab ## Make .venv with everything pinned
@@ -55,12 +59,24 @@ lab-full: .venv/lab ## The same with more points and repeats, in about half an h
 lab-sample: .venv/lab ## Measure the sample in docs/ anew, and put its sentences into docs/lesson.md
 	$(BIN)/python -m lab run --quick --output docs/lab-report --lesson docs/lesson.md
 
+bench: .venv/bench ## Measure taskapp beside its peers, into docs/performance.md (25 minutes)
+	$(BIN)/python -m bench compare
+
+bench-quick: .venv/bench ## The same, rougher, to the terminal (3 minutes)
+	$(BIN)/python -m bench quick
+
+bench-growth: .venv/bench ## Measure it over 10,000 to 1,000,000 tasks (an hour)
+	$(BIN)/python -m bench growth
+
+instructions: .venv/dev ## Count what a request costs, and compare with the stored counts; needs valgrind
+	$(BIN)/python -m bench.instructions
+
 format: .venv/dev ## Put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 pins: .venv/dev ## Refresh every pin to today's releases
-	for file in requirements requirements-dev requirements-lab; do \
+	for file in requirements requirements-dev requirements-lab requirements-bench; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header \
 	    --no-annotate --no-emit-index-url --no-emit-find-links $$file.in -o $$file.txt && \
 	  sed -i '1i # Made by `make pins` from '$$file'.in.' $$file.txt; \

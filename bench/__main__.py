@@ -1,0 +1,32 @@
+"""python -m bench compare|quick|growth|report"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+
+from bench import compare, growth, report
+
+PLANS = {"compare": compare.Plan(), "quick": compare.QUICK}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("what", choices=["compare", "quick", "growth", "report"])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stop what was started
+    logging.disable(logging.INFO)  # Alembic tells of each migration
+    what = parser.parse_args().what
+    if what in PLANS:
+        told = compare.run(PLANS[what])
+        report.save_comparison(what, told)
+        report.tell(told)
+    elif what == "growth":
+        report.save_growth(growth.run())
+    if what != "quick":
+        report.into_docs()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Django REST framework with simplejwt: settings, models, one viewset."""
