@@ -151,7 +151,7 @@ def test_what_is_slow_is_marked(alice: Client, lines: Lines, monkeypatch: Any) -
 
 def test_gunicorn_writes_as_the_service_does(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with servers.gunicorn(log, TASKAPP_INSTANCE=str(tmp_path), LOG_FORMAT="json") as base:
+    with servers.gunicorn(log=log, TASKAPP_INSTANCE=str(tmp_path), LOG_FORMAT="json") as base:
         servers.ask(f"{base}/")
     lines = [json.loads(line) for line in log.read_text().splitlines()]
 

@@ -43,7 +43,7 @@ def test_all_workers_add_up_and_a_killed_one_takes_nothing_along(
 ) -> None:
     log = tmp_path / "log"
     with servers.gunicorn(
-        log, METRICS_TOKEN=TOKEN, WEB_CONCURRENCY="3", **fresh_environment
+        log=log, METRICS_TOKEN=TOKEN, WEB_CONCURRENCY="3", **fresh_environment
     ) as base:
         token = servers.sign_up(base, "alice@example.com")
         wrong = {"email": "alice@example.com", "password": "wrong but long enough"}
