@@ -25,21 +25,11 @@ def alive() -> dict[str, Any]:
     return {"status": "ok"}
 
 
-@health.get("/health/startup")
-@replies(HealthSchema(), 200, DatabaseUnavailable, access=ANYONE)
-def started() -> dict[str, Any]:
-    """The service has started: its database is there, at this code's schema."""
-    return ready()
-
-
+@health.get("/health/startup", endpoint="started")
 @health.get("/health/ready")
 @replies(HealthSchema(), 200, DatabaseUnavailable, access=ANYONE)
 def is_ready() -> dict[str, Any]:
-    """The service can take requests; without Redis it is degraded, and serves."""
-    return ready()
-
-
-def ready() -> dict[str, Any]:
+    """The database is there, at this code's schema; without Redis it is degraded, and serves."""
     try:
         checks.database()
     except checks.Trouble as trouble:

@@ -101,5 +101,4 @@ class Shared:
 
 def shared() -> Shared:
     """What this app's workers share."""
-    made: Any = current_app.extensions["shared"]
-    return made  # type: ignore[no-any-return]
+    return current_app.extensions["shared"]  # type: ignore[no-any-return]  # it holds anything
