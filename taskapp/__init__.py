@@ -87,6 +87,7 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.ops.health import health
     from taskapp.ops.purge import purge
     from taskapp.ops.seed import seed
+    from taskapp.personal_tokens.routes import personal_tokens
     from taskapp.projects.routes import projects
     from taskapp.tasks.routes import tasks
     from taskapp.tasks.script_routes import scripts
@@ -95,7 +96,7 @@ def _add_rooms(app: Flask) -> None:
     app.register_blueprint(auth, url_prefix="/api/v1/auth")
     app.register_blueprint(users, url_prefix="/api/v1/users")
     app.register_blueprint(projects, url_prefix="/api/v1/projects")
-    for room in (tasks, scripts, comments, attachments):
+    for room in (personal_tokens, tasks, scripts, comments, attachments):
         app.register_blueprint(room, url_prefix="/api/v1")
     app.register_blueprint(health)
     app.register_blueprint(docs)

@@ -14,9 +14,10 @@ from flask import current_app, g, request
 
 from taskapp import errors
 from taskapp.auth import tokens
-from taskapp.auth.models import PersonalToken, Session
+from taskapp.auth.models import Session
 from taskapp.contract import ADMIN, ANYONE, contract_of
-from taskapp.extensions import now, read, table
+from taskapp.extensions import now, read
+from taskapp.personal_tokens import access as personal_tokens
 from taskapp.users import access as users
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -49,11 +50,6 @@ _LIVE_SESSION = (
         Session.user_id == sa.bindparam("user_id"),
         Session.ended_at.is_(None),
     )
-)
-_TOKEN = (
-    sa.select(*table(PersonalToken).c, _active.c.role)
-    .outerjoin(_active, PersonalToken.user_id == _active.c.id)
-    .where(PersonalToken.digest == sa.bindparam("digest"))
 )
 
 
@@ -101,14 +97,14 @@ def admit() -> None:
 
 def by_secret(secret: str) -> Caller:
     """The caller behind a personal token."""
-    found = read(_TOKEN, {"digest": tokens.digest(secret)}).one_or_none()
+    found = personal_tokens.find(secret)
     if found is None:
         raise errors.InvalidToken
     if found.ended_at is not None or found.role is None:
         raise errors.TokenRevoked
     if found.expires_at is not None and found.expires_at <= now():
         raise errors.TokenExpired
-    scopes = frozenset(scope for given in found.scopes for scope in tokens.SCOPES[given])
+    scopes = frozenset(scope for given in found.scopes for scope in personal_tokens.SCOPES[given])
     if found.role != ADMIN:
         scopes -= {ADMIN}
     return Caller(found.user_id, found.role, scopes, found.expires_at)
@@ -131,11 +127,11 @@ def _authenticate(header: str | None) -> Caller:
     token = token.strip()
     if scheme.lower() == "basic":
         token = _password(token)
-        if not token.startswith(tokens.PREFIX):
+        if not token.startswith(personal_tokens.PREFIX):
             raise errors.Unauthorized("Basic takes a personal token as its password.")
     elif scheme.lower() != "bearer":
         raise errors.Unauthorized
-    return by_secret(token) if token.startswith(tokens.PREFIX) else _by_session(token)
+    return by_secret(token) if token.startswith(personal_tokens.PREFIX) else _by_session(token)
 
 
 def _password(credentials: str) -> str:
@@ -151,6 +147,6 @@ def _by_session(token: str) -> Caller:
     role = read(_LIVE_SESSION, who).scalar_one_or_none()
     if role is None:
         raise errors.TokenRevoked
-    scopes = tokens.SCOPES[ADMIN if role == ADMIN else "write"]
+    scopes = personal_tokens.SCOPES[ADMIN if role == ADMIN else "write"]
     expires_at = dt.datetime.fromtimestamp(claims.expires, dt.UTC)
     return Caller(claims.user_id, role, scopes, expires_at, claims.session_id)

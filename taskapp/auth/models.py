@@ -1,4 +1,4 @@
-"""Sessions, one for each sign-in, and personal tokens for scripts."""
+"""Sessions: one for each sign-in."""
 
 import datetime as dt
 
@@ -25,20 +25,4 @@ class Session(Base):
     created_at: Mapped[dt.datetime]
     last_used_at: Mapped[dt.datetime]
     expires_at: Mapped[dt.datetime]
-    ended_at: Mapped[dt.datetime | None]
-
-
-class PersonalToken(Base):
-    """A script's credential; only a digest of its secret is kept."""
-
-    __tablename__ = "personal_tokens"
-    __table_args__ = (sa.Index(None, "user_id", "id"), {"sqlite_autoincrement": True})
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"))
-    name: Mapped[str]
-    scopes: Mapped[list[str]] = mapped_column(sa.JSON)
-    digest: Mapped[str] = mapped_column(unique=True)
-    created_at: Mapped[dt.datetime]
-    expires_at: Mapped[dt.datetime | None]
     ended_at: Mapped[dt.datetime | None]

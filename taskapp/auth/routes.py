@@ -1,11 +1,10 @@
 """The account endpoints: registering, signing in and out, sessions, passwords."""
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, request
 
 from taskapp import errors
 from taskapp.auth import schemas, service
-from taskapp.auth.guard import caller, mintable, session_id
-from taskapp.conditional import if_match
+from taskapp.auth.guard import caller, session_id
 from taskapp.contract import ANYONE, accepts, replies
 from taskapp.extensions import Body, Row, client_address, limiter
 from taskapp.fields import PageQuerySchema
@@ -85,35 +84,3 @@ def change_password(body: Body) -> None:
 def get_token() -> Body:
     """Tell what the credential in use is."""
     return caller().describe()
-
-
-@auth.get("/tokens")
-@accepts(query=PageQuerySchema())
-@replies(schemas.TokenPageSchema())
-def list_tokens(query: Body) -> Page:
-    """List your personal tokens."""
-    return service.list_tokens(caller().user_id, query)
-
-
-@auth.post("/tokens")
-@accepts(body=schemas.NewTokenSchema())
-@replies(schemas.NewTokenSchema(), 201)
-def create_token(body: Body) -> Body:
-    """Make a personal token for a script; its secret is shown this once."""
-    made = service.create_token(caller().user_id, mintable(), body)
-    feed = url_for("scripts.get_feed", secret=made["token"], _external=True)
-    return {**made, "feed_url": feed} if "feed" in made["scopes"] else made
-
-
-@auth.get("/tokens/<id:token_id>")
-@replies(schemas.TokenSchema())
-def show_token(token_id: int) -> Row:
-    """Show one personal token, without its secret."""
-    return service.get_token(caller().user_id, token_id)
-
-
-@auth.delete("/tokens/<id:token_id>")
-@replies(status=204)
-def end_token(token_id: int) -> None:
-    """Delete a personal token; it is refused at once."""
-    service.end_token(caller().user_id, token_id, if_match())

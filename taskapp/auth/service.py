@@ -4,36 +4,24 @@ A session is a row, and each use of its refresh token replaces the token.
 """
 
 import datetime as dt
-from collections.abc import Collection
 from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
 
-from taskapp.auth import passwords, throttle, tokens
-from taskapp.auth.models import PersonalToken, Session
-from taskapp.errors import (
-    InsufficientScope,
-    Invalid,
-    NotFound,
-    TokenReused,
-    TokenRevoked,
-    WrongCredentials,
-)
-from taskapp.extensions import Body, Expect, Row, db, now, read, settings, table
+from taskapp.auth import passwords, tokens
+from taskapp.auth.models import Session
+from taskapp.errors import NotFound, TokenReused, TokenRevoked, WrongCredentials
+from taskapp.extensions import Body, Row, db, now, read, settings, table
+from taskapp.ops import throttle
 from taskapp.pages import Page, page_by
 from taskapp.users import access as users
 
-SESSIONS, TOKENS = table(Session), table(PersonalToken)
-SHOWN = [TOKENS.c[name] for name in ("id", "name", "scopes", "created_at", "expires_at")]
+SESSIONS = table(Session)
 
 
 class SessionNotFound(NotFound):
     """You have no such session."""
-
-
-class TokenNotFound(NotFound):
-    """You have no such token."""
 
 
 def login(body: Body, user_agent: str, address: str) -> dict[str, Any]:
@@ -110,38 +98,6 @@ def reset_password(user_id: int, password: str) -> None:
     """For operators: no questions asked, and every session ends."""
     users.set_password(user_id, "password", password)
     _end(Session.user_id == user_id)
-    db.session.commit()
-
-
-def list_tokens(user_id: int, query: Body) -> Page:
-    mine = sa.select(*SHOWN).where(TOKENS.c.user_id == user_id, TOKENS.c.ended_at.is_(None))
-    return page_by(mine, PersonalToken.id, **query)
-
-
-def create_token(user_id: int, mintable: Collection[str], body: Body) -> Body:
-    """Nobody mints a scope that the credential in use lacks; the secret is shown this once."""
-    if not set(body["scopes"]) <= set(mintable):
-        raise InsufficientScope
-    at, secret = now(), tokens.new_secret()
-    if (body.setdefault("expires_at", None) or dt.datetime.max.replace(tzinfo=dt.UTC)) <= at:
-        raise Invalid.field("expires_at", "This time is over.")
-    row = {**body, "user_id": user_id, "digest": tokens.digest(secret), "created_at": at}
-    made = db.session.execute(sa.insert(TOKENS).values(row).returning(*SHOWN)).one()
-    db.session.commit()
-    return {**made._mapping, "token": secret}
-
-
-def get_token(user_id: int, token_id: int) -> Row:
-    which = (TOKENS.c.id == token_id, TOKENS.c.user_id == user_id, TOKENS.c.ended_at.is_(None))
-    token = read(sa.select(*SHOWN).where(*which)).one_or_none()
-    if token is None:
-        raise TokenNotFound
-    return token
-
-
-def end_token(user_id: int, token_id: int, expect: Expect) -> None:
-    expect(get_token(user_id, token_id))  # a token never changes, so no lock is needed
-    db.session.execute(sa.update(TOKENS).where(TOKENS.c.id == token_id).values(ended_at=now()))
     db.session.commit()
 
 

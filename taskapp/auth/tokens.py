@@ -1,7 +1,6 @@
 """The two JSON Web Tokens of a session (RFC 7519): made here, checked here."""
 
 import datetime as dt
-import secrets
 import time
 from functools import lru_cache
 from hashlib import blake2b
@@ -14,14 +13,6 @@ from jwt.exceptions import ExpiredSignatureError, PyJWTError
 from taskapp.errors import InvalidToken, TokenExpired
 from taskapp.extensions import jwt, settings
 from taskapp.fields import CANONICAL_INT, INT64
-
-PREFIX = "tsk_"  # of personal tokens, so that scanners of public code can tell them
-SCOPES = {
-    "read": frozenset({"read"}),
-    "write": frozenset({"read", "write"}),
-    "admin": frozenset({"read", "write", "admin"}),
-    "feed": frozenset({"feed"}),
-}
 
 
 class Claims(NamedTuple):
@@ -44,16 +35,6 @@ def issue(
     refresh = create_refresh_token(str(user_id), additional_claims=claims)
     pair = {"access_token": access, "refresh_token": refresh}
     return {**pair, "token_type": "Bearer", "expires_in": int(lifetime.total_seconds())}
-
-
-def new_secret() -> str:
-    """A personal token: 256 random bits, which need no slow hash."""
-    return PREFIX + secrets.token_urlsafe(32)
-
-
-def digest(secret: str) -> str:
-    """What is kept of a personal token."""
-    return blake2b(secret.encode(), digest_size=32, person=b"taskapp-token").hexdigest()
 
 
 def check(token: str, kind: str) -> Claims:

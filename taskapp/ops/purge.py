@@ -9,9 +9,10 @@ from flask.cli import with_appcontext
 
 from taskapp import idempotency
 from taskapp.attachments.service import sweep_store
-from taskapp.auth.models import PersonalToken, Session
+from taskapp.auth.models import Session
 from taskapp.extensions import db, now, settings, table
 from taskapp.ops.shared import shared
+from taskapp.personal_tokens.models import PersonalToken
 from taskapp.projects.models import Event
 from taskapp.tasks.models import Task
 

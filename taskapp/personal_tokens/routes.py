@@ -1,0 +1,45 @@
+"""The endpoints of personal tokens."""
+
+from flask import Blueprint, url_for
+
+from taskapp.auth.guard import caller, mintable
+from taskapp.conditional import if_match
+from taskapp.contract import accepts, replies
+from taskapp.extensions import Body, Row
+from taskapp.fields import PageQuerySchema
+from taskapp.pages import Page
+from taskapp.personal_tokens import schemas, service
+
+personal_tokens = Blueprint("personal_tokens", __name__)
+
+
+@personal_tokens.get("/auth/tokens")
+@accepts(query=PageQuerySchema())
+@replies(schemas.TokenPageSchema())
+def list_tokens(query: Body) -> Page:
+    """List your personal tokens."""
+    return service.list_tokens(caller().user_id, query)
+
+
+@personal_tokens.post("/auth/tokens")
+@accepts(body=schemas.NewTokenSchema())
+@replies(schemas.NewTokenSchema(), 201)
+def create_token(body: Body) -> Body:
+    """Make a personal token for a script; its secret is shown this once."""
+    made = service.create_token(caller().user_id, mintable(), body)
+    feed = url_for("scripts.get_feed", secret=made["token"], _external=True)
+    return {**made, "feed_url": feed} if "feed" in made["scopes"] else made
+
+
+@personal_tokens.get("/auth/tokens/<id:token_id>")
+@replies(schemas.TokenSchema())
+def show_token(token_id: int) -> Row:
+    """Show one personal token, without its secret."""
+    return service.get_token(caller().user_id, token_id)
+
+
+@personal_tokens.delete("/auth/tokens/<id:token_id>")
+@replies(status=204)
+def end_token(token_id: int) -> None:
+    """Delete a personal token; it is refused at once."""
+    service.end_token(caller().user_id, token_id, if_match())

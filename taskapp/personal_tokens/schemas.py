@@ -1,0 +1,30 @@
+"""Personal tokens on the wire."""
+
+from marshmallow import validate
+
+from taskapp import fields
+from taskapp.fields import example, page_of
+from taskapp.personal_tokens.access import SCOPES
+
+ONE_OF_EACH = validate.Length(min=1, max=len(SCOPES))
+
+
+class TokenSchema(fields.Resource):
+    """A personal token; `feed` opens the calendar feed and nothing else."""
+
+    url = "/api/v1/auth/tokens/{id}"
+    id = fields.Int(dump_only=True)
+    name = fields.Text(min=1, max=200, trim=True, required=True, metadata=example("nightly"))
+    scopes = fields.List(fields.Choice(tuple(SCOPES)), required=True, validate=ONE_OF_EACH)
+    created_at = fields.Time(dump_only=True)
+    expires_at = fields.Time(allow_none=True)
+
+
+class NewTokenSchema(TokenSchema):
+    """A new personal token: the only answer that shows its secret."""
+
+    token = fields.Text(max=100, dump_only=True)
+    feed_url = fields.Text(max=300, dump_only=True)
+
+
+TokenPageSchema = page_of(TokenSchema)

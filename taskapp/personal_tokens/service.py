@@ -1,0 +1,51 @@
+"""What can be done with one's own personal tokens."""
+
+import datetime as dt
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+from taskapp.errors import InsufficientScope, Invalid, NotFound
+from taskapp.extensions import Body, Expect, Row, db, now, read, table
+from taskapp.pages import Page, page_by
+from taskapp.personal_tokens import access
+from taskapp.personal_tokens.models import PersonalToken
+
+TOKENS = table(PersonalToken)
+SHOWN = [TOKENS.c[name] for name in ("id", "name", "scopes", "created_at", "expires_at")]
+
+
+class TokenNotFound(NotFound):
+    """You have no such token."""
+
+
+def list_tokens(user_id: int, query: Body) -> Page:
+    mine = sa.select(*SHOWN).where(TOKENS.c.user_id == user_id, TOKENS.c.ended_at.is_(None))
+    return page_by(mine, PersonalToken.id, **query)
+
+
+def create_token(user_id: int, mintable: Collection[str], body: Body) -> Body:
+    """Nobody mints a scope that the credential in use lacks; the secret is shown this once."""
+    if not set(body["scopes"]) <= set(mintable):
+        raise InsufficientScope
+    at, secret = now(), access.new_secret()
+    if (body.setdefault("expires_at", None) or dt.datetime.max.replace(tzinfo=dt.UTC)) <= at:
+        raise Invalid.field("expires_at", "This time is over.")
+    row = {**body, "user_id": user_id, "digest": access.digest(secret), "created_at": at}
+    made = db.session.execute(sa.insert(TOKENS).values(row).returning(*SHOWN)).one()
+    db.session.commit()
+    return {**made._mapping, "token": secret}
+
+
+def get_token(user_id: int, token_id: int) -> Row:
+    which = (TOKENS.c.id == token_id, TOKENS.c.user_id == user_id, TOKENS.c.ended_at.is_(None))
+    token = read(sa.select(*SHOWN).where(*which)).one_or_none()
+    if token is None:
+        raise TokenNotFound
+    return token
+
+
+def end_token(user_id: int, token_id: int, expect: Expect) -> None:
+    expect(get_token(user_id, token_id))  # a token never changes, so no lock is needed
+    db.session.execute(sa.update(TOKENS).where(TOKENS.c.id == token_id).values(ended_at=now()))
+    db.session.commit()
