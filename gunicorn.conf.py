@@ -49,7 +49,11 @@ proc_name = "taskapp"
 # that place over: counts go on, and the files stay as few as the workers.
 _metrics = Path(worker_tmp_dir or tempfile.gettempdir(), f"taskapp-metrics-{os.getpid()}")
 if os.environ.get("PROMETHEUS_MULTIPROC_DIR") != str(_metrics):  # a new server, and no reload
-    shutil.rmtree(_metrics, ignore_errors=True)  # of a killed one that had the same process id
+    for _old in _metrics.parent.glob("taskapp-metrics-*"):
+        # Left by servers that were killed, or only checked their settings.
+        _process = Path("/proc", _old.name.rpartition("-")[2])
+        if _old == _metrics or (Path("/proc").is_dir() and not _process.exists()):
+            shutil.rmtree(_old, ignore_errors=True)
     _metrics.mkdir(mode=0o700)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
     values.place = 0
