@@ -85,11 +85,14 @@ def admit() -> None:
     if view is None or "contract" not in view.__dict__ or request.method == "OPTIONS":
         return
     access = contract_of(view).access
-    if access == ANYONE:
-        return
+    if access != ANYONE:
+        demand(access if access == ADMIN else "read" if request.method in SAFE else "write")
+
+
+def demand(scope: str) -> None:
+    """Refuse unless the caller has a credential, and that one the scope."""
     if g.refusal is not None:
         raise g.refusal
-    scope = access if access == ADMIN else "read" if request.method in SAFE else "write"
     if scope not in g.caller.scopes:
         may = g.caller.role == ADMIN or scope != ADMIN
         raise errors.InsufficientScope if may else errors.Forbidden("Only an admin may do this.")

@@ -3,11 +3,20 @@
 import hmac
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from taskapp.auth.guard import demand
 from taskapp.contract import ADMIN, ANYONE, replies
-from taskapp.errors import DatabaseUnavailable, Forbidden, InvalidToken, Unauthorized
+from taskapp.errors import (
+    DatabaseUnavailable,
+    Forbidden,
+    InsufficientScope,
+    InvalidToken,
+    TokenExpired,
+    TokenRevoked,
+    Unauthorized,
+)
 from taskapp.extensions import limiter, settings
 from taskapp.ops import checks, metrics
 from taskapp.ops.schemas import DetailedHealthSchema, HealthSchema
@@ -15,6 +24,7 @@ from taskapp.ops.shared import shared
 
 health = Blueprint("health", __name__)
 limiter.exempt(health)
+OPERATORS = (Forbidden, InsufficientScope, InvalidToken, TokenExpired, TokenRevoked, Unauthorized)
 WORST_FIRST = ("down", "degraded", "ok")
 
 
@@ -42,7 +52,7 @@ def is_ready() -> dict[str, Any]:
 
 
 @health.get("/health/detailed")
-@replies(DetailedHealthSchema(), 200, Unauthorized, InvalidToken, Forbidden, access=ANYONE)
+@replies(DetailedHealthSchema(), 200, *OPERATORS, access=ANYONE)
 def detailed() -> dict[str, Any]:
     """How each part is; for admins, and for METRICS_TOKEN as Bearer."""
     admit_operator()
@@ -52,7 +62,9 @@ def detailed() -> dict[str, Any]:
 
 
 @health.get("/metrics")
+@replies(None, 200, *OPERATORS, access=ANYONE, gives=("text/plain",))
 def expose_metrics() -> Response:
+    """What Prometheus reads; METRICS_TOKEN as Bearer where it is set."""
     if settings().metrics_token:
         admit_operator()
     return Response(metrics.exposition(), content_type=CONTENT_TYPE_LATEST)
@@ -64,7 +76,4 @@ def admit_operator() -> None:
     token = settings().metrics_token or ""
     if token and scheme.lower() == "bearer" and hmac.compare_digest(sent.encode(), token.encode()):
         return
-    if g.refusal is not None:
-        raise g.refusal
-    if ADMIN not in g.caller.scopes:
-        raise Forbidden("Only an admin may do this.")
+    demand(ADMIN)

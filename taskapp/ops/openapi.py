@@ -22,6 +22,7 @@ DESCRIPTION = (
     "A task tracker that never loses a write: every answer has an ETag, every write can be "
     "conditional, every list says what it left out, every error says how to mend it."
 )
+ROOMS = {"scripts": "tasks", "personal_tokens": "auth"}  # told with the rooms they belong to
 TAGS = "auth users projects tasks comments attachments health docs".split()
 STREAM = {"type": "string", "format": "binary"}  # no schema says what is in it
 ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
@@ -104,7 +105,7 @@ def _operation(rule: Rule, view: Any, method: str) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": name,
         "summary": (view.__doc__ or "").strip().partition("\n")[0],
-        "tags": [blueprint],
+        "tags": [ROOMS.get(blueprint, blueprint)],
         "security": [] if contract.access == ANYONE else [{"bearer": []}],
         "parameters": [
             {"in": "path", "name": name, "required": True, "schema": ARGUMENT_TYPES[kind]}

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from taskapp import openapi
 from taskapp.extensions import db
+from taskapp.ops import openapi
 from tests.conftest import PASSWORD, Client, Json
 
 DOCS = Path(__file__).parents[2] / "docs" / "performance.md"
