@@ -32,8 +32,8 @@ def seed(tasks: int, people: int) -> None:
     dice, password = Random(tasks + people), "-".join(secrets.token_hex(3) for _ in range(4))  # noqa: S311 - dice for a demo
     names = [f"{NAMES[n % 16]}{n // 16 or ''}" for n in range(people)]
     emails = [f"{name}@example.com" for name in names]
-    made = [users.add_user(f"{name}@example.com", password, name.title()) for name in names]
-    crowd = [access.Actor(user.id) for user in made]
+    accounts = [users.add_user(f"{name}@example.com", password, name.title()) for name in names]
+    crowd = [access.Actor(account.id) for account in accounts]
     db.session.commit()
     homes = [(access.inbox_of(person.user_id), [person]) for person in crowd]
     for number in range(0, people, 5):
