@@ -61,7 +61,7 @@ def comparison(told: dict[str, Any], folder: Path) -> None:
     axes.set_ylabel("CPU µs per request, all processes")
     axes.set_title("What one request costs: median, lowest to highest round")
     axes.grid(axis="y", color="#e5e8eb")
-    axes.legend(frameon=False, fontsize=9, ncols=2)
+    fig.legend(loc="outside lower center", frameon=False, fontsize=9, ncols=3)
     _save(fig, folder / "cpu.svg")
     _latency(told, servers, folder)
     _memory(told, folder)

@@ -183,13 +183,19 @@ def into_docs() -> None:
     text = DOCS.read_text(encoding="utf-8")
     if (file := RESULTS / "compare.json").exists():
         told = json.loads(file.read_text())
-        text = _between(text, "comparison", comparison(told))
+        text = _between(
+            text, "comparison", comparison(told) + _pictures("cpu", "latency", "memory")
+        )
         plots.comparison(told, PLOTS)
     if (file := RESULTS / "growth.json").exists():
         told = json.loads(file.read_text())
-        text = _between(text, "growth", growth(told))
+        text = _between(text, "growth", growth(told) + _pictures("growth"))
         plots.growth(told, PLOTS)
     DOCS.write_text(text, encoding="utf-8")
+
+
+def _pictures(*names: str) -> str:
+    return "".join(f"\n\n![{name}](performance/{name}.svg)" for name in names)
 
 
 def _between(text: str, name: str, content: str) -> str:
