@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install serve seed test check bench bench-quick bench-growth instructions lab lab-full lab-sample format pins clean
+.PHONY: help install serve seed test test-faults fuzz lint-openapi check bench bench-quick bench-growth instructions lab lab-full lab-sample format pins clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,17 @@ test: .venv/lab ## Run the whole suite, on SQLite and on PostgreSQL with Redis; 
 	$(BIN)/pytest -n 2 --cov --cov-report=
 	$(BIN)/coverage report
 	$(BIN)/pytest -n 2 --dist loadgroup lab --cov=lab --cov-config=lab/coverage.cfg
+
+test-faults: .venv/dev ## The faults that need minutes or root, and the tests of tasks in Kathmandu's time
+	$(BIN)/pytest -m faults tests/faults
+	TZ=Asia/Kathmandu $(BIN)/pytest -n 2 tests/tasks tests/auth
+
+fuzz: .venv/dev ## Schemathesis, thoroughly: thousands of requests on both databases
+	$(BIN)/pytest -n 2 -m fuzz tests/fuzz
+
+lint-openapi: .venv/runtime ## Lint the document with Redocly's linter, which wants Node
+	$(BIN)/flask --app wsgi openapi >instance/openapi.json
+	npx --yes @redocly/cli@2.77.0 lint --config tests/redocly.yaml instance/openapi.json
 
 check: .venv/lab ## Lint, format, types, and whatever deploys
 	$(BIN)/ruff check .

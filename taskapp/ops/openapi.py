@@ -15,7 +15,7 @@ from taskapp import errors, idempotency
 from taskapp.body import media_types
 from taskapp.contract import ADMIN, ANYONE, Contract, contract_of
 from taskapp.errors import Refusal
-from taskapp.fields import INT64, MANY, Int, OneOf, Text
+from taskapp.fields import INT64, MANY, PLAIN, Int, OneOf, Text
 
 VERSION = "0.1.0"
 DESCRIPTION = (
@@ -28,7 +28,7 @@ STREAM = {"type": "string", "format": "binary"}  # no schema says what is in it
 ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
 ARGUMENT_TYPES: dict[str, dict[str, Any]] = {
     "id": {"type": "integer", "format": "int64", "minimum": 1, "maximum": INT64},
-    "anything": {"type": "string", "minLength": 1, "maxLength": 200},
+    "anything": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": f"^{PLAIN}*$"},
     "": {"type": "string", "maxLength": 100},
 }
 

@@ -1,0 +1,66 @@
+"""Schemathesis reads the document and tries whatever follows from it, on real servers
+
+All checks are on, in examples, coverage, fuzzing and stateful runs, with two users who must not see
+each other's things. `make test` has a few examples of each, `make fuzz` many.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+
+CONFIG = "tests/fuzz/schemathesis.toml"
+TESTER_PASSWORD = "nine copper weathervanes"
+# A few examples cannot reach everything: `make fuzz` fails on the warnings about that, too.
+QUICK = ("--max-examples=2", "--warnings=unsupported_regex,unmatched_filter,method_not_allowed")
+
+
+def populate(base: str, environment: dict[str, str]) -> str:
+    """A bystander with the examples' own password, and the cast; returns the secret of a feed."""
+    servers.sign_up(base, "alice@example.com")
+    for name in ("dora", "emil"):
+        body = {"email": f"{name}@example.com", "password": TESTER_PASSWORD, "name": name}
+        assert servers.ask(f"{base}/api/v1/auth/register", body)[0] == 201
+    create = ("users", "create", "--admin", "root@example.com")
+    made = servers.flask(*create, stdin=TESTER_PASSWORD, **environment)
+    assert made.returncode == 0, made.stderr
+    token = servers.sign_up(base, "feed@example.com")
+    feed = {"name": "calendar", "scopes": ["feed"]}
+    return str(servers.ask(f"{base}/api/v1/auth/tokens", feed, token=token)[2]["token"])
+
+
+def schemathesis(environment: dict[str, str], folder: Path, *options: str) -> None:
+    variables = {**environment, "RATELIMIT_ENABLED": "false", "LOG_LEVEL": "error"}
+    with servers.gunicorn(**variables) as base:
+        told = {"FUZZ_FEED": populate(base, variables), "PYTHONPATH": str(servers.ROOT)}
+        command = [sys.executable, "-m", "schemathesis.cli", "--config-file", CONFIG]
+        command += ["run", f"{base}/openapi.json", "--seed=1", "--no-color", *options]
+        ran = subprocess.run(
+            command,
+            cwd=servers.ROOT,
+            env=servers.environment(**told),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    (folder / "report.txt").write_text(ran.stdout)
+    assert ran.returncode == 0, ran.stdout[-20_000:]
+    assert "WARNINGS" not in ran.stdout, ran.stdout[-5_000:]
+
+
+def test_a_few_examples_of_everything(fresh_environment: dict[str, str], tmp_path: Path) -> None:
+    phases = "--phases=examples,fuzzing,stateful"
+    schemathesis(fresh_environment, tmp_path, phases, "--workers=1", *QUICK)
+
+
+@pytest.mark.fuzz
+def test_thousands_of_requests(fresh_environment: dict[str, str], tmp_path: Path) -> None:
+    examples = os.environ.get("FUZZ_EXAMPLES", "50")
+    schemathesis(fresh_environment, tmp_path, "--workers=2", f"--max-examples={examples}")
