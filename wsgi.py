@@ -8,8 +8,6 @@ import config
 from taskapp import create_app
 
 try:
-    settings = config.load(os.environ)
+    app = create_app(config.load(os.environ))
 except config.ConfigError as error:
     raise SystemExit(f"taskapp: {error}") from None
-
-app = create_app(settings)

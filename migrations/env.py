@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import context
 from flask import current_app
+from psycopg2.extensions import set_wait_callback
 
 from taskapp.extensions import Base, db
 
@@ -33,6 +34,7 @@ def migrate(connection: sa.Connection) -> None:
 def on_postgresql(connection: sa.Connection) -> None:
     with connection.begin():
         # A migration may take long, but may not make the service wait long for its locks.
+        set_wait_callback(None)
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))

@@ -364,8 +364,10 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(
         MarshmallowError, lambda e: problem(Invalid(errors=reasons(e.messages)))
     )
-    for kind in (sql.OperationalError, sql.InterfaceError, sql.InternalError):
+    for kind in (sql.DatabaseError, sql.InterfaceError):  # of the first there are two sorts
         app.register_error_handler(kind, _database_failed)
+    for kind in (sql.DataError, sql.IntegrityError, sql.ProgrammingError):
+        app.register_error_handler(kind, _unforeseen)
     app.register_error_handler(sql.TimeoutError, lambda _: problem(DatabaseBusy()))
     app.register_error_handler(ParseException, lambda _: problem(MalformedRequest()))
     app.register_error_handler(Exception, _unforeseen)

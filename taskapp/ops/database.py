@@ -1,12 +1,16 @@
 """The two engines: one for writes, in transactions; one for reads, born in AUTOCOMMIT."""
 
+from pathlib import Path
+from select import select
 from typing import Any
 
 import orjson
+import psycopg2
 import sqlalchemy as sa
 from flask import Flask
+from psycopg2 import extensions as driver
 
-from config import Settings
+from config import ConfigError, Settings
 from taskapp.extensions import db
 from taskapp.fields import encode
 from taskapp.ops.edge import time_statements
@@ -14,12 +18,16 @@ from taskapp.ops.edge import time_statements
 # A sync worker runs one request at a time; the rest is for threads of tests and of gthread.
 POOL = {"pool_size": 2, "max_overflow": 14, "pool_timeout": 5}
 # Milliseconds: a statement may not hold a worker for longer, a lock may not be waited for longer.
-STATEMENT_TIMEOUT, LOCK_TIMEOUT = 20_000, 5_000
+STATEMENT_TIMEOUT, LOCK_TIMEOUT = 10_000, 5_000
+# Seconds of silence after which a server is given up: one that lives ends a statement before that.
+CONNECTING, ANSWERING = 3, 12
 SQLITE_BUSY = 10  # seconds that a writer waits for the other writers
 
 
 def configure(app: Flask, settings: Settings) -> None:
-    options = _sqlite() if settings.database_url.startswith("sqlite") else _postgresql()
+    url = sa.make_url(settings.database_url)
+    sqlite = url.get_backend_name() == "sqlite"
+    options = _sqlite(Path(url.database or "")) if sqlite else _postgresql()
     options |= {
         "json_serializer": lambda value: encode(value).decode(),
         "json_deserializer": orjson.loads,
@@ -41,11 +49,29 @@ def configure(app: Flask, settings: Settings) -> None:
 
 def _postgresql() -> dict[str, Any]:
     timeouts = f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT}"
-    connect = {"connect_timeout": 3, "options": f"-c timezone=UTC {timeouts}"}
+    driver.set_wait_callback(_wait)
+    connect = {"options": f"-c timezone=UTC {timeouts}"}
     return {"pool_pre_ping": True, "connect_args": connect}
 
 
-def _sqlite() -> dict[str, Any]:
+def _wait(connection: Any) -> None:
+    """Wait for PostgreSQL, but not for ever: a frozen one keeps connections and says nothing."""
+    patience = CONNECTING if connection.status == driver.STATUS_SETUP else ANSWERING
+    while (state := connection.poll()) != driver.POLL_OK:
+        mine, nobody = [connection], list[Any]()
+        sides = (mine, nobody) if state == driver.POLL_READ else (nobody, mine)
+        if not any(select(*sides, nobody, patience)):
+            raise psycopg2.OperationalError("the server does not answer")
+
+
+def _sqlite(path: Path) -> dict[str, Any]:
+    """Refuses a file that is no database, or that may not be written, before anybody needs it."""
+    try:
+        head = path.open("rb+").read(16) if path.exists() else b""
+    except OSError as error:
+        raise ConfigError(f"DATABASE_URL: {path} cannot be opened: {error.strerror}") from None
+    if head not in (b"", b"SQLite format 3\0"):
+        raise ConfigError(f"DATABASE_URL: {path} is not a SQLite database")
     return {"connect_args": {"timeout": SQLITE_BUSY}}
 
 
