@@ -57,6 +57,7 @@ CALLS = [
     Call(ANYONE, "GET", "/problems"),
     Call(ANYONE, "GET", "/problems/not-found"),
     Call(ANYONE, "GET", "/static/{static}"),
+    Call(ANYONE, "GET", "/.well-known/security.txt"),
     Call(ANYONE, "POST", f"{API}/auth/register", NEW_USER),
     Call(ANYONE, "POST", f"{API}/auth/login", LOGIN),
     Call(ANYONE, "POST", f"{API}/auth/refresh", {"refresh_token": "{refresh}"}),

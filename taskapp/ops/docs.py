@@ -1,5 +1,6 @@
 """The service explains itself: where to go, the OpenAPI document and two readers, the problems."""
 
+import datetime as dt
 from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request
@@ -7,7 +8,7 @@ from marshmallow import Schema, fields
 
 from taskapp import conditional, errors
 from taskapp.contract import ANYONE, replies
-from taskapp.extensions import limiter
+from taskapp.extensions import limiter, now
 from taskapp.fields import MANY, Int, Text, encode
 from taskapp.ops import openapi
 
@@ -60,6 +61,14 @@ def document() -> Response:
         current_app.extensions["openapi"] = encode(openapi.build(current_app))
     made = current_app.extensions["openapi"]
     return conditional.answer(made, 200, conditional.digest(made), {})
+
+
+@docs.get("/.well-known/security.txt")
+def tell_where_holes_are_reported() -> Response:
+    """RFC 9116; the date is a year ahead of whoever asks."""
+    expires = f"{now() + dt.timedelta(days=365):%Y-%m-%dT00:00:00Z}"
+    text = f"Contact: {request.url_root}static/SECURITY.md\nExpires: {expires}\n"
+    return Response(text, mimetype="text/plain")
 
 
 @docs.get("/docs")

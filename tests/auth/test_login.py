@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import statistics
 import time
 from typing import Any
 
@@ -190,3 +191,18 @@ def test_a_token_ends_with_its_time_although_it_was_seen_before(anonymous: Clien
     assert client.get("/api/v1/tasks").status_code == 200
     time.sleep(2.1)
     assert refused(client.get("/api/v1/tasks")) == (401, "token-expired")
+
+
+def test_unknown_users_cost_the_same(app: Any, anonymous: Client) -> None:
+    """Medians of the worker's own time, each pair measured side by side: one may not tell."""
+
+    def cost(email: str) -> float:
+        began = time.process_time()
+        body = {"email": email, "password": "eleven quiet harbours"}
+        assert anonymous.post(URL, json=body).status_code == 401
+        return time.process_time() - began
+
+    pairs = [(cost(f"alice@{n}.example"), cost("alice@example.com")) for n in range(9)]
+    unknown, known = (statistics.median(costs) for costs in zip(*pairs, strict=True))
+
+    assert 0.7 < unknown / known < 1.4
