@@ -25,9 +25,8 @@ SQLITE_BUSY = 10  # seconds that a writer waits for the other writers
 
 
 def configure(app: Flask, settings: Settings) -> None:
-    url = sa.make_url(settings.database_url)
-    sqlite = url.get_backend_name() == "sqlite"
-    options = _sqlite(Path(url.database or "")) if sqlite else _postgresql()
+    _, sqlite, path = settings.database_url.partition("sqlite:///")
+    options = _sqlite(Path(path)) if sqlite else _postgresql()
     options |= {
         "json_serializer": lambda value: encode(value).decode(),
         "json_deserializer": orjson.loads,
@@ -41,9 +40,9 @@ def configure(app: Flask, settings: Settings) -> None:
     with app.app_context():
         for engine in db.engines.values():
             time_statements(engine)
-            if engine.dialect.name == "sqlite":
+            if sqlite:
                 sa.event.listen(engine, "connect", _prepare_sqlite)
-        if db.engine.dialect.name == "sqlite":
+        if sqlite:
             sa.event.listen(db.engine, "begin", _begin_immediate)
 
 
@@ -66,12 +65,14 @@ def _wait(connection: Any) -> None:
 
 def _sqlite(path: Path) -> dict[str, Any]:
     """Refuses a file that is no database, or that may not be written, before anybody needs it."""
-    try:
-        head = path.open("rb+").read(16) if path.exists() else b""
-    except OSError as error:
-        raise ConfigError(f"DATABASE_URL: {path} cannot be opened: {error.strerror}") from None
-    if head not in (b"", b"SQLite format 3\0"):
-        raise ConfigError(f"DATABASE_URL: {path} is not a SQLite database")
+    if path.exists():
+        try:
+            with path.open("rb+") as file:
+                head = file.read(16)
+        except OSError as error:
+            raise ConfigError(f"DATABASE_URL: {path} cannot be opened: {error.strerror}") from None
+        if head not in (b"", b"SQLite format 3\0"):
+            raise ConfigError(f"DATABASE_URL: {path} is not a SQLite database")
     return {"connect_args": {"timeout": SQLITE_BUSY}}
 
 
