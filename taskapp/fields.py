@@ -222,5 +222,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, sa.Row):
         return {str(name): each for name, each in zip(value._fields, value, strict=True)}
     if isinstance(value, dt.datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return value.isoformat(timespec="microseconds")[:26] + "Z"  # a third of strftime's time
     raise TypeError(type(value).__name__)

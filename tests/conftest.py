@@ -170,19 +170,29 @@ def fresh_environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[st
     if request.param == "postgresql":
         maintenance = request.getfixturevalue("postgresql_url")
         name = f"fresh_{os.getpid()}_{abs(hash(str(tmp_path)))}"
-        variables["DATABASE_URL"] = new_database(maintenance, name)
-    migrated = servers.flask("db", "upgrade", **variables)
-    assert migrated.returncode == 0, migrated.stderr
+        template = request.getfixturevalue("migrated_template")
+        variables["DATABASE_URL"] = new_database(maintenance, name, template)
+    else:
+        servers.migrate(**variables)
     return variables
 
 
-def new_database(maintenance_url: str, name: str) -> str:
-    """An empty database on the test server."""
+@pytest.fixture(scope="session")
+def migrated_template(postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A migrated database to copy: that is quicker than migrating each."""
+    name = f"template_{os.getpid()}"
+    url, instance = new_database(postgresql_url, name), str(tmp_path_factory.mktemp("template"))
+    servers.migrate(DATABASE_URL=url, TASKAPP_INSTANCE=instance)
+    return name
+
+
+def new_database(maintenance_url: str, name: str, template: str = "template1") -> str:
+    """A database on the test server, empty or a copy."""
     url = maintenance_url.replace("postgresql://", "postgresql+psycopg2://")
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{name}"')
-        connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+        connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     engine.dispose()
     return sa.make_url(url).set(database=name).render_as_string(hide_password=False)
 

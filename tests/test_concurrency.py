@@ -78,7 +78,7 @@ def test_four_processes_write_to_one_sqlite_file_and_lose_nothing(tmp_path: Path
     seconds = 10
     variables = {"TASKAPP_INSTANCE": str(tmp_path), "WEB_CONCURRENCY": "4"}
     variables["RATELIMIT_ENABLED"] = "false"
-    assert servers.flask("db", "upgrade", **variables).returncode == 0
+    servers.migrate(**variables)
     with servers.gunicorn(**variables) as base:
         url, token = f"{base}{URL}", servers.sign_up(base, "alice@example.com")
         end = time.monotonic() + seconds

@@ -25,7 +25,7 @@ def send(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Send]:
     """Send a raw body, stop sending, and read the answer's status line and code."""
     folder = str(tmp_path_factory.mktemp("wire"))
     settings = {"TASKAPP_INSTANCE": folder, "MAX_ATTACHMENT_BYTES": str(MOST)}
-    assert servers.flask("db", "upgrade", **settings).returncode == 0
+    servers.migrate(**settings)
     with servers.gunicorn(**settings) as base:
         token = servers.sign_up(base, "alice@example.com")
         task = servers.ask(f"{base}/api/v1/tasks", {"title": "Fern"}, token=token)[2]

@@ -21,7 +21,7 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str
     if request.param == "redis":
         variables["REDIS_URL"] = request.getfixturevalue("redis_url")
         Redis.from_url(variables["REDIS_URL"]).flushdb()
-    assert servers.flask("db", "upgrade", **variables).returncode == 0
+    servers.migrate(**variables)
     variables["RATELIMIT_DEFAULT"] = "10000 per minute"
     return variables
 

@@ -66,7 +66,7 @@ def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
     subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", "size=3m", "none", disk], check=True)
     try:
         variables = {"TASKAPP_INSTANCE": str(disk)}
-        assert servers.flask("db", "upgrade", **variables).returncode == 0
+        servers.migrate(**variables)
         with running(**variables) as service:
             taken = 0
             while (answer := service.create(f"{taken} " + 180 * "x")) == (201, ""):

@@ -21,7 +21,7 @@ def behind_a_proxy(
     variables = {"TASKAPP_INSTANCE": str(tmp_path_factory.mktemp("behind-a-proxy"))}
     if request.param == "redis":
         variables["REDIS_URL"] = request.getfixturevalue("redis_url")
-    assert servers.flask("db", "upgrade", **variables).returncode == 0
+    servers.migrate(**variables)
     variables |= {
         "RATELIMIT_DEFAULT": f"{LIMIT} per minute",
         "TRUSTED_PROXIES": "1",

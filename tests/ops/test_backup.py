@@ -121,7 +121,7 @@ def test_keeps_the_newest_and_leaves_nothing_half_made(
     if "DATABASE_URL" not in broken:
         Path(broken["TASKAPP_INSTANCE"], "taskapp.db").write_bytes(b"no database" * 1000)
     told = refusal("backup", str(folder), **broken)
-    assert "pg_dump is not on the PATH" in told or "not a database" in told
+    assert "pg_dump is not on the PATH" in told or "not a SQLite database" in told
     assert len(list(folder.iterdir())) == 2
 
 

@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_a_server_refuses_to_start_in_one_line(tmp_path: Path) -> None:
-    started = servers.flask(
+    started = servers.process(
         "users", "list", ENVIRONMENT="production", TASKAPP_INSTANCE=str(tmp_path)
     )
 

@@ -66,7 +66,7 @@ def test_a_difference_would_be_seen(empty: Flask, statement: str) -> None:
 
 def test_two_at_once_are_one(environment: dict[str, str]) -> None:
     with ThreadPoolExecutor(2) as pool:
-        ran = list(pool.map(lambda _: servers.flask("db", "upgrade", **environment), range(2)))
+        ran = list(pool.map(lambda _: servers.process("db", "upgrade", **environment), range(2)))
 
     assert [each.returncode for each in ran] == [0, 0], ran
     assert servers.flask("users", "list", **environment).returncode == 0

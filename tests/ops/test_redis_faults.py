@@ -67,7 +67,7 @@ def test_requests_go_on_without_it(
     process, client = redis
     log = tmp_path / "log"
     variables = {"TASKAPP_INSTANCE": str(tmp_path), "METRICS_TOKEN": TOKEN, "LOG_FORMAT": "json"}
-    assert servers.flask("db", "upgrade", **variables).returncode == 0
+    servers.migrate(**variables)
     port = client.connection_pool.connection_kwargs["port"]
     variables |= {"REDIS_URL": f"redis://127.0.0.1:{port}/0", "RATELIMIT_DEFAULT": "12 per minute"}
     if breaks is nothing:
@@ -102,7 +102,7 @@ def test_it_is_used_again_when_it_is_back(
 ) -> None:
     process, client = redis
     variables = {"TASKAPP_INSTANCE": str(tmp_path), "WEB_CONCURRENCY": "1"}
-    assert servers.flask("db", "upgrade", **variables).returncode == 0
+    servers.migrate(**variables)
     port = client.connection_pool.connection_kwargs["port"]
     with servers.gunicorn(REDIS_URL=f"redis://127.0.0.1:{port}/0", **variables) as base:
         token = servers.sign_up(base, "alice@example.com")
