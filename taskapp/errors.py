@@ -364,16 +364,15 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(
         MarshmallowError, lambda e: problem(Invalid(errors=reasons(e.messages)))
     )
-    for kind in (sql.DatabaseError, sql.InterfaceError):  # of the first there are two sorts
-        app.register_error_handler(kind, _database_failed)
-    for kind in (sql.DataError, sql.IntegrityError, sql.ProgrammingError):
-        app.register_error_handler(kind, _unforeseen)
+    app.register_error_handler(sql.DBAPIError, _database_failed)
     app.register_error_handler(sql.TimeoutError, lambda _: problem(DatabaseBusy()))
     app.register_error_handler(ParseException, lambda _: problem(MalformedRequest()))
     app.register_error_handler(Exception, _unforeseen)
 
 
 def _database_failed(error: sql.DBAPIError) -> Response:
+    if isinstance(error, sql.DataError | sql.IntegrityError | sql.ProgrammingError):
+        return _unforeseen(error)  # ours, not the database's
     current_app.logger.warning("database: %s", error.orig)
     return problem(from_database(error))
 

@@ -14,7 +14,7 @@ from taskapp.ops import openapi
 from tests.conftest import Client, Json, add, named, refused
 
 # Pages for people and files have no schema to show.
-PAGES = {"/docs", "/redoc", "/openapi.json", "/static/{filename}"}
+PAGES = {"/docs", "/redoc", "/openapi.json", "/static/{filename}", "/.well-known/security.txt"}
 BOUNDS = {
     "string": ({"maxLength"}, {"enum"}, {"const"}),
     "integer": ({"minimum", "maximum"},),

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from flask import current_app, g, request
-from sqlalchemy.exc import DBAPIError
 
 from taskapp import errors
 from taskapp.auth import tokens
@@ -79,7 +78,7 @@ def identify() -> None:
         g.caller = _authenticate(request.headers.get("Authorization"))
     except errors.Refusal as refusal:
         g.refusal = refusal
-    except DBAPIError as error:  # who needs no credential needs no database for it either
+    except sa.exc.DBAPIError as error:  # who needs no credential needs no database for it either
         g.refusal = errors.from_database(error)
 
 
