@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install serve seed test test-faults fuzz lint-openapi check bench bench-quick bench-growth instructions lab lab-full lab-sample format pins clean
+.PHONY: help install serve seed test test-lab test-faults fuzz lint-openapi check bench bench-quick bench-growth instructions lab lab-full lab-sample format pins clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,10 +38,12 @@ seed: .venv/runtime ## Fill a realistic demo
 	$(BIN)/flask --app wsgi db upgrade
 	$(BIN)/flask --app wsgi seed
 
-test: .venv/lab ## Run the whole suite, on SQLite and on PostgreSQL with Redis; then the lab's
+test: .venv/dev ## Run the whole suite, on SQLite and on PostgreSQL with Redis
 	rm -f .coverage .coverage.*
 	$(BIN)/pytest -n 2 --cov --cov-report=
 	$(BIN)/coverage report
+
+test-lab: .venv/lab ## Run the lab's tests
 	$(BIN)/pytest -n 2 --dist loadgroup lab --cov=lab --cov-config=lab/coverage.cfg
 
 test-faults: .venv/dev ## The faults that need minutes or root, and the tests of tasks in Kathmandu's time
