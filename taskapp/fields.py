@@ -140,7 +140,7 @@ class CommaList(Text):
     """`a,b,c` in a query: each part allowed, and there once."""
 
     def __init__(self, names: Collection[str] = (), most: int = 20, **kwargs: Any) -> None:
-        part = "|".join(sorted(names)) or "[^,]{1,50}"
+        part = "|".join(sorted(names)) or r"[^,\x00-\x08\x0b-\x1f]{1,50}"
         self.parts, self.most = re.compile(f"({part})"), most
         pattern = f"^({part})(,({part})){{0,{most - 1}}}$"
         super().__init__(max=2000, metadata={"pattern": pattern}, **kwargs)
