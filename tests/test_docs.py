@@ -6,6 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
 from flask import Flask
 
 import config
@@ -92,10 +93,18 @@ def test_links_lead_somewhere() -> None:
                 assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
-def test_the_session_with_curl_runs_as_it_is_written(
-    fresh_environment: dict[str, str], tmp_path: Path
+RECIPES = (servers.ROOT / "docs/recipes.md").read_text(encoding="utf-8")
+SCRIPTS = {
+    "README": re.findall(r"## A session with curl\n\n```bash\n(.*?)```", README, re.DOTALL),
+    "recipes": re.findall(r"```bash\n(.*?)```", RECIPES, re.DOTALL),
+}
+
+
+@pytest.mark.parametrize("document", SCRIPTS)
+def test_what_curl_is_shown_to_do_it_does(
+    document: str, fresh_environment: dict[str, str], tmp_path: Path
 ) -> None:
-    (script,) = re.findall(r"## A session with curl\n\n```bash\n(.*?)```", README, re.DOTALL)
+    script = "\n".join(SCRIPTS[document])
     expected = re.findall(r"^# → (.+)$", script, re.MULTILINE)
     with servers.gunicorn(**fresh_environment) as base:
         script = script.replace("http://127.0.0.1:8000", base)
