@@ -116,6 +116,14 @@ def read(statement: sa.Executable, values: dict[str, Any] | None = None) -> sa.R
     return result
 
 
+def one(found: sa.Result[Any], otherwise: type[Exception]) -> Row:
+    """The one row that was found; without it the refusal that says what is not there."""
+    row = found.one_or_none()
+    if row is None:
+        raise otherwise
+    return row
+
+
 def changes(row: Row, body: Body) -> dict[str, list[Any]]:
     """The fields that a body would really change, as {field: [old, new]}."""
     old = row._mapping

@@ -74,14 +74,6 @@ def once(arguments: dict[str, Any], make: Callable[[], Response]) -> Response:
     return response
 
 
-def forget_old() -> int:
-    """Delete the answers that nobody may ask for any more; returns how many."""
-    old = sa.delete(KEYS).where(KEYS.c.created_at < now() - KEPT).returning(KEYS.c.id)
-    gone = len(db.session.execute(old).all())
-    db.session.commit()
-    return gone
-
-
 def _key() -> str | None:
     sent = request.headers.get("Idempotency-Key")
     if sent is not None and not KEY.fullmatch(sent):

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from taskapp.attachments import store
 from taskapp.attachments.models import Attachment
 from taskapp.errors import NotFound
-from taskapp.extensions import Body, Expect, Row, db, now, read, table
+from taskapp.extensions import Body, Expect, Row, db, now, one, read, table
 from taskapp.pages import Page, page_by
 from taskapp.projects.access import Caller, record
 from taskapp.tasks import access as tasks
@@ -27,7 +27,7 @@ def list_attachments(caller: Caller, task_id: int, query: Body) -> Page:
 
 def get_attachment(caller: Caller, task_id: int, attachment_id: int) -> Row:
     tasks.visible_task(caller, task_id)
-    return _found(read(_one(task_id, attachment_id)))
+    return one(read(_one(task_id, attachment_id)), AttachmentNotFound)
 
 
 def add_attachment(caller: Caller, task_id: int, body: Body) -> Row:
@@ -45,7 +45,7 @@ def add_attachment(caller: Caller, task_id: int, body: Body) -> Row:
 def delete_attachment(caller: Caller, task_id: int, attachment_id: int, expect: Expect) -> None:
     """Forget the row; its bytes go with a later sweep, unless another row names them."""
     turn = tasks.take_turn(caller, task_id)
-    attachment = _found(db.session.execute(_one(task_id, attachment_id)))
+    attachment = one(db.session.execute(_one(task_id, attachment_id)), AttachmentNotFound)
     expect(attachment)
     db.session.execute(sa.delete(ATTACHMENTS).where(Attachment.id == attachment_id))
     told = {"attachment_id": [attachment_id, None], "name": [attachment.name, None]}
@@ -62,10 +62,3 @@ def sweep_store() -> int:
 def _one(task_id: int, attachment_id: int) -> sa.Select[Any]:
     one = Attachment.task_id == task_id, Attachment.id == attachment_id
     return sa.select(*ATTACHMENTS.c).where(*one)
-
-
-def _found(result: sa.Result[Any]) -> Row:
-    attachment = result.one_or_none()
-    if attachment is None:
-        raise AttachmentNotFound
-    return attachment

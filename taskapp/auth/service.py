@@ -1,7 +1,4 @@
-"""Signing in and out, and personal tokens for scripts.
-
-A session is a row, and each use of its refresh token replaces the token.
-"""
+"""Signing in and out; a session is a row, and each use of its refresh token replaces the token."""
 
 import datetime as dt
 from typing import Any

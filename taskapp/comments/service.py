@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from taskapp.comments.models import Comment
 from taskapp.errors import Forbidden, NotFound
-from taskapp.extensions import Body, Expect, Row, changes, db, now, read, table
+from taskapp.extensions import Body, Expect, Row, changes, db, now, one, read, table
 from taskapp.pages import Page, page_by
 from taskapp.projects.access import Caller, Turn, record, role_in
 from taskapp.tasks import access as tasks
@@ -25,7 +25,7 @@ def list_comments(caller: Caller, task_id: int, query: Body) -> Page:
 
 def get_comment(caller: Caller, task_id: int, comment_id: int) -> Row:
     tasks.visible_task(caller, task_id)
-    return _found(read(_one(task_id, comment_id)))
+    return one(read(_one(task_id, comment_id)), CommentNotFound)
 
 
 def add_comment(caller: Caller, task_id: int, body: Body) -> Row:
@@ -64,7 +64,7 @@ def delete_comment(caller: Caller, task_id: int, comment_id: int, expect: Expect
 def _open(caller: Caller, task_id: int, comment_id: int, *roles: str) -> tuple[Turn, Row]:
     """The comment, inside a turn, for its author and for whoever has one of the roles."""
     turn = tasks.take_turn(caller, task_id)
-    comment = _found(db.session.execute(_one(task_id, comment_id)))
+    comment = one(db.session.execute(_one(task_id, comment_id)), CommentNotFound)
     mine = comment.created_by == caller.user_id
     if not mine and role_in(turn.project_id, caller.user_id) not in roles:
         raise Forbidden(" or an ".join(["Only its author", *roles]) + " may do this.")
@@ -73,10 +73,3 @@ def _open(caller: Caller, task_id: int, comment_id: int, *roles: str) -> tuple[T
 
 def _one(task_id: int, comment_id: int) -> sa.Select[Any]:
     return sa.select(*COMMENTS.c).where(Comment.task_id == task_id, Comment.id == comment_id)
-
-
-def _found(result: sa.Result[Any]) -> Row:
-    comment = result.one_or_none()
-    if comment is None:
-        raise CommentNotFound
-    return comment

@@ -7,16 +7,17 @@ import click
 import sqlalchemy as sa
 from flask.cli import with_appcontext
 
-from taskapp import idempotency
 from taskapp.attachments.service import sweep_store
 from taskapp.auth.models import Session
 from taskapp.extensions import db, now, settings, table
+from taskapp.idempotency import KEPT, IdempotencyKey
 from taskapp.ops.shared import shared
 from taskapp.personal_tokens.models import PersonalToken
 from taskapp.projects.models import Event
 from taskapp.tasks.models import Task
 
 BATCH = 1000  # rows a transaction
+Purged = Session | PersonalToken | Event | IdempotencyKey
 
 
 @click.command("purge")
@@ -30,7 +31,8 @@ def purge() -> None:
 def _purged() -> Iterator[tuple[str, int]]:
     """Ended sessions stay as long as events: their addresses are those the owner is known at."""
     before = now() - dt.timedelta(days=settings().changes_retention_days)
-    yield "idempotency keys", idempotency.forget_old()
+    unasked = IdempotencyKey.created_at < now() - KEPT
+    yield "idempotency keys", _delete(IdempotencyKey, unasked)
     for model in (Session, PersonalToken):
         over = sa.or_(model.ended_at < before, model.expires_at < before)
         yield model.__tablename__.replace("_", " "), _delete(model, over)
@@ -40,7 +42,7 @@ def _purged() -> Iterator[tuple[str, int]]:
     yield "files of attachments", sweep_store()
 
 
-def _delete(model: type[Session | PersonalToken | Event], which: sa.ColumnElement[bool]) -> int:
+def _delete(model: type[Purged], which: sa.ColumnElement[bool]) -> int:
     """A batch at a time, by id, until there is none."""
     total, some = 0, sa.select(model.id).where(which).limit(BATCH)
     while True:

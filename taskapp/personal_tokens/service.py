@@ -6,7 +6,7 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from taskapp.errors import InsufficientScope, Invalid, NotFound
-from taskapp.extensions import Body, Expect, Row, db, now, read, table
+from taskapp.extensions import Body, Expect, Row, db, now, one, read, table
 from taskapp.pages import Page, page_by
 from taskapp.personal_tokens import access
 from taskapp.personal_tokens.models import PersonalToken
@@ -39,10 +39,7 @@ def create_token(user_id: int, mintable: Collection[str], body: Body) -> Body:
 
 def get_token(user_id: int, token_id: int) -> Row:
     which = (TOKENS.c.id == token_id, TOKENS.c.user_id == user_id, TOKENS.c.ended_at.is_(None))
-    token = read(sa.select(*SHOWN).where(*which)).one_or_none()
-    if token is None:
-        raise TokenNotFound
-    return token
+    return one(read(sa.select(*SHOWN).where(*which)), TokenNotFound)
 
 
 def end_token(user_id: int, token_id: int, expect: Expect) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import sqlalchemy as sa
 
 from taskapp.errors import Forbidden, NotFound
-from taskapp.extensions import Body, db, now, read, table
+from taskapp.extensions import Body, db, now, one, read, table
 from taskapp.pages import Page, page_by
 from taskapp.projects.models import Event, Membership, Project
 
@@ -14,6 +14,8 @@ PROJECTS, EVENTS = table(Project), table(Event)
 VIEW = ("owner", "editor", "viewer")
 EDIT = ("owner", "editor")
 OWN = ("owner",)
+# Kinds of events by which a task comes into a project, and leaves it.
+ENTERS, LEAVES = {"created", "moved"}, {"deleted", "moved-away"}
 
 
 class ProjectNotFound(NotFound):
@@ -73,8 +75,8 @@ def members_of(project_id: int) -> sa.Select[int]:
 
 def crossings(project_id: int, after: int, until: int) -> list[tuple[int, str]]:
     """(task id, kind) of the events by which tasks came into a project or left it, in order."""
-    kinds = ("created", "moved", "deleted", "moved-away")
-    between = (Event.revision > after, Event.revision <= until, Event.kind.in_(kinds))
+    crossing = Event.kind.in_(ENTERS | LEAVES)
+    between = (Event.revision > after, Event.revision <= until, crossing)
     chosen = sa.select(Event.task_id, Event.kind).where(Event.project_id == project_id, *between)
     return [tuple(row) for row in read(chosen.order_by(Event.revision, Event.id))]
 
@@ -91,8 +93,7 @@ def list_events(caller: Caller, task_id: int, query: Body) -> Page:
 def see(caller: Caller, project_id: int) -> None:
     """Refuse unless the caller sees the project."""
     mine = visible_to(caller.user_id).where(Membership.project_id == project_id)
-    if read(mine).one_or_none() is None:
-        raise ProjectNotFound
+    one(read(mine), ProjectNotFound)
 
 
 def inbox_of(user_id: int) -> int:

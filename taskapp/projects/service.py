@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from taskapp.errors import Conflict, NotFound
-from taskapp.extensions import Body, Expect, Row, changes, db, now, read, table
+from taskapp.extensions import Body, Expect, Row, changes, db, now, one, read, table
 from taskapp.pages import Page, page_by
 from taskapp.projects import access
 from taskapp.projects.access import OWN, VIEW, Caller, ProjectNotFound, Turn
@@ -45,10 +45,7 @@ def list_projects(caller: Caller, query: Body) -> Page:
 
 
 def get_project(caller: Caller, project_id: int) -> Row:
-    project = read(_mine(caller, project_id)).one_or_none()
-    if project is None:
-        raise ProjectNotFound
-    return project
+    return one(read(_mine(caller, project_id)), ProjectNotFound)
 
 
 def create_project(caller: Caller, body: Body) -> Row:
@@ -88,16 +85,13 @@ def delete_project(caller: Caller, project_id: int, expect: Expect) -> None:
 
 
 def list_members(caller: Caller, project_id: int, query: Body) -> Page:
-    get_project(caller, project_id)
+    access.see(caller, project_id)
     return page_by(_MEMBERS.where(Membership.project_id == project_id), Membership.user_id, **query)
 
 
 def get_member(caller: Caller, project_id: int, user_id: int) -> Row:
-    get_project(caller, project_id)
-    member = read(_MEMBERS.where(*_are(project_id, user_id))).one_or_none()
-    if member is None:
-        raise MemberNotFound
-    return member
+    access.see(caller, project_id)
+    return one(read(_MEMBERS.where(*_are(project_id, user_id))), MemberNotFound)
 
 
 def add_member(caller: Caller, project_id: int, body: Body) -> Row:
@@ -202,7 +196,5 @@ def _mine(caller: Caller, project_id: int) -> sa.Select[Any]:
 
 
 def _member(turn: Turn, user_id: int) -> Row:
-    member = db.session.execute(_MEMBERS.where(*_are(turn.project_id, user_id))).one_or_none()
-    if member is None:
-        raise MemberNotFound
-    return member
+    found = db.session.execute(_MEMBERS.where(*_are(turn.project_id, user_id)))
+    return one(found, MemberNotFound)

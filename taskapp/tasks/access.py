@@ -1,11 +1,9 @@
 """The one door to a task, also for other rooms: who sees it, and the turn to change it."""
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from taskapp.errors import NotFound
-from taskapp.extensions import Row, db, now, read
+from taskapp.extensions import Row, db, now, one, read
 from taskapp.projects import access
 from taskapp.projects.access import Caller, Turn
 from taskapp.tasks.models import COLUMNS, TASKS, Task
@@ -23,7 +21,7 @@ class TaskNotFound(NotFound):
 
 
 def visible_task(caller: Caller, task_id: int) -> Row:
-    return _seen(read(_VISIBLE, _names(caller, task_id)))
+    return one(read(_VISIBLE, _names(caller, task_id)), TaskNotFound)
 
 
 def take_turn(caller: Caller, task_id: int) -> Turn:
@@ -39,7 +37,7 @@ def lock(caller: Caller, turns: Turns, task_id: int, target_id: int | None = Non
     away before the lock was won is looked for again.
     """
     while True:
-        task = _seen(db.session.execute(_VISIBLE, _names(caller, task_id)))
+        task = one(db.session.execute(_VISIBLE, _names(caller, task_id)), TaskNotFound)
         wanted = {task.project_id, target_id or task.project_id} - turns.keys()
         if not wanted:
             return task
@@ -66,10 +64,3 @@ def unassign(turn: Turn, user_id: int) -> None:
 
 def _names(caller: Caller, task_id: int) -> dict[str, int]:
     return {"task_id": task_id, "user_id": caller.user_id}
-
-
-def _seen(found: sa.Result[Any]) -> Row:
-    task = found.one_or_none()
-    if task is None:
-        raise TaskNotFound
-    return task

@@ -13,9 +13,9 @@ from taskapp.extensions import Body, Row, changes, db
 from taskapp.projects import access
 from taskapp.projects.access import Turn
 from taskapp.tasks.models import COLUMNS, TASKS, Task, TaskLabel
+from taskapp.tasks.query import chunks
 from taskapp.tasks.rows import DEFAULTS, LABELS, derived, label, sorted_labels
 
-AT_ONCE = 500  # rows in a statement
 MOST_REASONS = 100
 BLANK: Body = dict.fromkeys(("external_id", "due_at", "assignee_id", "parent_id")) | DEFAULTS
 Changed = dict[str, list[Any]]  # {field: [old, new]}
@@ -88,13 +88,13 @@ def _insert(turn: Turn, items: list[Body]) -> list[int]:
 
     RETURNING would cost SQLite a statement a row: nothing else has this turn's revision yet.
     """
-    for chunk in _chunks(items):
+    for chunk in chunks(items):
         db.session.execute(sa.insert(TASKS), [_row(turn, item) for item in chunk])
     here = sa.select(Task.id, Task.title).where(Task.project_id == turn.project_id)
     made = db.session.execute(here.where(Task.revision == turn.revision).order_by(Task.id)).all()
     if [task.title for task in made] != [item["title"] for item in items]:
         raise RuntimeError("the database numbered new tasks in another order")
-    for chunk in _chunks(list(zip(made, items, strict=True))):
+    for chunk in chunks(list(zip(made, items, strict=True))):
         label((task.id, sorted_labels(item.get("labels", ()))) for task, item in chunk)
     return [task.id for task in made]
 
@@ -124,7 +124,7 @@ def _set(values: list[tuple[int, Body]]) -> None:
     sets = sorted(({**new, "task_id": task_id} for task_id, new in values), key=sorted)
     for _, alike in groupby(sets, key=sorted):
         db.session.execute(written, list(alike))
-    for chunk in _chunks([(task_id, new["labels"]) for task_id, new in values if "labels" in new]):
+    for chunk in chunks([(task_id, new["labels"]) for task_id, new in values if "labels" in new]):
         ids = [task_id for task_id, _ in chunk]
         db.session.execute(sa.delete(LABELS).where(TaskLabel.task_id.in_(ids)))
         label(chunk)
@@ -147,9 +147,5 @@ def _named(turn: Turn, column: str, items: Sequence[Body], by: str = "") -> Iter
     """The project's tasks that the items name."""
     values = {item[by or column] for item in items if item.get(by or column)}
     here = sa.select(*COLUMNS).where(Task.project_id == turn.project_id)
-    for chunk in _chunks(list(values)):
+    for chunk in chunks(list(values)):
         yield from db.session.execute(here.where(TASKS.c[column].in_(chunk)))
-
-
-def _chunks(everything: Sequence[Any]) -> Iterator[Any]:
-    return (everything[at : at + AT_ONCE] for at in range(0, len(everything), AT_ONCE))

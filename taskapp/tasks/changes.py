@@ -17,9 +17,8 @@ from taskapp.fields import INT64
 from taskapp.projects import access
 from taskapp.projects.access import Caller
 from taskapp.tasks.models import COLUMNS, Task
+from taskapp.tasks.query import chunks
 
-ENTERS, LEAVES = {"created", "moved"}, {"deleted", "moved-away"}
-AT_ONCE = 1000  # ids in one statement; SQLite takes 32,766
 Position = list[int]  # [revision, task id]: everything up to there was shown
 
 
@@ -88,13 +87,15 @@ def _out_of_sight(saw: dict[int, int], sees: dict[int, int]) -> set[int]:
         first: dict[int, str] = {}
         for task_id, kind in access.crossings(project_id, revision, sees.get(project_id, INT64)):
             first.setdefault(task_id, kind)
-        gone |= {task_id for task_id, kind in first.items() if kind in LEAVES} | here - first.keys()
+        gone |= {
+            task_id for task_id, kind in first.items() if kind in access.LEAVES
+        } | here - first.keys()
     return gone - _in_sight(sorted(gone), sees)
 
 
 def _in_sight(task_ids: list[int], sees: dict[int, int]) -> set[int]:
     places = sa.select(Task.id, Task.project_id, Task.revision)
     found: list[Row] = []
-    for start in range(0, len(task_ids), AT_ONCE):
-        found += read(places.where(Task.id.in_(task_ids[start : start + AT_ONCE])))
+    for chunk in chunks(task_ids):
+        found += read(places.where(Task.id.in_(chunk)))
     return {task.id for task in found if task.revision <= sees.get(task.project_id, -1)}

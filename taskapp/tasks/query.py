@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from taskapp.tasks.models import Task, TaskLabel
 
 WORD = re.compile(r"[^\W_]+")
 MAX_WORD = 100  # code points; PostgreSQL refuses lexemes past 2 KB
+AT_ONCE = 500  # rows or ids in a statement; SQLite takes 32,766 values
 OPEN = ("todo", "in_progress")
 SORTS: dict[str, Any] = {
     "id": Task.id,
@@ -26,6 +27,11 @@ SORTS: dict[str, Any] = {
 }
 TIMES = {"due_at", "created_at", "updated_at"}
 Filter = Callable[[Any, dict[str, Any]], sa.ColumnElement[bool]]
+
+
+def chunks(everything: Sequence[Any]) -> Iterator[Any]:
+    """As many at once as one statement takes well."""
+    return (everything[at : at + AT_ONCE] for at in range(0, len(everything), AT_ONCE))
 
 
 def words(*texts: str) -> list[str]:

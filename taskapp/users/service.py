@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from taskapp.auth import passwords
 from taskapp.errors import Conflict, EmailTaken, Invalid, RegistrationClosed
-from taskapp.extensions import Body, Expect, Row, changes, db, now, read, settings, table
+from taskapp.extensions import Body, Expect, Row, changes, db, now, one, read, settings, table
 from taskapp.pages import Page, page_by
 from taskapp.projects import service as projects
 from taskapp.projects.access import Actor
@@ -36,10 +36,7 @@ def list_users(query: Body) -> Page:
 
 
 def get_user(user_id: int) -> Row:
-    user = read(sa.select(*COLUMNS).where(User.id == user_id)).one_or_none()
-    if user is None:
-        raise UserNotFound
-    return user
+    return one(read(sa.select(*COLUMNS).where(User.id == user_id)), UserNotFound)
 
 
 def register(body: Body) -> Row:
