@@ -1,5 +1,6 @@
 """taskapp: a task tracker's back end, served by plain, synchronous Flask."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ class AnythingConverter(BaseConverter):
     part_isolating = False
 
 
+class Taskapp(Flask):
+    """No view is a coroutine, and Flask would look at a dozen functions a request to see that."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(settings: Settings) -> Flask:
     """Build the application: settings, extensions, what surrounds a request, then the rooms."""
     from taskapp import errors
@@ -31,9 +39,8 @@ def create_app(settings: Settings) -> Flask:
     from taskapp.extensions import cache, db, jwt, migrate, release
     from taskapp.ops import database, edge, limits, reporting
 
-    app = Flask(__name__, static_folder="static", static_url_path="/static")
+    app = Taskapp(__name__, static_folder="static", static_url_path="/static")
     app.extensions["taskapp"] = settings
-    app.secret_key = settings.secret_key
     app.config.from_mapping(_config(settings))
     app.url_map.converters |= {"id": IdConverter, "anything": AnythingConverter}
     app.url_map.merge_slashes = False
@@ -56,7 +63,7 @@ def create_app(settings: Settings) -> Flask:
 def _config(settings: Settings) -> dict[str, Any]:
     from taskapp.ops.shared import REDIS_OPTIONS
 
-    cached = {"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 1000}
+    cached = {"CACHE_TYPE": "taskapp.ops.caching.InMemory", "CACHE_THRESHOLD": 1000}
     if settings.redis_url:
         cached = {
             "CACHE_TYPE": "taskapp.ops.caching.BytesInRedis",

@@ -98,7 +98,7 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
                 result = view(**kwargs)
                 return result if isinstance(result, Response) else respond(result, contract)
 
-            if contract.query is None:
+            if contract.query is None and request.query_string:
                 load_query(NO_QUERY)
             keyed = once and request.method == "POST"
             return retried(lambda: idempotency.once(kwargs, make) if keyed else make())

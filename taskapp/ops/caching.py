@@ -1,12 +1,21 @@
-"""A cache in Redis that holds bytes and nothing else, and whose absence is only slowness."""
+"""Two caches of bytes: in Redis, whose absence is only slowness; and in a worker's memory."""
 
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 from flask_caching.backends.rediscache import RedisCache
+from flask_caching.backends.simplecache import SimpleCache
 
 from taskapp.ops.shared import shared
+
+
+class InMemory(SimpleCache):
+    """Forgets all when it is full: to choose, it would sort a thousand entries for each new one."""
+
+    def _prune(self) -> None:
+        if self._over_threshold():
+            self._cache.clear()
 
 
 class BytesInRedis(RedisCache):

@@ -1,5 +1,7 @@
 """The two engines: one for writes, in transactions; one for reads, born in AUTOCOMMIT."""
 
+import math
+import time
 from pathlib import Path
 from select import select
 from typing import Any
@@ -21,6 +23,7 @@ POOL = {"pool_size": 2, "max_overflow": 14, "pool_timeout": 5}
 STATEMENT_TIMEOUT, LOCK_TIMEOUT = 10_000, 5_000
 # Seconds of silence after which a server is given up: one that lives ends a statement before that.
 CONNECTING, ANSWERING = 3, 12
+RESTED = 1  # seconds without use, after which a connection is asked whether it lives
 SQLITE_BUSY = 10  # seconds that a writer waits for the other writers
 
 
@@ -35,6 +38,7 @@ def configure(app: Flask, settings: Settings) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**options, **POOL}
     reads = {**options, **POOL, "url": settings.database_url, "isolation_level": "AUTOCOMMIT"}
+    reads["pool_reset_on_return"] = None  # there is nothing to roll back
     app.config["SQLALCHEMY_BINDS"] = {"reads": reads}
     db.init_app(app)
     with app.app_context():
@@ -42,6 +46,8 @@ def configure(app: Flask, settings: Settings) -> None:
             time_statements(engine)
             if sqlite:
                 sa.event.listen(engine, "connect", _prepare_sqlite)
+            else:
+                _ask_the_rested(engine)
         if sqlite:
             sa.event.listen(db.engine, "begin", _begin_immediate)
 
@@ -50,7 +56,24 @@ def _postgresql() -> dict[str, Any]:
     timeouts = f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT}"
     driver.set_wait_callback(_wait)
     connect = {"options": f"-c timezone=UTC {timeouts}"}
-    return {"pool_pre_ping": True, "connect_args": connect}
+    return {"connect_args": connect}
+
+
+def _ask_the_rested(engine: sa.Engine) -> None:
+    """A connection that rested may be gone; one just used hardly is, and asking costs a trip."""
+
+    def used(_: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    def wanted(connection: Any, record: Any, _: Any) -> None:
+        if time.monotonic() - record.info.get("used", math.inf) > RESTED:
+            try:
+                engine.dialect.do_ping(connection)
+            except psycopg2.Error:
+                raise sa.exc.InvalidatePoolError from None
+
+    sa.event.listen(engine, "checkin", used)
+    sa.event.listen(engine, "checkout", wanted)
 
 
 def _wait(connection: Any) -> None:

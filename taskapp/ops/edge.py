@@ -17,12 +17,6 @@ from taskapp.extensions import settings
 from taskapp.ops import journal, metrics
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-SECURITY = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
 # What a script in a browser may read of an answer.
 EXPOSED = ["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After"]
 EXPOSED += ["X-Request-ID", "Idempotency-Replayed", "Content-Disposition", "Content-Range"]
@@ -55,20 +49,25 @@ def _a_probe() -> bool:
 
 
 def finish(response: Response) -> Response:
-    headers = response.headers
-    headers["X-Request-ID"] = g.request_id
-    for name, value in SECURITY.items():
-        headers.setdefault(name, value)
+    headers, add = response.headers, response.headers.add
+    add("X-Request-ID", g.request_id)
+    add("X-Content-Type-Options", "nosniff")
+    add("X-Frame-Options", "DENY")
+    add("Referrer-Policy", "no-referrer")
+    if "Content-Security-Policy" not in headers:
+        add("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     if request.is_secure:
-        headers["Strict-Transport-Security"] = f"max-age={YEAR}"
-    credentials = request.path.startswith("/api/v1/auth/")
-    headers.setdefault("Cache-Control", "no-store" if credentials else "private, no-cache")
+        add("Strict-Transport-Security", f"max-age={YEAR}")
+    if "Cache-Control" not in headers:
+        credentials = request.path.startswith("/api/v1/auth/")
+        add("Cache-Control", "no-store" if credentials else "private, no-cache")
     # The extension says Origin only where there are several.
     origin = ", Origin" if settings().cors_origins else ""
-    headers.add("Vary", f"Authorization, Accept{origin}")
-    headers["Link"] = ", ".join([*headers.getlist("Link"), '</openapi.json>; rel="service-desc"'])
+    add("Vary", f"Authorization, Accept{origin}")
+    links = [*headers.getlist("Link"), '</openapi.json>; rel="service-desc"']
+    headers["Link"] = ", ".join(links)
     spent = time.perf_counter() - g.started
-    headers["Server-Timing"] = f"app;dur={spent * 1e3:.1f}, db;dur={g.database_seconds * 1e3:.1f}"
+    add("Server-Timing", f"app;dur={spent * 1e3:.1f}, db;dur={g.database_seconds * 1e3:.1f}")
     return response
 
 

@@ -17,13 +17,12 @@ from taskapp.errors import (
     TokenRevoked,
     Unauthorized,
 )
-from taskapp.extensions import limiter, settings
+from taskapp.extensions import settings
 from taskapp.ops import checks, metrics
 from taskapp.ops.schemas import DetailedHealthSchema, HealthSchema
 from taskapp.ops.shared import shared
 
 health = Blueprint("health", __name__)
-limiter.exempt(health)
 OPERATORS = (Forbidden, InsufficientScope, InvalidToken, TokenExpired, TokenRevoked, Unauthorized)
 WORST_FIRST = ("down", "degraded", "ok")
 

@@ -7,16 +7,21 @@ database, because counters in memory would give each worker a limit of its own.
 import math
 import sqlite3
 import time
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, g, request
+from limits import RateLimitItem, parse
 from limits.storage import Storage
 
 from config import Settings
-from taskapp.extensions import limiter
+from taskapp.errors import RateLimited
+from taskapp.extensions import counted_by, limiter
 from taskapp.ops.shared import Count, Shared
 
 PREFIX = "taskapp:"  # of keys in Redis
+UNLIMITED = {None, "health", "docs"}  # blueprints; None has what is no route, and static files
 
 _ADD_IN_REDIS = """
 local count = redis.call('INCRBY', KEYS[1], ARGV[1])
@@ -77,34 +82,42 @@ def configure(app: Flask, settings: Settings) -> None:
     shared = Shared(settings.redis_url, settings.instance / "counters.db")
     app.extensions["shared"] = shared
     app.config["RATELIMIT_ENABLED"] = settings.ratelimit_enabled
-    app.config["RATELIMIT_APPLICATION"] = settings.ratelimit_default
     app.config["RATELIMIT_STORAGE_URI"] = "shared://"
     app.config["RATELIMIT_STORAGE_OPTIONS"] = {"shared": shared}
     limiter.init_app(app)
-    app.before_request(remember)
-    app.after_request(explain)
+    if limiter.enabled:
+        # Every request meets one limit, and a few another one. The extension finds that out anew
+        # for each request, which takes as long as the rest of a short one.
+        app.before_request_funcs[None].remove(limiter._check_request_limit)
+        app.before_request(partial(count, parse(settings.ratelimit_default)))
+        app.after_request(explain)
 
 
-def remember() -> None:
-    """Keep the default limit's state: a route's own limit takes its place in the extension."""
-    g.limits = [*limiter.current_limits]
+def count(default: RateLimitItem) -> None:
+    """Count the request against the default limit; a view's own is counted when it is called."""
+    if request.blueprint in UNLIMITED:
+        return
+    whom = counted_by()
+    g.default = default, default.key_for(whom)
+    with suppress(sqlite3.Error):  # a full disk refuses nobody
+        if not limiter.limiter.hit(default, whom):
+            raise RateLimited
 
 
 def explain(response: Response) -> Response:
     """RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers)."""
-    policies, states, waits, hits = [], [], [1], g.get("hits", {})
-    limits = {each.key: each for each in (*g.get("limits", ()), *limiter.current_limits)}
-    for counted in limits.values():
-        name = "default" if counted.shared else (request.endpoint or "").rpartition(".")[2]
-        quota, window = counted.limit.amount, counted.limit.get_expiry()
-        count, ends = hits.get(counted.key) or (quota - counted.remaining, counted.window[0])
+    if "hits" not in g:
+        return response
+    policies, states, waits = [], [], [1]
+    own = [(str(request.endpoint), each.limit, each.key) for each in limiter.current_limits]
+    for name, limit, key in [("default", *g.default), *own]:
+        quota, (hits, ends) = limit.amount, g.hits[key]
         left = max(0, math.ceil(ends - time.time()))
-        policies.append(f'"{name}";q={quota};w={window}')
-        states.append(f'"{name}";r={max(0, quota - count)};t={left}')
-        waits += [left] if count >= quota else []
-    if policies:
-        response.headers["RateLimit-Policy"] = ", ".join(policies)
-        response.headers["RateLimit"] = ", ".join(states)
+        policies.append(f'"{name.rpartition(".")[2]}";q={quota};w={limit.get_expiry()}')
+        states.append(f'"{name.rpartition(".")[2]}";r={max(0, quota - hits)};t={left}')
+        waits += [left] if hits >= quota else []
+    response.headers.add("RateLimit-Policy", ", ".join(policies))
+    response.headers.add("RateLimit", ", ".join(states))
     if response.status_code == 429:
         response.headers.setdefault("Retry-After", str(max(waits)))
     return response

@@ -35,7 +35,8 @@ def seed(tasks: int, people: int) -> None:
     accounts = [users.add_user(f"{name}@example.com", password, name.title()) for name in names]
     crowd = [access.Actor(account.id) for account in accounts]
     db.session.commit()
-    homes = [(access.inbox_of(person.user_id), [person]) for person in crowd]
+    homes: list[tuple[int | None, list[access.Actor]]]
+    homes = [(None, [person]) for person in crowd]  # inboxes
     for number in range(0, people, 5):
         crew, workshop = crowd[number : number + 5], {"name": f"Workshop {number // 5 + 1}"}
         home = projects.create_project(crew[0], workshop).id

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple, Protocol
 import sqlalchemy as sa
 
 from taskapp.errors import Forbidden, NotFound
-from taskapp.extensions import Body, db, now, one, read, table
+from taskapp.extensions import BigInt, Body, db, now, one, read, table
 from taskapp.pages import Page, page_by
 from taskapp.projects.models import Event, Membership, Project
 
-PROJECTS, EVENTS = table(Project), table(Event)
+PROJECTS, MEMBERSHIPS, EVENTS = table(Project), table(Membership), table(Event)
 VIEW = ("owner", "editor", "viewer")
 EDIT = ("owner", "editor")
 OWN = ("owner",)
@@ -41,12 +41,42 @@ class Turn(NamedTuple):
     user_id: int
 
 
+def visible_to(user_id: int | sa.BindParameter[int]) -> sa.Select[int]:
+    """The ids of the projects that a user sees, to stand inside another SELECT."""
+    return sa.select(MEMBERSHIPS.c.project_id).where(MEMBERSHIPS.c.user_id == user_id)
+
+
+def members_of(project_id: int) -> sa.Select[int]:
+    """The ids of a project's members, to stand inside another statement."""
+    return sa.select(MEMBERSHIPS.c.user_id).where(MEMBERSHIPS.c.project_id == project_id)
+
+
+# Statements of every request are made once: to make one takes longer than to run it.
+USER_ID, PROJECT_ID = sa.bindparam("user_id", type_=BigInt), sa.bindparam("in_id", type_=BigInt)
 _SEEN = (
-    sa.select(Membership.project_id, Project.revision, Membership.role)
-    .join(Project, Project.id == Membership.project_id)
-    .where(Membership.user_id == sa.bindparam("user_id"))
-    .order_by(Membership.project_id)
+    sa.select(MEMBERSHIPS.c.project_id, PROJECTS.c.revision, MEMBERSHIPS.c.role)
+    .join(PROJECTS, PROJECTS.c.id == MEMBERSHIPS.c.project_id)
+    .where(MEMBERSHIPS.c.user_id == USER_ID)
+    .order_by(MEMBERSHIPS.c.project_id)
 )
+_ROLE = sa.select(MEMBERSHIPS.c.role).where(MEMBERSHIPS.c.user_id == USER_ID)
+_ROLE_IN = _ROLE.where(MEMBERSHIPS.c.project_id == PROJECT_ID)
+# Its columns have names of their own: SQLite's RETURNING has them without their table's.
+_BEFORE = sa.select(PROJECTS.c.id.label("same_id"), PROJECTS.c.revision.label("before")).subquery()
+NEXT_TURN = (
+    sa.update(PROJECTS)
+    .where(PROJECTS.c.id.in_(visible_to(USER_ID)))
+    .values(revision=PROJECTS.c.revision + 1)
+    .returning(
+        PROJECTS.c.id,
+        PROJECTS.c.revision,
+        _ROLE.where(MEMBERSHIPS.c.project_id == PROJECTS.c.id).scalar_subquery().label("role"),
+        sa.select(_BEFORE.c.before).where(_BEFORE.c.same_id == PROJECTS.c.id).label("before"),
+    )
+)
+_TURN = NEXT_TURN.where(PROJECTS.c.id == PROJECT_ID)
+_INBOX_TURN = NEXT_TURN.where(PROJECTS.c.inbox_of == USER_ID)
+_RECORD = sa.insert(EVENTS)
 
 
 def seen_by(caller: Caller) -> list[tuple[int, int, str]]:
@@ -54,23 +84,9 @@ def seen_by(caller: Caller) -> list[tuple[int, int, str]]:
     return [tuple(row) for row in read(_SEEN, {"user_id": caller.user_id})]
 
 
-def visible_to(user_id: int | sa.BindParameter[int]) -> sa.Select[int]:
-    """The ids of the projects that a user sees, to stand inside another SELECT."""
-    return sa.select(Membership.project_id).where(Membership.user_id == user_id)
-
-
 def role_in(project_id: int, user_id: int) -> str | None:
     """Reads inside the writing transaction: true until it ends, once the project is locked."""
-    return db.session.scalar(
-        sa.select(Membership.role).where(
-            Membership.project_id == project_id, Membership.user_id == user_id
-        )
-    )
-
-
-def members_of(project_id: int) -> sa.Select[int]:
-    """The ids of a project's members, to stand inside another statement."""
-    return sa.select(Membership.user_id).where(Membership.project_id == project_id)
+    return db.session.scalar(_ROLE_IN, {"in_id": project_id, "user_id": user_id})
 
 
 def crossings(project_id: int, after: int, until: int) -> list[tuple[int, str]]:
@@ -92,15 +108,8 @@ def list_events(caller: Caller, task_id: int, query: Body) -> Page:
 
 def see(caller: Caller, project_id: int) -> None:
     """Refuse unless the caller sees the project."""
-    mine = visible_to(caller.user_id).where(Membership.project_id == project_id)
+    mine = visible_to(caller.user_id).where(MEMBERSHIPS.c.project_id == project_id)
     one(read(mine), ProjectNotFound)
-
-
-def inbox_of(user_id: int) -> int:
-    inbox: int = db.session.execute(
-        sa.select(Project.id).where(Project.inbox_of == user_id)
-    ).scalar_one()
-    return inbox
 
 
 def is_inbox(project_id: int) -> bool:
@@ -109,24 +118,32 @@ def is_inbox(project_id: int) -> bool:
     )
 
 
-def take_turn(caller: Caller, project_id: int, roles: Sequence[str] = EDIT) -> Turn:
-    """Lock the project, take its next revision, and make sure the caller has one of the roles.
+def take_turn(caller: Caller, project_id: int | None, roles: Sequence[str] = EDIT) -> Turn:
+    """Lock the project, the inbox if none is named, and take its next revision.
 
-    The role is read after the lock was won, so a member who was removed meanwhile is refused.
     A caller that then finds nothing to change rolls back, and the revision was never taken.
     """
-    taken = db.session.execute(
-        sa.update(PROJECTS)
-        .where(Project.id == project_id, Project.id.in_(visible_to(caller.user_id)))
-        .values(revision=Project.revision + 1)
-        .returning(Project.revision)
-    ).one_or_none()
-    role = taken and role_in(project_id, caller.user_id)
-    if taken is None or role is None:
-        raise ProjectNotFound
+    named = {"in_id": project_id, "user_id": caller.user_id}
+    return turn_of(_TURN if project_id else _INBOX_TURN, named, roles, ProjectNotFound)
+
+
+def turn_of(
+    statement: sa.Executable, named: Body, roles: Sequence[str], otherwise: type[NotFound]
+) -> Turn:
+    """The turn that an UPDATE of one project takes, if the user has one of the roles.
+
+    The role is the one that counts once the lock is won: whoever changed it took a turn, too, and
+    shows as a gap between this revision and the one before the statement had to wait.
+    """
+    taken = one(db.session.execute(statement, named), otherwise)
+    role, user_id = taken.role, named["user_id"]
+    if taken.revision > taken.before + 1:
+        role = role_in(taken.id, user_id)
+    if role is None:
+        raise otherwise
     if role not in roles:
         raise Forbidden(f"Your role here is {role}; this needs {' or '.join(roles)}.")
-    return Turn(project_id, taken.revision, caller.user_id)
+    return Turn(taken.id, taken.revision, user_id)
 
 
 def record(turn: Turn, kind: str, task_ids: Iterable[int | None] = (None,), **changes: Any) -> None:
@@ -140,5 +157,5 @@ def record_each(turn: Turn, kind: str, changes: Iterable[tuple[int | None, Body]
     common: Body = {"project_id": project_id, "revision": revision, "user_id": user_id}
     common |= {"kind": kind, "at": now()}
     if events := [{**common, "task_id": task_id, "changes": made} for task_id, made in changes]:
-        db.session.execute(sa.insert(EVENTS), events)
+        db.session.execute(_RECORD, events)
         db.session.info.setdefault("events", []).extend(events)  # for ops/metrics, on commit

@@ -8,11 +8,13 @@ from taskapp.projects import access
 from taskapp.projects.access import Caller, Turn
 from taskapp.tasks.models import COLUMNS, TASKS, Task
 
-Turns = dict[int, Turn]
-_VISIBLE = (
-    sa.select(*COLUMNS)
-    .where(Task.id == sa.bindparam("task_id"))
-    .where(Task.project_id.in_(access.visible_to(sa.bindparam("user_id", type_=sa.BigInteger))))
+Turns = dict[int | None, Turn]  # by project; None is the caller's inbox
+_VISIBLE = sa.select(*COLUMNS).where(
+    TASKS.c.id == sa.bindparam("task_id"), TASKS.c.project_id.in_(access.visible_to(access.USER_ID))
+)
+_TURN = access.NEXT_TURN.where(
+    access.PROJECTS.c.id
+    == sa.select(TASKS.c.project_id).where(TASKS.c.id == sa.bindparam("task_id")).scalar_subquery()
 )
 
 
@@ -36,9 +38,12 @@ def lock(caller: Caller, turns: Turns, task_id: int, target_id: int | None = Non
     In the order of their ids, so that two moves do not wait for each other; a task that moved
     away before the lock was won is looked for again.
     """
+    if not turns and target_id is None:  # most writes: the lock comes first, and one look is enough
+        turn = access.turn_of(_TURN, _names(caller, task_id), access.EDIT, TaskNotFound)
+        turns[turn.project_id] = turn
     while True:
         task = one(db.session.execute(_VISIBLE, _names(caller, task_id)), TaskNotFound)
-        wanted = {task.project_id, target_id or task.project_id} - turns.keys()
+        wanted: set[int] = {task.project_id, target_id or task.project_id} - turns.keys()
         if not wanted:
             return task
         for project_id in sorted(wanted):
@@ -55,7 +60,7 @@ def unassign(turn: Turn, user_id: int) -> None:
     """Clear a leaving member from the project's tasks."""
     cleared = db.session.scalars(
         sa.update(TASKS)
-        .where(Task.project_id == turn.project_id, Task.assignee_id == user_id)
+        .where(TASKS.c.project_id == turn.project_id, TASKS.c.assignee_id == user_id)
         .values(assignee_id=None, revision=turn.revision, updated_at=now())
         .returning(TASKS.c.id)
     )

@@ -11,9 +11,11 @@ from taskapp.extensions import Body, Row, changes, db, now, table
 from taskapp.projects import access
 from taskapp.projects.access import Caller, Turn
 from taskapp.tasks import query as task_query
-from taskapp.tasks.models import COLUMNS, TASKS, Task, TaskLabel
+from taskapp.tasks.models import COLUMNS, TASKS, TaskLabel
 
 LABELS = table(TaskLabel)
+_INSERT = sa.insert(TASKS).returning(*COLUMNS)
+_UPDATE = sa.update(TASKS).where(TASKS.c.id == sa.bindparam("task_id")).returning(*COLUMNS)
 DEFAULTS: Body = {"description": "", "status": "todo", "priority": "none", "labels": []}
 
 
@@ -30,8 +32,7 @@ def insert(caller: Caller, turn: Turn, body: Body) -> Row:
     ids = {"project_id": turn.project_id, "created_by": caller.user_id}
     values = {**DEFAULTS, **body, **ids}
     values |= derived(values, values, turn)
-    inserted = sa.insert(TASKS).values(**values, created_at=values["updated_at"])
-    task = _unique(inserted.returning(*COLUMNS)).one()
+    task = _unique(_INSERT, {**values, "created_at": values["updated_at"]}).one()
     label([(task.id, task.labels)])
     access.record(turn, "created", [task.id], **{name: [None, body[name]] for name in body})
     return task
@@ -49,10 +50,9 @@ def update(caller: Caller, task: Row, source: Turn, target: Turn, body: Body) ->
         return task
     new = {name: value for name, (_, value) in changed.items()}
     new |= derived(new, {**task._mapping, **new}, target)
-    written = sa.update(TASKS).where(Task.id == task.id).values(new)
-    task = _unique(written.returning(*COLUMNS)).one()
+    task = _unique(_UPDATE, {**new, "task_id": task.id}).one()
     if "labels" in changed:
-        db.session.execute(sa.delete(LABELS).where(TaskLabel.task_id == task.id))
+        db.session.execute(sa.delete(LABELS).where(LABELS.c.task_id == task.id))
         label([(task.id, task.labels)])
     if source != target:
         _move_children(task.id, source, target)
@@ -62,7 +62,7 @@ def update(caller: Caller, task: Row, source: Turn, target: Turn, body: Body) ->
 
 def delete(task_id: int, turn: Turn) -> None:
     access.record(turn, "deleted", [task_id, *_descendants(task_id)])
-    db.session.execute(sa.delete(TASKS).where(Task.id == task_id))  # its children by cascade
+    db.session.execute(sa.delete(TASKS).where(TASKS.c.id == task_id))  # its children by cascade
 
 
 def derived(new: Body, whole: Body, turn: Turn) -> Body:
@@ -91,8 +91,8 @@ def _check_people_and_parent(caller: Caller, turn: Turn, task_id: int | None, bo
         raise AssigneeNotFound(errors=[{"pointer": "/assignee_id", "detail": "No member."}])
     if parent_id is None:
         return
-    visible = Task.project_id.in_(access.visible_to(caller.user_id))
-    home = db.session.scalar(sa.select(Task.project_id).where(Task.id == parent_id, visible))
+    visible = TASKS.c.project_id.in_(access.visible_to(caller.user_id))
+    home = db.session.scalar(sa.select(TASKS.c.project_id).where(TASKS.c.id == parent_id, visible))
     if home is None:
         raise ParentNotFound(errors=[{"pointer": "/parent_id", "detail": "No such task."}])
     if home != turn.project_id:
@@ -102,14 +102,14 @@ def _check_people_and_parent(caller: Caller, turn: Turn, task_id: int | None, bo
 
 
 def _descendants(task_id: int) -> list[int]:
-    below = sa.select(Task.id).where(Task.parent_id == task_id).cte(recursive=True)
-    below = below.union(sa.select(Task.id).join(below, Task.parent_id == below.c.id))
+    below = sa.select(TASKS.c.id).where(TASKS.c.parent_id == task_id).cte(recursive=True)
+    below = below.union(sa.select(TASKS.c.id).join(below, TASKS.c.parent_id == below.c.id))
     return list(db.session.scalars(sa.select(below.c.id)))
 
 
-def _unique(statement: Any) -> sa.Result[Any]:
+def _unique(statement: sa.Executable, values: Body | None = None) -> sa.Result[Any]:
     try:
-        return db.session.execute(statement)
+        return db.session.execute(statement, values)
     except IntegrityError as error:
         raise Conflict("A task of this project has this external_id already.") from error
 

@@ -29,8 +29,7 @@ def list_tasks(caller: Caller, seen: Seen, query: Body) -> Page:
 
 
 def create_task(caller: Caller, body: Body) -> Row:
-    project_id = body.get("project_id") or access.inbox_of(caller.user_id)
-    task = rows.insert(caller, access.take_turn(caller, project_id), body)
+    task = rows.insert(caller, access.take_turn(caller, body.get("project_id")), body)
     db.session.commit()
     return task
 
@@ -81,7 +80,7 @@ def run_batch(caller: Caller, operations: list[Body]) -> Body:
 
 def import_tasks(caller: Caller, project_id: int | None, items: list[Body]) -> Body:
     """Create or update what the items say, all or nothing."""
-    turn = access.take_turn(caller, project_id or access.inbox_of(caller.user_id))
+    turn = access.take_turn(caller, project_id)
     counts = bulk.upsert(turn, items)
     _end(counts["created"] + counts["updated"] > 0)
     return counts
@@ -123,7 +122,8 @@ def _carry_out(caller: Caller, turns: Turns, operation: Body) -> tuple[Row | Non
         expect(before)
         rows.delete(before.id, turns[before.project_id])
         return before, None
-    home = operation["body"].get("project_id") or access.inbox_of(caller.user_id)
+    home = operation["body"].get("project_id")
     if home not in turns:
-        turns[home] = access.take_turn(caller, home)
+        turn = access.take_turn(caller, home)
+        turns[home] = turns[turn.project_id] = turn
     return None, rows.insert(caller, turns[home], operation["body"])

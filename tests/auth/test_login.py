@@ -13,11 +13,17 @@ import jwt
 import pytest
 import sqlalchemy as sa
 
+from config import Settings
 from taskapp.extensions import db
 from tests.conftest import PASSWORD, Client, Json, named, refused
 
 URL = "/api/v1/auth/login"
 ALICE: Json = {"email": "alice@example.com", "password": PASSWORD}
+
+
+def settings_of(client: Client) -> Settings:
+    made_with: Settings = client.application.extensions["taskapp"]
+    return made_with
 
 
 def pair_of(client: Client, **changes: str) -> Json:
@@ -164,7 +170,7 @@ def forged(token: str, key: str, drop: str = "", algorithm: str = "HS256", **cla
 )
 def test_checks_every_claim(anonymous: Client, changes: Json, code: str) -> None:
     token = pair_of(anonymous)["access_token"]
-    key = str(anonymous.application.secret_key)
+    key = settings_of(anonymous).secret_key
     drop = changes.get("drop", "")
     others = {name: value for name, value in changes.items() if name != "drop"}
 
@@ -185,7 +191,7 @@ def test_refuses_another_key_and_no_signature(anonymous: Client) -> None:
 
 def test_a_token_ends_with_its_time_although_it_was_seen_before(anonymous: Client) -> None:
     token = pair_of(anonymous)["access_token"]
-    soon = forged(token, str(anonymous.application.secret_key), exp=int(time.time()) + 2)
+    soon = forged(token, settings_of(anonymous).secret_key, exp=int(time.time()) + 2)
     client = anonymous.as_token(soon)
 
     assert client.get("/api/v1/tasks").status_code == 200
