@@ -71,6 +71,12 @@ def database(value: str) -> str:
     return value
 
 
+def replica(value: str) -> str:
+    if (value := database(value)).startswith("sqlite"):
+        raise ValueError("must begin with postgresql://")
+    return value
+
+
 def redis(value: str) -> str:
     if not value.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("must begin with redis://, rediss:// or unix://")
@@ -97,7 +103,7 @@ class Settings:
 
     instance: Path = field(metadata={"variable": "TASKAPP_INSTANCE"})
     database_url: str = setting("", database, secret=True)
-    database_replica_url: str | None = setting(None, database, secret=True)
+    database_replica_url: str | None = setting(None, replica, secret=True)
     redis_url: str | None = setting(None, redis, secret=True)
     secret_key: str = setting("", secret=True)
     secret_key_previous: str | None = setting(None, secret=True)
@@ -141,6 +147,8 @@ def load(env: Mapping[str, str]) -> Settings:
         value = _value(env, spec)
         if value and spec.name != "instance":
             told[spec.name] = _parsed(spec, value)
+    if told.get("database_replica_url") and "postgresql" not in told.get("database_url", ""):
+        raise ConfigError("DATABASE_REPLICA_URL: a replica of what? Set DATABASE_URL to PostgreSQL")
     told["instance"] = _folder(env.get("TASKAPP_INSTANCE") or str(ROOT / "instance"))
     return Settings(**{**_derived(told), **told})
 

@@ -84,7 +84,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def _stage_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     folder = tmp_path_factory.mktemp("instance")
-    return _set_the_stage(folder, {})
+    return set_the_stage(folder, {})
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +93,7 @@ def _stage_on_postgresql(
 ) -> Stage:
     folder = tmp_path_factory.mktemp("instance")
     url = new_database(postgresql_url, f"stage_{os.getpid()}")
-    return _set_the_stage(folder, {"DATABASE_URL": url, "REDIS_URL": redis_url})
+    return set_the_stage(folder, {"DATABASE_URL": url, "REDIS_URL": redis_url})
 
 
 @pytest.fixture(params=DATABASES)
@@ -119,22 +119,22 @@ def anonymous(app: Flask) -> Client:
 
 @pytest.fixture
 def alice(stage: Stage) -> Client:
-    return _signed_in(stage, "alice")
+    return signed_in(stage, "alice")
 
 
 @pytest.fixture
 def bob(stage: Stage) -> Client:
-    return _signed_in(stage, "bob")
+    return signed_in(stage, "bob")
 
 
 @pytest.fixture
 def charlie(stage: Stage) -> Client:
-    return _signed_in(stage, "charlie")
+    return signed_in(stage, "charlie")
 
 
 @pytest.fixture
 def admin(stage: Stage) -> Client:
-    return _signed_in(stage, "admin")
+    return signed_in(stage, "admin")
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def new_database(maintenance_url: str, name: str, template: str = "template1") -
     return sa.make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
-def _set_the_stage(folder: Path, variables: dict[str, str]) -> Stage:
+def set_the_stage(folder: Path, variables: dict[str, str]) -> Stage:
     app = create_app(
         config.load(
             {
@@ -236,7 +236,7 @@ def _join(app: Flask, name: str) -> tuple[Json, str]:
     return dict(me.get_json()), token
 
 
-def _signed_in(stage: Stage, name: str) -> Client:
+def signed_in(stage: Stage, name: str) -> Client:
     user, token = stage.cast[name]
     client = stage.app.test_client()
     assert isinstance(client, Client)

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -144,8 +145,18 @@ def clock() -> str:
     return "agrees with the database"
 
 
+def replica() -> str:
+    """Being behind is no trouble: what it lacks, the primary answers."""
+    if (engine := db.engines.get("replica")) is None:
+        return "unused"
+    with suppress(SQLAlchemyError), engine.connect() as connection:
+        if connection.scalar(sa.select(sa.func.pg_is_in_recovery())):
+            return "follows"
+    raise Trouble("It is away, or no replica", "See DATABASE_REPLICA_URL", "degraded")
+
+
 HEALTH = (database, cache, disk, memory, versions)
-DOCTOR = (configuration, secret, *HEALTH, folders, proxies, clock)
+DOCTOR = (configuration, secret, *HEALTH, replica, folders, proxies, clock)
 
 
 def schema_found() -> str | None:

@@ -1,4 +1,4 @@
-"""The two engines: one for writes, in transactions; one for reads, born in AUTOCOMMIT."""
+"""The engines: one for writes, in transactions; for reads one or two, born in AUTOCOMMIT."""
 
 import math
 import time
@@ -39,7 +39,10 @@ def configure(app: Flask, settings: Settings) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**options, **POOL}
     reads = {**options, **POOL, "url": settings.database_url, "isolation_level": "AUTOCOMMIT"}
     reads["pool_reset_on_return"] = None  # there is nothing to roll back
-    app.config["SQLALCHEMY_BINDS"] = {"reads": reads}
+    binds = {"reads": reads}
+    if url := settings.database_replica_url:  # asked for its state before each use, as a ping would
+        binds["replica"] = {**reads, "url": url}
+    app.config["SQLALCHEMY_BINDS"] = binds
     db.init_app(app)
     with app.app_context():
         for engine in db.engines.values():

@@ -8,8 +8,10 @@ import sqlalchemy as sa
 from taskapp.errors import Forbidden, NotFound
 from taskapp.extensions import BigInt, Body, db, now, one, read, table
 from taskapp.pages import Page, page_by
+from taskapp.projects import replica
 from taskapp.projects.models import Event, Membership, Project
 
+Seen = list[tuple[int, int, str]]
 PROJECTS, MEMBERSHIPS, EVENTS = table(Project), table(Membership), table(Event)
 VIEW = ("owner", "editor", "viewer")
 EDIT = ("owner", "editor")
@@ -79,9 +81,25 @@ _INBOX_TURN = NEXT_TURN.where(PROJECTS.c.inbox_of == USER_ID)
 _RECORD = sa.insert(EVENTS)
 
 
-def seen_by(caller: Caller) -> list[tuple[int, int, str]]:
-    """Each project the caller sees, as (id, revision, role): what any list of theirs depends on."""
-    return [tuple(row) for row in read(_SEEN, {"user_id": caller.user_id})]
+def seen_by(caller: Caller, saw: Iterable[int] = ()) -> Seen:
+    """Each project the caller sees, as (id, revision, role): what any list of theirs depends on.
+
+    So a replica that tells the same may answer what is read for that list; of a project that the
+    caller saw and sees no more, which may have come and gone meanwhile, it says nothing.
+    """
+    values = {"user_id": caller.user_id}
+    seen: Seen = [tuple(row) for row in read(_SEEN, values)]
+    if set(saw) <= set(ids_of(seen)):
+        replica.prefer(_SEEN, values, seen)
+    return seen
+
+
+def ids_of(seen: Seen, project_id: int | None = None) -> list[int]:
+    """The ids of all projects that are seen, or of the one that is asked for."""
+    ids = [seen_id for seen_id, _, _ in seen if project_id in (None, seen_id)]
+    if not ids and project_id is not None:
+        raise ProjectNotFound
+    return ids
 
 
 def role_in(project_id: int, user_id: int) -> str | None:

@@ -35,7 +35,8 @@ def list_changes(caller: Caller, query: Body) -> Changes:
     at, saw, shown = query.get("cursor") or (now().timestamp(), [], [])
     if dt.timedelta(seconds=now().timestamp() - at).days >= settings().changes_retention_days:
         raise CursorExpired
-    sees = {project_id: revision for project_id, revision, _ in access.seen_by(caller)}
+    seen = access.seen_by(caller, [project_id for project_id, _ in saw])
+    sees = {project_id: revision for project_id, revision, _ in seen}
     before = {project_id: [revision, INT64] for project_id, revision in saw}
     before |= {project_id: position for project_id, *position in shown}
     positions = {project_id: before.get(project_id, [0, 0]) for project_id in sees}

@@ -26,15 +26,12 @@ def list_labels(caller: Caller, query: Body) -> Page:
     """Labels of the tasks that the caller sees, with how many tasks have each."""
     name, times = sa.func.min(TaskLabel.name).label("name"), sa.func.count().label("count")
     used = sa.select(TaskLabel.key, name, times).join(Task, Task.id == TaskLabel.task_id)
-    mine = used.where(Task.project_id.in_(access.visible_to(caller.user_id)))
+    mine = used.where(Task.project_id.in_(access.ids_of(access.seen_by(caller))))
     return page_by(mine.group_by(TaskLabel.key), TaskLabel.key, **query).only("name", "count")
 
 
 def get_stats(caller: Caller, query: Body) -> Body:
-    project_ids: Any = access.visible_to(caller.user_id)
-    if "project_id" in query:
-        access.see(caller, query["project_id"])
-        project_ids = [query["project_id"]]
+    project_ids = access.ids_of(access.seen_by(caller), query.get("project_id"))
     inside = Task.project_id.in_(project_ids)
     assigned = [{"user_id": who, "count": n} for who, n in _counts(Task.assignee_id, inside)]
     late = (Task.due_at < now(), Task.status.in_(OPEN))

@@ -10,7 +10,7 @@ from taskapp.contract import accepts, replies
 from taskapp.errors import Conflict, Forbidden, NotAcceptable, NotFound
 from taskapp.extensions import Body, Row
 from taskapp.pages import Page
-from taskapp.projects.access import seen_by
+from taskapp.projects.access import Seen, seen_by
 from taskapp.tasks import schemas, service
 from taskapp.tasks.schemas import TaskSchema
 from taskapp.tasks.shapes import STREAMS, negotiates, shape
@@ -25,7 +25,7 @@ WRITES = (Forbidden, NotFound, Conflict)
 @negotiates
 @remembers(seen_by)
 @replies(schemas.TaskPageSchema(), 200, NotFound, NotAcceptable, gives=STREAMS)
-def list_tasks(query: Body, seen: service.Seen) -> Page | Response:
+def list_tasks(query: Body, seen: Seen) -> Page | Response:
     """List the tasks you can see, newest first."""
     return shape(query, partial(service.list_tasks, caller(), seen))
 

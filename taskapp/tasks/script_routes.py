@@ -11,7 +11,7 @@ from taskapp.errors import Conflict, CursorExpired, Forbidden, NotFound, StaleRe
 from taskapp.extensions import Body, Row
 from taskapp.fields import PageQuerySchema
 from taskapp.pages import Created, Page
-from taskapp.projects.access import seen_by
+from taskapp.projects.access import Seen, seen_by
 from taskapp.tasks import changes, imports, reports, script_schemas, service
 from taskapp.tasks.schemas import TaskSchema
 from taskapp.tasks.shapes import shape, subscribes
@@ -86,6 +86,6 @@ def import_tasks(query: Body, body: Body) -> Body:
 @subscribes
 @remembers(seen_by)
 @replies(access=ANYONE, gives=("text/calendar",))
-def get_feed(query: Body, seen: service.Seen) -> Page | Response:
+def get_feed(query: Body, seen: Seen) -> Page | Response:
     """Your open tasks for a calendar program; the secret in the address is a `feed` token."""
     return shape(query, partial(service.list_tasks, caller(), seen))

@@ -6,13 +6,11 @@ from taskapp.errors import Refusal, StaleRevision
 from taskapp.extensions import Body, Expect, Row, db
 from taskapp.pages import Created, Page
 from taskapp.projects import access
-from taskapp.projects.access import Caller, ProjectNotFound
+from taskapp.projects.access import Caller, Seen
 from taskapp.tasks import bulk, rows
 from taskapp.tasks import query as task_query
 from taskapp.tasks.access import Turns, lock, visible_task
 from taskapp.tasks.models import COLUMNS, Task
-
-Seen = list[tuple[int, int, str]]
 
 
 def get_task(caller: Caller, task_id: int) -> Row:
@@ -20,11 +18,7 @@ def get_task(caller: Caller, task_id: int) -> Row:
 
 
 def list_tasks(caller: Caller, seen: Seen, query: Body) -> Page:
-    project_ids = [project_id for project_id, _, _ in seen]
-    if "project_id" in query:
-        if query["project_id"] not in project_ids:
-            raise ProjectNotFound
-        project_ids = [query["project_id"]]
+    project_ids = access.ids_of(seen, query.get("project_id"))
     return task_query.page(COLUMNS, project_ids, {**query, "me": caller.user_id})
 
 

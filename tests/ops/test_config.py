@@ -41,6 +41,8 @@ def test_makes_a_development_secret_once(tmp_path: Path) -> None:
         ("DATABASE_URL", "mysql://x"),
         ("DATABASE_URL", "sqlite://x"),
         ("DATABASE_REPLICA_URL", "x"),
+        ("DATABASE_REPLICA_URL", "sqlite:////tmp/copy.db"),
+        ("DATABASE_REPLICA_URL", "postgresql://db/x"),  # of an SQLite file?
         ("REDIS_URL", "localhost:6379"),
         ("ENVIRONMENT", "staging"),
         *(("PORT", value) for value in ("0", "65536", "http", "8e3", "٣", "-1")),
