@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import shutil
 import tempfile
@@ -63,6 +64,9 @@ if os.environ.get("PROMETHEUS_MULTIPROC_DIR") != str(_metrics):  # a new server,
 def pre_fork(server: Any, worker: Any) -> None:
     taken = {other.place for other in server.WORKERS.values()}
     worker.place = next(place for place in count(1) if place not in taken)
+    # What is loaded stays loaded. A collector that never visits it leaves its pages shared, and
+    # a worker ends in 0.03 s, where it would take all of it apart for 0.4 s.
+    gc.freeze()
 
 
 def post_fork(_server: Any, worker: Any) -> None:
