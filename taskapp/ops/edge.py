@@ -5,7 +5,6 @@ import time
 from typing import Any
 from uuid import uuid4
 
-import sqlalchemy as sa
 from flask import Flask, Response, g, request
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -14,7 +13,7 @@ from werkzeug.sansio.utils import host_is_trusted
 from config import Settings
 from taskapp.errors import InvalidHost
 from taskapp.extensions import settings
-from taskapp.ops import journal, metrics
+from taskapp.ops import journal
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # What a script in a browser may read of an answer.
@@ -66,24 +65,14 @@ def finish(response: Response) -> Response:
     add("Vary", f"Authorization, Accept{origin}")
     links = [*headers.getlist("Link"), '</openapi.json>; rel="service-desc"']
     headers["Link"] = ", ".join(links)
-    spent = time.perf_counter() - g.started
-    add("Server-Timing", f"app;dur={spent * 1e3:.1f}, db;dur={g.database_seconds * 1e3:.1f}")
+    seconds = time.perf_counter() - g.started
+    add("Server-Timing", f"app;dur={seconds * 1e3:.1f}, db;dur={g.database_seconds * 1e3:.1f}")
     return response
 
 
-def time_statements(engine: sa.Engine) -> None:
+def spent(statement: Any, seconds: float) -> None:
     """Add up what the database took, for Server-Timing; mark what is slow."""
-    metrics.watch(engine)
-
-    def before(connection: sa.Connection, *_: Any) -> None:
-        connection.info["began"] = time.perf_counter()
-
-    def after(connection: sa.Connection, _: Any, statement: str, *__: Any) -> None:
-        seconds = time.perf_counter() - connection.info["began"]
-        if "database_seconds" in g:
-            g.database_seconds += seconds
-        if seconds > journal.SLOW:
-            journal.slow_statement(statement, seconds)
-
-    sa.event.listen(engine, "before_cursor_execute", before)
-    sa.event.listen(engine, "after_cursor_execute", after)
+    if g and "database_seconds" in g:
+        g.database_seconds += seconds
+    if seconds > journal.SLOW:
+        journal.slow_statement(str(statement), seconds)
