@@ -9,6 +9,7 @@ import datetime as dt
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Any
 
@@ -68,7 +69,8 @@ def once(arguments: dict[str, Any], make: Callable[[], Response]) -> Response:
     row["answer"] = sealed
     stored = sa.update(KEYS).where(KEYS.c.id == name).values(row).returning(KEYS.c.id)
     if db.session.execute(stored).one_or_none() is None:  # nothing to change: it was rolled back
-        db.session.execute(sa.insert(KEYS).values(row))
+        with suppress(IntegrityError):  # then another request has the key by now, to the same end
+            db.session.execute(sa.insert(KEYS).values(row))
     g.held = False
     db.session.commit()
     return response

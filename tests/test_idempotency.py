@@ -131,6 +131,18 @@ def test_of_twenty_at_once_all_have_one_answer(alice: Client) -> None:
     assert count(alice) == 1
 
 
+def test_of_many_at_once_that_change_nothing_none_breaks(alice: Client) -> None:
+    """What changes nothing rolls back, its key too, which another request may take meanwhile."""
+    task_id = add(alice, title="Water the fern")["id"]
+    nothing = {"op": "update", "id": task_id, "body": {"title": "Water the fern"}}
+
+    def send(_: int) -> int:
+        return alice.post(f"{URL}/batch", json={"operations": [nothing]}, headers=KEY).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert {*pool.map(send, range(24))} == {200}
+
+
 def test_a_key_is_forgotten_after_a_day(alice: Client, app: Flask) -> None:
     first = alice.post(URL, json=BODY, headers=KEY).get_json()
     for hours, again in ((23.9, True), (24.1, False)):
