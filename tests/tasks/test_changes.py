@@ -178,7 +178,7 @@ def test_followers_end_with_exactly_what_is_there(
     failures: list[object] = []
 
     def follow(follower: Follower) -> None:
-        while not over.is_set():
+        while not over.wait(0.05):
             follower.poll()
 
     def write(number: int) -> None:
