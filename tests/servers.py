@@ -172,7 +172,16 @@ def gunicorn(app: str = "wsgi:app", log: Path | None = None, **variables: str) -
             _wait_for_answer(f"{base}/health")
             yield base
         finally:
-            process.send_signal(signal.SIGTERM)
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        # gunicorn forgets a signal to a worker that is just being born, and waits 30 s for it.
+        process.send_signal(signal.SIGINT)
 
 
 def _wait_for_answer(url: str) -> None:

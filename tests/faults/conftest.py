@@ -6,11 +6,11 @@ import os
 import signal
 import threading
 import time
-import urllib.error
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,7 +95,7 @@ class Load:
             title, count = f"{number}-{count}", count + 1
             try:
                 answer: Any = self.service.create(title)
-            except (urllib.error.URLError, OSError):  # hung up on: nothing was acknowledged
+            except (HTTPException, OSError):  # hung up on: nothing was acknowledged
                 answer = "none"
                 time.sleep(0.02)
             self.answers[answer] += 1
