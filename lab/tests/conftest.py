@@ -37,7 +37,7 @@ def twin(**variables: str) -> Iterator[str]:
     with subprocess.Popen(command, cwd=ROOT, env=environment(**variables)) as process:
         try:
             base = f"http://127.0.0.1:{port}"
-            servers._wait_for_port(port, process, seconds=60)
+            servers._wait_for_port(port, process.poll, seconds=60)
             servers._wait_for_answer(f"{base}/health")
             yield base
         finally:

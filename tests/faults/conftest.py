@@ -47,9 +47,7 @@ class Service(NamedTuple):
 
     @property
     def master(self) -> psutil.Process:
-        port = self.base.rpartition(":")[2]
-        mine = psutil.Process().children()
-        return next(p for p in mine if p.is_running() and p.environ().get("PORT") == port)
+        return servers.masters[self.base]
 
     @property
     def workers(self) -> list[psutil.Process]:

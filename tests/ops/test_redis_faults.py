@@ -24,7 +24,7 @@ def redis(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Redis]]:
     command = [servers._redis_server(), "--port", str(port), "--bind", "127.0.0.1"]
     command += ["--dir", str(tmp_path), "--save", "", "--maxmemory-policy", "noeviction"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        servers._wait_for_port(port, process)
+        servers._wait_for_port(port, process.poll)
         yield process, Redis(port=port)
         process.send_signal(signal.SIGCONT)
         process.kill()
