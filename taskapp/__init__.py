@@ -100,12 +100,9 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.tasks.script_routes import scripts
     from taskapp.users.routes import users
 
-    app.register_blueprint(auth, url_prefix="/api/v1/auth")
-    app.register_blueprint(users, url_prefix="/api/v1/users")
-    app.register_blueprint(projects, url_prefix="/api/v1/projects")
-    for room in (personal_tokens, tasks, scripts, comments, attachments):
-        app.register_blueprint(room, url_prefix="/api/v1")
-    app.register_blueprint(health)
-    app.register_blueprint(docs)
+    for room in (auth, personal_tokens, users, projects, tasks, scripts, comments, attachments):
+        app.register_blueprint(room)
+    for room in (health, docs):
+        app.register_blueprint(room)
     for command in (accounts, seed, doctor, backup, restore, purge, print_openapi):
         app.cli.add_command(command)

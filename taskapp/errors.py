@@ -282,6 +282,10 @@ class StorageFull(Refusal, status=503, code="storage-full"):
     """
 
 
+# What every route may say that wants a credential.
+CREDENTIALS = (Unauthorized, InvalidToken, TokenExpired, TokenRevoked, InsufficientScope)
+
+
 def explanation(refusal: type[Refusal]) -> str:
     """What the code means: the first paragraph of the docstring, as one line."""
     owner = Refusal.named.get(refusal.code, refusal)

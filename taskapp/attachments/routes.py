@@ -13,7 +13,7 @@ from taskapp.extensions import Body, Row
 from taskapp.fields import PageQuerySchema
 from taskapp.pages import Page
 
-attachments = Blueprint("attachments", __name__)
+attachments = Blueprint("attachments", __name__, url_prefix="/api/v1")
 ATTACHMENTS = "/tasks/<id:task_id>/attachments"
 ATTACHMENT = f"{ATTACHMENTS}/<id:attachment_id>"
 

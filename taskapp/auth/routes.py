@@ -12,7 +12,7 @@ from taskapp.pages import Page
 from taskapp.users import service as accounts
 from taskapp.users.schemas import NewUserSchema, UserSchema
 
-auth = Blueprint("auth", __name__)
+auth = Blueprint("auth", __name__, url_prefix="/api/v1/auth")
 BAD_REFRESH = (errors.InvalidToken, errors.TokenExpired, errors.TokenReused, errors.TokenRevoked)
 SIGN_INS = "60 per minute"
 

@@ -12,7 +12,7 @@ from taskapp.extensions import Body, Row
 from taskapp.fields import PageQuerySchema
 from taskapp.pages import Page
 
-comments = Blueprint("comments", __name__)
+comments = Blueprint("comments", __name__, url_prefix="/api/v1")
 COMMENTS = "/tasks/<id:task_id>/comments"
 COMMENT = f"{COMMENTS}/<id:comment_id>"
 

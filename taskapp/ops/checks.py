@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 from taskapp.auth.models import Session
-from taskapp.extensions import db, now, read, settings
+from taskapp.extensions import db, migrate, now, read, settings
 from taskapp.ops.openapi import VERSION
 from taskapp.ops.shared import shared
 
@@ -26,7 +25,7 @@ LOCAL = ("127.", "localhost:", "[::1]:", "unix:")
 
 
 class Trouble(Exception):
-    """What is wrong, its remedy, and "degraded" where the service goes on."""
+    """How bad it is ("degraded" where the service goes on), what is wrong, and its remedy."""
 
 
 class Finding(NamedTuple):
@@ -44,30 +43,28 @@ def run(checks: Iterable[Callable[[], str]]) -> list[Finding]:
 
 
 def _run(check: Callable[[], str]) -> Finding:
-    began, told = time.perf_counter(), ("", "")
+    began = time.perf_counter()
     try:
-        status, told = "ok", (check(), "")
+        found = ("ok", check(), "")
     except Trouble as trouble:
-        detail, remedy, status = (*trouble.args, "down")[:3]
-        told = (detail, remedy)
+        found = trouble.args
     except (SQLAlchemyError, OSError) as error:
-        status, told = "down", (type(error).__name__, "See DATABASE_URL and the log")
-    ms = round((time.perf_counter() - began) * 1e3, 1)
-    return Finding(check.__name__, status, *told, ms)
+        found = ("down", type(error).__name__, "See DATABASE_URL and the log")
+    return Finding(check.__name__, *found, round((time.perf_counter() - began) * 1e3, 1))
 
 
 def database() -> str:
     found, wanted = schema_found(), schema_wanted()
     if found != wanted:
         detail = f"The database is at schema {found}, this code wants {wanted}"
-        raise Trouble(detail, "Run flask --app wsgi db upgrade")
+        raise Trouble("down", detail, "Run flask --app wsgi db upgrade")
     return f"{db.engine.dialect.name}, schema {found}"
 
 
 def cache() -> str:
     if (state := shared().state()) == "down":
         remedy = "See REDIS_URL, and whether it runs, has room and knows the password"
-        raise Trouble("Redis takes no writes", remedy, "degraded")
+        raise Trouble("degraded", "Redis takes no writes", remedy)
     return f"redis {state}"
 
 
@@ -84,7 +81,7 @@ def memory() -> str:
 
 def _room(free: float, total: float, remedy: str) -> str:
     if free < total / 20:
-        raise Trouble(f"{free:.0f} of {total:.0f} MiB free", remedy, "degraded")
+        raise Trouble("degraded", f"{free:.0f} of {total:.0f} MiB free", remedy)
     return f"{free:.0f} of {total:.0f} MiB free"
 
 
@@ -98,9 +95,9 @@ def configuration() -> str:
     told = settings()
     local, production = told.bind.startswith(LOCAL), told.environment == "production"
     if not (local or production):
-        raise Trouble("Development, open to others", "Set ENVIRONMENT=production", "degraded")
+        raise Trouble("degraded", "Development, open to others", "Set ENVIRONMENT=production")
     if production and not told.trusted_hosts:
-        raise Trouble("Answers to any host name", "Set TRUSTED_HOSTS", "degraded")
+        raise Trouble("degraded", "Answers to any host name", "Set TRUSTED_HOSTS")
     return told.environment
 
 
@@ -108,7 +105,7 @@ def secret() -> str:
     """Its strength was checked at the start; what is left is who else can read it."""
     path = settings().instance / "secret_key"
     if path.exists() and path.stat().st_mode & 0o077:
-        raise Trouble(f"Others can read {path}", f"Run chmod 600 {path}", "degraded")
+        raise Trouble("degraded", f"Others can read {path}", f"Run chmod 600 {path}")
     return "two keys, for an exchange" if settings().secret_key_previous else "one key"
 
 
@@ -120,7 +117,8 @@ def folders() -> str:
             with tempfile.TemporaryFile(dir=folder) as file:
                 file.write(b"doctor")
         except OSError as error:
-            raise Trouble(f"{folder}: {error.strerror}", "Make it writable, make room") from error
+            detail = f"{folder}: {error.strerror}"
+            raise Trouble("down", detail, "Make it writable, make room") from error
     db.session.connection()  # takes SQLite's write lock, which a read-only file refuses
     db.session.rollback()
     return str(settings().instance)
@@ -131,7 +129,7 @@ def proxies() -> str:
     local, hops = told.bind.startswith(LOCAL), told.trusted_proxies
     if local and not hops and told.environment == "production":
         detail = "Only a proxy can reach it, and none is trusted: all clients look alike"
-        raise Trouble(detail, "Set TRUSTED_PROXIES=1", "degraded")
+        raise Trouble("degraded", detail, "Set TRUSTED_PROXIES=1")
     return f"{hops} trusted" + ("" if local or not hops else ": nobody else may reach it")
 
 
@@ -141,7 +139,7 @@ def clock() -> str:
     theirs = sa.select(sa.func.now() if remote else sa.func.max(Session.last_used_at))
     ahead = ((read(theirs).scalar() or now()) - now()).total_seconds()
     if ahead > 5 or (remote and ahead < -5):
-        raise Trouble(f"{abs(ahead):.0f} s away from the database's", "Run an NTP client")
+        raise Trouble("down", f"{abs(ahead):.0f} s away from the database's", "Run an NTP client")
     return "agrees with the database"
 
 
@@ -152,7 +150,7 @@ def replica() -> str:
     with suppress(SQLAlchemyError), engine.connect() as connection:
         if connection.scalar(sa.select(sa.func.pg_is_in_recovery())):
             return "follows"
-    raise Trouble("It is away, or no replica", "See DATABASE_REPLICA_URL", "degraded")
+    raise Trouble("degraded", "It is away, or no replica", "See DATABASE_REPLICA_URL")
 
 
 HEALTH = (database, cache, disk, memory, versions)
@@ -161,18 +159,11 @@ DOCTOR = (configuration, secret, *HEALTH, replica, folders, proxies, clock)
 
 def schema_found() -> str | None:
     """The schema that the database is at, or None where there is none."""
-    try:
-        version: str | None = read(sa.text("SELECT version_num FROM alembic_version")).scalar()
-    except (sa.exc.ProgrammingError, sa.exc.OperationalError) as error:
-        if "alembic_version" not in str(error.orig):
-            raise
-        return None
-    return version
+    with db.engines["reads"].connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 @lru_cache
 def schema_wanted() -> str | None:
     """The schema that this code was written for."""
-    config = Config()
-    config.set_main_option("script_location", current_app.extensions["migrate"].directory)
-    return ScriptDirectory.from_config(config).get_current_head()
+    return ScriptDirectory.from_config(migrate.get_config()).get_current_head()

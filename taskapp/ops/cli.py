@@ -2,8 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import click
@@ -18,7 +16,21 @@ from taskapp.ops import checks, openapi
 from taskapp.users import access, service
 from taskapp.users.schemas import NewUserSchema
 
-users = AppGroup("users", help="Make, list and change accounts.")
+
+class Accounts(AppGroup):
+    """A refusal becomes one line on standard error, and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ValidationError as error:
+            told = reasons(error.messages)
+        except Refusal as error:
+            told = error.errors or [{"detail": error.detail}]
+        raise click.ClickException(" ".join(reason["detail"] for reason in told))
+
+
+users = Accounts("users", help="Make, list and change accounts.")
 
 
 def ask_password() -> str:
@@ -31,28 +43,10 @@ def ask_password() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def speaks(command: Callable[..., None]) -> Callable[..., None]:
-    """A refusal becomes one line on standard error, and exit code 1."""
-
-    @wraps(command)
-    def wrapper(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except ValidationError as error:
-            told = [reason["detail"] for reason in reasons(error.messages)]
-            raise click.ClickException(" ".join(told)) from error
-        except Refusal as error:
-            details = [reason["detail"] for reason in error.errors or []]
-            raise click.ClickException(" ".join([error.detail, *details])) from error
-
-    return wrapper
-
-
 @users.command("create")
 @click.argument("email")
 @click.option("--admin", is_flag=True, help="May see and change every account.")
 @click.option("--name", default=None, help="The address's first part, unless given.")
-@speaks
 def create_user(email: str, admin: bool, name: str | None) -> None:
     """Make an account."""
     body = {"email": email, "password": ask_password(), "name": name or email.partition("@")[0]}
@@ -74,7 +68,6 @@ def list_users() -> None:
 
 @users.command("set-password")
 @click.argument("email")
-@speaks
 def set_password(email: str) -> None:
     """Give an account a new password; all its sessions end."""
     auth.reset_password(_id_of(email), ask_password())
@@ -82,7 +75,6 @@ def set_password(email: str) -> None:
 
 @users.command("disable")
 @click.argument("email")
-@speaks
 def disable(email: str) -> None:
     """Put an account out, at once."""
     service.update_user(_id_of(email), {"is_active": False}, lambda _row: None)
@@ -90,7 +82,6 @@ def disable(email: str) -> None:
 
 @users.command("enable")
 @click.argument("email")
-@speaks
 def enable(email: str) -> None:
     """Let an account in again."""
     service.update_user(_id_of(email), {"is_active": True}, lambda _row: None)

@@ -70,16 +70,6 @@ def tell_where_holes_are_reported() -> Response:
     return Response(text, mimetype="text/plain")
 
 
-@docs.get("/docs")
-def swagger_ui() -> Response:
-    return page("docs.html")
-
-
-@docs.get("/redoc")
-def redoc() -> Response:
-    return page("redoc.html")
-
-
 @docs.get("/problems")
 @replies(ProblemTypesSchema(), access=ANYONE, gives=("text/html",))
 def list_problems() -> Any:
@@ -98,6 +88,8 @@ def get_problem(code: str) -> Any:
     return page("problems.html", problems=[explained]) if _for_people() else explained
 
 
+@docs.get("/docs", endpoint="swagger_ui", defaults={"template": "docs.html"})
+@docs.get("/redoc", endpoint="redoc", defaults={"template": "redoc.html"})
 def page(template: str, **values: Any) -> Response:
     policy = {"Content-Security-Policy": PAGE_POLICY}
     return Response(render_template(template, **values), headers=policy, mimetype="text/html")

@@ -8,22 +8,14 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from taskapp.auth.guard import demand
 from taskapp.contract import ADMIN, ANYONE, replies
-from taskapp.errors import (
-    DatabaseUnavailable,
-    Forbidden,
-    InsufficientScope,
-    InvalidToken,
-    TokenExpired,
-    TokenRevoked,
-    Unauthorized,
-)
+from taskapp.errors import CREDENTIALS, DatabaseUnavailable, Forbidden
 from taskapp.extensions import settings
 from taskapp.ops import checks, metrics
 from taskapp.ops.schemas import DetailedHealthSchema, HealthSchema
 from taskapp.ops.shared import shared
 
 health = Blueprint("health", __name__)
-OPERATORS = (Forbidden, InsufficientScope, InvalidToken, TokenExpired, TokenRevoked, Unauthorized)
+OPERATORS = (*CREDENTIALS, Forbidden)
 WORST_FIRST = ("down", "degraded", "ok")
 
 
@@ -42,7 +34,7 @@ def is_ready() -> dict[str, Any]:
     try:
         checks.database()
     except checks.Trouble as trouble:
-        raise DatabaseUnavailable(". ".join(trouble.args)) from trouble
+        raise DatabaseUnavailable(". ".join(trouble.args[1:])) from trouble
     redis = shared().state()
     return {
         "status": "degraded" if redis == "down" else "ok",

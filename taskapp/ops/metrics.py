@@ -11,18 +11,9 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
+import prometheus_client as prometheus
 import sqlalchemy as sa
-from prometheus_client import (
-    GC_COLLECTOR,
-    PLATFORM_COLLECTOR,
-    PROCESS_COLLECTOR,
-    REGISTRY,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-)
-from prometheus_client import generate_latest as render
+from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy.orm import Session
 
@@ -42,8 +33,9 @@ DONE = Counter("taskapp_tasks_done", "Tasks that became done.")
 LOOKUPS = Counter("taskapp_cache_lookups", "Lists looked for in the cache.", ["outcome"])
 _answered = lru_cache(4096)(REQUESTS.labels)
 _timed = lru_cache(1024)(SECONDS.labels)
-for collector in (GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR):
-    REGISTRY.unregister(collector)  # they tell of one worker; ours add up all
+prometheus.REGISTRY.unregister(prometheus.GC_COLLECTOR)  # they tell of one worker;
+prometheus.REGISTRY.unregister(prometheus.PLATFORM_COLLECTOR)  # ours add up all
+prometheus.REGISTRY.unregister(prometheus.PROCESS_COLLECTOR)
 PAGE, TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 
 
@@ -77,12 +69,12 @@ def _forget_events(session: Session) -> None:
 
 
 def exposition() -> bytes:
-    registry, master = CollectorRegistry(), os.getppid()
+    registry, master = prometheus.CollectorRegistry(), os.getppid()
     try:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     except ValueError:  # no folder of shared files: one process, as under `flask run`
-        registry, master = REGISTRY, os.getpid()
-    return render(registry) + b"".join(_surroundings(master))
+        registry, master = prometheus.REGISTRY, os.getpid()
+    return prometheus.generate_latest(registry) + b"".join(_surroundings(master))
 
 
 def _surroundings(master: int) -> Iterator[bytes]:

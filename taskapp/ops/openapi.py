@@ -155,8 +155,7 @@ def _refusals(contract: Contract, rule: Rule, method: str) -> list[type[Refusal]
     found = [*contract.may_raise, e.Invalid, e.InvalidHost, e.RateLimited]
     found += [e.InternalError, e.DatabaseUnavailable, e.DatabaseBusy]
     if contract.access != ANYONE:
-        found += [e.Unauthorized, e.InvalidToken, e.TokenExpired, e.TokenRevoked]
-        found += [e.InsufficientScope, *([e.Forbidden] if contract.access == ADMIN else [])]
+        found += [*e.CREDENTIALS, *([e.Forbidden] if contract.access == ADMIN else [])]
     if rule.arguments:
         found += [e.NotFound]
     if contract.query is not None and "cursor" in contract.query.fields:

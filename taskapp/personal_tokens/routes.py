@@ -10,7 +10,7 @@ from taskapp.fields import PageQuerySchema
 from taskapp.pages import Page
 from taskapp.personal_tokens import schemas, service
 
-personal_tokens = Blueprint("personal_tokens", __name__)
+personal_tokens = Blueprint("personal_tokens", __name__, url_prefix="/api/v1")
 
 
 @personal_tokens.get("/auth/tokens")

@@ -11,7 +11,7 @@ from taskapp.fields import PageQuerySchema
 from taskapp.pages import Page
 from taskapp.projects import schemas, service
 
-projects = Blueprint("projects", __name__)
+projects = Blueprint("projects", __name__, url_prefix="/api/v1/projects")
 PROJECT, MEMBERS = "/<id:project_id>", "/<id:project_id>/members"
 MEMBER = f"{MEMBERS}/<id:user_id>"
 WRITES = (Forbidden, Conflict)

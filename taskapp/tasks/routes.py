@@ -15,7 +15,7 @@ from taskapp.tasks import schemas, service
 from taskapp.tasks.schemas import TaskSchema
 from taskapp.tasks.shapes import STREAMS, negotiates, shape
 
-tasks = Blueprint("tasks", __name__)
+tasks = Blueprint("tasks", __name__, url_prefix="/api/v1")
 TASKS, TASK = "/tasks", "/tasks/<id:task_id>"
 WRITES = (Forbidden, NotFound, Conflict)
 

@@ -16,7 +16,7 @@ from taskapp.tasks import changes, imports, reports, script_schemas, service
 from taskapp.tasks.schemas import TaskSchema
 from taskapp.tasks.shapes import shape, subscribes
 
-scripts = Blueprint("scripts", __name__)
+scripts = Blueprint("scripts", __name__, url_prefix="/api/v1")
 WRITES = (Conflict, Forbidden, NotFound)
 
 

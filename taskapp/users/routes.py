@@ -10,7 +10,7 @@ from taskapp.extensions import Body, Row
 from taskapp.pages import Page
 from taskapp.users import schemas, service
 
-users = Blueprint("users", __name__)
+users = Blueprint("users", __name__, url_prefix="/api/v1/users")
 
 
 @users.get("/me")
