@@ -22,7 +22,7 @@ class SessionNotFound(NotFound):
 
 
 def login(body: Body, user_agent: str, address: str) -> dict[str, Any]:
-    user, key = users.sign_in_row(body["email"]), users.email_key(body["email"])
+    user, key = users.with_email(body["email"]).one_or_none(), users.email_key(body["email"])
     with throttle.slowed(key, address, known_address=_began_at(address, user)):
         known = passwords.verify(body["password"], user and user.password_hash)
         if user is None or not known or not user.is_active:

@@ -9,10 +9,10 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
+from subprocess import SubprocessError, run
 from typing import Any
 
 import click
@@ -26,7 +26,7 @@ from taskapp.ops.openapi import VERSION
 
 FILES = {"sqlite": "taskapp.db", "postgresql": "taskapp.dump"}
 Failed = click.ClickException
-FAILURES = (OSError, ValueError, KeyError, sqlite3.Error, DBAPIError)
+FAILURES = (OSError, ValueError, KeyError, SubprocessError, sqlite3.Error, DBAPIError)
 
 
 @click.command("backup")
@@ -125,6 +125,7 @@ def _load(source: Path, manifest: dict[str, Any]) -> None:
         raise ValueError(f"{file} is damaged, or the backup is of another kind of database")
     if _in_use():
         raise ValueError("the database has accounts; restore into an empty one")
+    db.engine.dispose()  # what it has open is about to be replaced
     _copy_attachments(source, settings().instance)
     if kind == "postgresql":
         return _run("pg_restore", "--clean", "--if-exists", "--no-owner", "-1", str(file))
@@ -136,13 +137,9 @@ def _load(source: Path, manifest: dict[str, Any]) -> None:
 
 
 def _in_use() -> bool:
-    try:
-        with db.engine.connect() as connection:
-            return bool(connection.scalar(sa.text("SELECT count(*) FROM users")))
-    except DBAPIError:
-        return False
-    finally:
-        db.engine.dispose()
+    with suppress(DBAPIError), db.engine.connect() as connection:
+        return bool(connection.scalar(sa.text("SELECT count(*) FROM users")))
+    return False
 
 
 def _compare(manifest: dict[str, Any]) -> None:
@@ -162,18 +159,13 @@ def _sha256(path: Path) -> str:
 
 
 def _run(program: str, *arguments: str) -> None:
-    """One of PostgreSQL's own programs; the password goes by the environment, which `ps` hides."""
+    """One of PostgreSQL's own programs, which tells the operator itself what goes wrong.
+
+    The password goes by the environment, which `ps` hides.
+    """
     path = shutil.which(program)
     if path is None:
-        raise Failed(f"{program} is not on the PATH: install PostgreSQL's client programs")
+        raise FileNotFoundError(f"{program} is not on the PATH: install PostgreSQL's clients")
     url = db.engine.url._replace(drivername="postgresql", password=None).render_as_string()
     environment = {"HOME": str(Path.home()), "PGPASSWORD": db.engine.url.password or ""}
-    done = subprocess.run(  # noqa: S603 - no word of it is a client's
-        [path, *arguments, f"--dbname={url}"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise Failed(f"{program}: {done.stderr.strip()}")
+    run([path, *arguments, f"--dbname={url}"], env=environment, check=True)  # noqa: S603 - no word of it is a client's

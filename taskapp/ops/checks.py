@@ -5,7 +5,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -38,11 +38,7 @@ class Finding(NamedTuple):
     ms: float
 
 
-def run(checks: Iterable[Callable[[], str]]) -> list[Finding]:
-    return [_run(check) for check in checks]
-
-
-def _run(check: Callable[[], str]) -> Finding:
+def run(check: Callable[[], str]) -> Finding:
     began = time.perf_counter()
     try:
         found = ("ok", check(), "")

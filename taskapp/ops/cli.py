@@ -11,6 +11,7 @@ from marshmallow import ValidationError
 
 from taskapp.auth import service as auth
 from taskapp.errors import Refusal, reasons
+from taskapp.extensions import one
 from taskapp.fields import encode
 from taskapp.ops import checks, openapi
 from taskapp.users import access, service
@@ -88,10 +89,7 @@ def enable(email: str) -> None:
 
 
 def _id_of(email: str) -> int:
-    row = access.sign_in_row(email)
-    if row is None:
-        raise access.UserNotFound
-    return int(row.id)
+    return int(one(access.with_email(email), access.UserNotFound).id)
 
 
 @click.command("openapi")
@@ -105,7 +103,7 @@ def print_openapi() -> None:
 @with_appcontext
 def doctor() -> None:
     """Look at configuration and surroundings; exit code 1 when something keeps it from working."""
-    findings = checks.run(checks.DOCTOR)
+    findings = [checks.run(check) for check in checks.DOCTOR]
     for name, status, detail, remedy, _ in findings:
         click.echo(f"{status:9} {name:14} {detail}" + (f" -> {remedy}" if remedy else ""))
     sys.exit(any(finding.status == "down" for finding in findings))

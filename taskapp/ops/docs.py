@@ -75,7 +75,7 @@ def tell_where_holes_are_reported() -> Response:
 def list_problems() -> Any:
     """List every problem code."""
     problems = [_explained(kind) for kind in errors.Refusal.named.values()]
-    return page("problems.html", problems=problems) if _for_people() else {"items": problems}
+    return _for_people(problems) or {"items": problems}
 
 
 @docs.get("/problems/<code>")
@@ -85,7 +85,7 @@ def get_problem(code: str) -> Any:
     if code not in errors.Refusal.named:
         raise errors.NotFound
     explained = _explained(errors.Refusal.named[code])
-    return page("problems.html", problems=[explained]) if _for_people() else explained
+    return _for_people([explained]) or explained
 
 
 @docs.get("/docs", endpoint="swagger_ui", defaults={"template": "docs.html"})
@@ -95,8 +95,9 @@ def page(template: str, **values: Any) -> Response:
     return Response(render_template(template, **values), headers=policy, mimetype="text/html")
 
 
-def _for_people() -> bool:
-    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
+def _for_people(problems: list[dict[str, Any]]) -> Response | None:
+    liked = request.accept_mimetypes.best_match(["application/json", "text/html"])
+    return page("problems.html", problems=problems) if liked == "text/html" else None
 
 
 def _explained(kind: type[errors.Refusal]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import click
 from flask.cli import with_appcontext
 
 from taskapp.extensions import Body, db, now
-from taskapp.projects import access
 from taskapp.projects import service as projects
+from taskapp.projects.access import Actor
 from taskapp.tasks import service
 from taskapp.tasks.models import PRIORITIES, STATUSES
 from taskapp.users import service as users
@@ -31,27 +31,25 @@ def seed(tasks: int, people: int) -> None:
     """Fill a demo, the same each time for the same numbers. Prints how to sign in."""
     dice, password = Random(tasks + people), "-".join(secrets.token_hex(3) for _ in range(4))  # noqa: S311 - dice for a demo
     names = [f"{NAMES[n % 16]}{n // 16 or ''}" for n in range(people)]
-    emails = [f"{name}@example.com" for name in names]
     accounts = [users.add_user(f"{name}@example.com", password, name.title()) for name in names]
-    crowd = [access.Actor(account.id) for account in accounts]
     db.session.commit()
-    homes: list[tuple[int | None, list[access.Actor]]]
-    homes = [(None, [person]) for person in crowd]  # inboxes
+    crowd = [Actor(account.id) for account in accounts]
+    homes: list[tuple[int | None, list[Actor]]] = [(None, [person]) for person in crowd]  # inboxes
     for number in range(0, people, 5):
         crew, workshop = crowd[number : number + 5], {"name": f"Workshop {number // 5 + 1}"}
         home = projects.create_project(crew[0], workshop).id
-        for email in emails[number + 1 : number + 5]:
-            projects.add_member(crew[0], home, {"email": email, "role": "editor"})
+        for account in accounts[number + 1 : number + 5]:
+            projects.add_member(crew[0], home, {"email": account.email, "role": "editor"})
         homes.append((home, crew))
     with click.progressbar(range(0, tasks, BATCH), label="tasks", file=sys.stderr) as bar:
         for done in bar:
             home, crew = homes[-1 - (done // BATCH) % len(homes)]
             size = min(BATCH, tasks - done)
             service.import_tasks(crew[0], home, [_task(dice, crew) for _ in range(size)])
-    click.echo(f"Sign in as {emails[0]} (or any of {people}) with the password {password}")
+    click.echo(f"Sign in as {accounts[0].email} (or any of {people}) with the password {password}")
 
 
-def _task(dice: Random, crew: list[access.Actor]) -> Body:
+def _task(dice: Random, crew: list[Actor]) -> Body:
     made = now() - dt.timedelta(minutes=dice.randrange(60 * 24 * 60))
     title = f"{dice.choice(VERBS)} the {dice.choice(THINGS)} {dice.choice(PLACES)}"
     status = dice.choices(STATUSES, (5, 2, 4, 1))[0]

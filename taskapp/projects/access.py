@@ -130,12 +130,6 @@ def see(caller: Caller, project_id: int) -> None:
     one(read(mine), ProjectNotFound)
 
 
-def is_inbox(project_id: int) -> bool:
-    return (
-        db.session.scalar(sa.select(Project.inbox_of).where(Project.id == project_id)) is not None
-    )
-
-
 def take_turn(caller: Caller, project_id: int | None, roles: Sequence[str] = EDIT) -> Turn:
     """Lock the project, the inbox if none is named, and take its next revision.
 

@@ -61,7 +61,8 @@ def open_inbox(user_id: int) -> None:
 
 
 def update_project(caller: Caller, project_id: int, body: Body, expect: Expect) -> Row:
-    turn, before = _begin(caller, project_id, expect)
+    turn, before = _begin(caller, project_id)
+    expect(before)
     changed = changes(before, body)
     if before.kind == "inbox" and changed.get("archived_at"):
         raise Conflict("An inbox cannot be archived.")
@@ -77,7 +78,8 @@ def update_project(caller: Caller, project_id: int, body: Body, expect: Expect) 
 
 
 def delete_project(caller: Caller, project_id: int, expect: Expect) -> None:
-    turn, before = _begin(caller, project_id, expect)
+    turn, before = _begin(caller, project_id)
+    expect(before)
     if before.kind == "inbox":
         raise Conflict("An inbox cannot be deleted.")
     _delete(turn)
@@ -95,8 +97,8 @@ def get_member(caller: Caller, project_id: int, user_id: int) -> Row:
 
 
 def add_member(caller: Caller, project_id: int, body: Body) -> Row:
-    turn = access.take_turn(caller, project_id, OWN)
-    if access.is_inbox(project_id):
+    turn, project = _begin(caller, project_id)
+    if project.kind == "inbox":
         raise Conflict("An inbox cannot be shared.")
     user_id = users.user_id_of(body["email"])
     if access.role_in(project_id, user_id):
@@ -154,12 +156,11 @@ def _create(user_id: int, **values: Any) -> int:
     return turn.project_id
 
 
-def _begin(caller: Caller, project_id: int, expect: Expect) -> tuple[Turn, Row]:
+def _begin(caller: Caller, project_id: int) -> tuple[Turn, Row]:
+    """An owner's turn of the project, and the project as it was before."""
     turn = access.take_turn(caller, project_id, OWN)
     values = {"user_id": caller.user_id, "project_id": project_id}
-    before = db.session.execute(_BEFORE, values).one()
-    expect(before)
-    return turn, before
+    return turn, db.session.execute(_BEFORE, values).one()
 
 
 def _delete(turn: Turn) -> None:

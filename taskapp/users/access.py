@@ -29,9 +29,10 @@ def email_key(email: str) -> str:
     return email.casefold()
 
 
-def sign_in_row(email: str) -> sa.Row[Any] | None:
-    found = sa.select(User.id, User.email, User.name, User.password_hash, User.is_active)
-    return read(found.where(User.email_key == email_key(email))).one_or_none()
+def with_email(email: str) -> sa.Result[Any]:
+    """The user with this address, if there is one, who may be out."""
+    found = sa.select(User.id, User.password_hash, User.is_active)
+    return read(found.where(User.email_key == email_key(email)))
 
 
 def check_password(user_id: int, password: str) -> None:
@@ -51,8 +52,7 @@ def set_password(user_id: int, field: str, password: str) -> None:
 
 def user_id_of(email: str) -> int:
     """The active user with this address, or UserNotFound."""
-    found = sa.select(User.id).where(User.email_key == email_key(email), User.is_active)
-    user_id: int | None = read(found).scalar_one_or_none()
-    if user_id is None:
+    user = with_email(email).one_or_none()
+    if user is None or not user.is_active:
         raise UserNotFound
-    return user_id
+    return int(user.id)
