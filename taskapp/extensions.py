@@ -13,6 +13,7 @@ from flask_limiter import Limiter
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
 
@@ -122,6 +123,14 @@ def one(found: sa.Result[Any], otherwise: type[Exception]) -> Row:
     if row is None:
         raise otherwise
     return row
+
+
+def unique(statement: sa.Executable, otherwise: type[Exception], *values: Body) -> sa.Result[Any]:
+    """Write what may be there only once; the refusal says that it is there already."""
+    try:
+        return db.session.execute(statement, *values)
+    except IntegrityError as error:
+        raise otherwise from error
 
 
 def changes(row: Row, body: Body) -> dict[str, list[Any]]:

@@ -196,14 +196,17 @@ class PageQuerySchema(Schema):
     total = QueryBool(load_default=False)
 
 
+def many(item: type[Schema] | Schema, most: int = 1_000_000) -> fields.List[Any]:
+    """A list that is always there; a million is for what has no smaller bound of its own."""
+    return fields.List(fields.Nested(item), required=True, validate=validate.Length(max=most))
+
+
 def page_of(item: type[Schema]) -> type[Schema]:
     """The schema of one page of a list."""
     name = item.__name__.removesuffix("Schema")
     page = Schema.from_dict(
         {
-            "items": fields.List(
-                fields.Nested(item), required=True, validate=validate.Length(max=200)
-            ),
+            "items": many(item, 200),
             "next_cursor": Text(max=4096, allow_none=True, required=True),
             "total": Int(min=0),
         },

@@ -8,9 +8,8 @@ import hashlib
 import json
 import os
 import shutil
-import sqlite3
-from collections.abc import Callable, Iterable
-from contextlib import closing, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from subprocess import SubprocessError, run
 from typing import Any
@@ -26,7 +25,7 @@ from taskapp.ops.openapi import VERSION
 
 FILES = {"sqlite": "taskapp.db", "postgresql": "taskapp.dump"}
 Failed = click.ClickException
-FAILURES = (OSError, ValueError, KeyError, SubprocessError, sqlite3.Error, DBAPIError)
+FAILURES = (OSError, ValueError, KeyError, SubprocessError, DBAPIError)
 
 
 @click.command("backup")
@@ -96,18 +95,18 @@ def _copy_attachments(source: Path, target: Path) -> None:
                 shutil.copy2(path, copy)
 
 
-def _counts(count: Callable[[sa.Select[Any]], Any], tables: Iterable[str]) -> dict[str, int]:
-    asked = sa.select(sa.func.count())
-    return {name: count(asked.select_from(sa.table(name))) for name in tables}
+def _counts(connection: sa.Connection, tables: Iterable[str]) -> dict[str, int]:
+    count = sa.select(sa.func.count())
+    return {name: connection.scalar(count.select_from(sa.table(name))) or 0 for name in tables}
 
 
 def _dump_sqlite(file: Path) -> dict[str, int]:
-    live, copy = sqlite3.connect(str(db.engine.url.database)), sqlite3.connect(file)
-    with closing(live), closing(copy):
-        live.backup(copy)
-        if copy.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+    with db.engines["reads"].connect() as live:
+        live.execute(sa.text("VACUUM INTO :file"), {"file": str(file)})
+    with sa.create_engine(f"sqlite:///{file}", poolclass=sa.NullPool).connect() as copy:
+        if copy.scalar(sa.text("PRAGMA integrity_check")) != "ok":
             raise ValueError("the database is damaged (PRAGMA integrity_check)")
-        return _counts(lambda query: copy.execute(str(query)).fetchone()[0], Base.metadata.tables)
+        return _counts(copy, Base.metadata.tables)
 
 
 def _dump_postgresql(file: Path) -> dict[str, int]:
@@ -115,7 +114,7 @@ def _dump_postgresql(file: Path) -> dict[str, int]:
     with db.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         snapshot = connection.scalar(sa.text("SELECT pg_export_snapshot()"))
         _run("pg_dump", "--format=custom", f"--snapshot={snapshot}", f"--file={file}")
-        return _counts(connection.scalar, Base.metadata.tables)
+        return _counts(connection, Base.metadata.tables)
 
 
 def _load(source: Path, manifest: dict[str, Any]) -> None:
@@ -144,7 +143,7 @@ def _in_use() -> bool:
 
 def _compare(manifest: dict[str, Any]) -> None:
     with db.engine.connect() as connection:
-        counts = _counts(connection.scalar, manifest["counts"])
+        counts = _counts(connection, manifest["counts"])
         wanted = set(connection.scalars(sa.text("SELECT sha256 FROM attachments")))
     files = (settings().instance / "attachments").glob("?" * 64)
     wanted -= {path.name for path in files if _sha256(path) == path.name}

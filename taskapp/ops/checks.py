@@ -21,91 +21,86 @@ from taskapp.extensions import db, migrate, now, read, settings
 from taskapp.ops.openapi import VERSION
 from taskapp.ops.shared import shared
 
+Told = tuple[str, ...]  # how it is ("degraded": the service goes on), what was found, a remedy
 LOCAL = ("127.", "localhost:", "[::1]:", "unix:")
-
-
-class Trouble(Exception):
-    """How bad it is ("degraded" where the service goes on), what is wrong, and its remedy."""
 
 
 class Finding(NamedTuple):
     """What a check found, in how many milliseconds."""
 
     name: str
+    ms: float
     status: str
     detail: str
-    remedy: str
-    ms: float
+    remedy: str = ""
 
 
-def run(check: Callable[[], str]) -> Finding:
+def run(check: Callable[[], Told]) -> Finding:
     began = time.perf_counter()
     try:
-        found = ("ok", check(), "")
-    except Trouble as trouble:
-        found = trouble.args
+        told = check()
     except (SQLAlchemyError, OSError) as error:
-        found = ("down", type(error).__name__, "See DATABASE_URL and the log")
-    return Finding(check.__name__, *found, round((time.perf_counter() - began) * 1e3, 1))
+        told = ("down", type(error).__name__, "See DATABASE_URL and the log")
+    return Finding(check.__name__, round((time.perf_counter() - began) * 1e3, 1), *told)
 
 
-def database() -> str:
+def database() -> Told:
     found, wanted = schema_found(), schema_wanted()
     if found != wanted:
         detail = f"The database is at schema {found}, this code wants {wanted}"
-        raise Trouble("down", detail, "Run flask --app wsgi db upgrade")
-    return f"{db.engine.dialect.name}, schema {found}"
+        return "down", detail, "Run flask --app wsgi db upgrade"
+    return "ok", f"{db.engine.dialect.name}, schema {found}"
 
 
-def cache() -> str:
+def cache() -> Told:
     if (state := shared().state()) == "down":
         remedy = "See REDIS_URL, and whether it runs, has room and knows the password"
-        raise Trouble("degraded", "Redis takes no writes", remedy)
-    return f"redis {state}"
+        return "degraded", "Redis takes no writes", remedy
+    return "ok", f"redis {state}"
 
 
-def disk() -> str:
+def disk() -> Told:
     total, _, free = shutil.disk_usage(settings().instance)
     return _room(free / 2**20, total / 2**20, "Remove old backups and logs")
 
 
-def memory() -> str:
+def memory() -> Told:
     told = Path("/proc/meminfo").read_text(encoding="ascii")
     free, total = (re.search(rf"{name}:\s+(\d+)", told) for name in ("MemAvailable", "MemTotal"))
     return _room(int(free[1]) / 1024, int(total[1]) / 1024, "Lower WEB_CONCURRENCY")  # type: ignore[index]  # both are in there since Linux 3.14
 
 
-def _room(free: float, total: float, remedy: str) -> str:
+def _room(free: float, total: float, remedy: str) -> Told:
     if free < total / 20:
-        raise Trouble("degraded", f"{free:.0f} of {total:.0f} MiB free", remedy)
-    return f"{free:.0f} of {total:.0f} MiB free"
+        return "degraded", f"{free:.0f} of {total:.0f} MiB free", remedy
+    return "ok", f"{free:.0f} of {total:.0f} MiB free"
 
 
-def versions() -> str:
+def versions() -> Told:
     engine = db.engines["reads"].dialect
     server = ".".join(map(str, getattr(engine, "server_version_info", None) or ("unknown",)))
-    return f"taskapp {VERSION}, python {platform.python_version()}, {engine.name} {server}"
+    return "ok", f"taskapp {VERSION}, python {platform.python_version()}, {engine.name} {server}"
 
 
-def configuration() -> str:
+def configuration() -> Told:
     told = settings()
     local, production = told.bind.startswith(LOCAL), told.environment == "production"
     if not (local or production):
-        raise Trouble("degraded", "Development, open to others", "Set ENVIRONMENT=production")
+        return "degraded", "Development, open to others", "Set ENVIRONMENT=production"
     if production and not told.trusted_hosts:
-        raise Trouble("degraded", "Answers to any host name", "Set TRUSTED_HOSTS")
-    return told.environment
+        return "degraded", "Answers to any host name", "Set TRUSTED_HOSTS"
+    return "ok", told.environment
 
 
-def secret() -> str:
+def secret() -> Told:
     """Its strength was checked at the start; what is left is who else can read it."""
     path = settings().instance / "secret_key"
     if path.exists() and path.stat().st_mode & 0o077:
-        raise Trouble("degraded", f"Others can read {path}", f"Run chmod 600 {path}")
-    return "two keys, for an exchange" if settings().secret_key_previous else "one key"
+        return "degraded", f"Others can read {path}", f"Run chmod 600 {path}"
+    return "ok", "two keys, for an exchange" if settings().secret_key_previous else "one key"
 
 
-def folders() -> str:
+def folders() -> Told:
     """By writing: rights do not tell of a disk that is full or read-only."""
     for folder in (settings().instance, settings().instance / "attachments"):
         try:
@@ -113,40 +108,39 @@ def folders() -> str:
             with tempfile.TemporaryFile(dir=folder) as file:
                 file.write(b"doctor")
         except OSError as error:
-            detail = f"{folder}: {error.strerror}"
-            raise Trouble("down", detail, "Make it writable, make room") from error
+            return "down", f"{folder}: {error.strerror}", "Make it writable, make room"
     db.session.connection()  # takes SQLite's write lock, which a read-only file refuses
     db.session.rollback()
-    return str(settings().instance)
+    return "ok", str(settings().instance)
 
 
-def proxies() -> str:
+def proxies() -> Told:
     told = settings()
     local, hops = told.bind.startswith(LOCAL), told.trusted_proxies
     if local and not hops and told.environment == "production":
         detail = "Only a proxy can reach it, and none is trusted: all clients look alike"
-        raise Trouble("degraded", detail, "Set TRUSTED_PROXIES=1")
-    return f"{hops} trusted" + ("" if local or not hops else ": nobody else may reach it")
+        return "degraded", detail, "Set TRUSTED_PROXIES=1"
+    return "ok", f"{hops} trusted" + ("" if local or not hops else ": nobody else may reach it")
 
 
-def clock() -> str:
+def clock() -> Told:
     """Against the database server's; SQLite has none, but the last use of a session is no later."""
     remote = db.engine.dialect.name != "sqlite"
     theirs = sa.select(sa.func.now() if remote else sa.func.max(Session.last_used_at))
     ahead = ((read(theirs).scalar() or now()) - now()).total_seconds()
     if ahead > 5 or (remote and ahead < -5):
-        raise Trouble("down", f"{abs(ahead):.0f} s away from the database's", "Run an NTP client")
-    return "agrees with the database"
+        return "down", f"{abs(ahead):.0f} s away from the database's", "Run an NTP client"
+    return "ok", "agrees with the database"
 
 
-def replica() -> str:
+def replica() -> Told:
     """Being behind is no trouble: what it lacks, the primary answers."""
     if (engine := db.engines.get("replica")) is None:
-        return "unused"
+        return "ok", "unused"
     with suppress(SQLAlchemyError), engine.connect() as connection:
         if connection.scalar(sa.select(sa.func.pg_is_in_recovery())):
-            return "follows"
-    raise Trouble("degraded", "It is away, or no replica", "See DATABASE_REPLICA_URL")
+            return "ok", "follows"
+    return "degraded", "It is away, or no replica", "See DATABASE_REPLICA_URL"
 
 
 HEALTH = (database, cache, disk, memory, versions)

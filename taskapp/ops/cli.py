@@ -39,8 +39,7 @@ def ask_password() -> str:
     if password := os.environ.get("TASKAPP_PASSWORD"):
         return password
     if sys.stdin.isatty():
-        asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-        return asked
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
     return sys.stdin.readline().rstrip("\r\n")
 
 
@@ -104,6 +103,6 @@ def print_openapi() -> None:
 def doctor() -> None:
     """Look at configuration and surroundings; exit code 1 when something keeps it from working."""
     findings = [checks.run(check) for check in checks.DOCTOR]
-    for name, status, detail, remedy, _ in findings:
+    for name, _, status, detail, remedy in findings:
         click.echo(f"{status:9} {name:14} {detail}" + (f" -> {remedy}" if remedy else ""))
     sys.exit(any(finding.status == "down" for finding in findings))

@@ -4,12 +4,12 @@ import datetime as dt
 from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request
-from marshmallow import Schema, fields
+from marshmallow import Schema
 
 from taskapp import conditional, errors
 from taskapp.contract import ANYONE, replies
 from taskapp.extensions import now
-from taskapp.fields import MANY, Int, Text, encode
+from taskapp.fields import Dict, Int, String, Text, encode, many
 from taskapp.ops import openapi
 
 docs = Blueprint("docs", __name__)
@@ -35,7 +35,7 @@ class ProblemTypeSchema(Schema):
 class ProblemTypesSchema(Schema):
     """Every problem code."""
 
-    items = fields.List(fields.Nested(ProblemTypeSchema), required=True, validate=MANY)
+    items = many(ProblemTypeSchema)
 
 
 class IndexSchema(Schema):
@@ -43,7 +43,7 @@ class IndexSchema(Schema):
 
     name = Text(max=100, required=True)
     version = Text(max=100, required=True)
-    links = fields.Dict(keys=fields.String(), values=Text(max=200), required=True)
+    links = Dict(keys=String(), values=Text(max=200), required=True)
 
 
 @docs.get("/")

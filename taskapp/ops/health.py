@@ -31,10 +31,9 @@ def alive() -> dict[str, Any]:
 @replies(HealthSchema(), 200, DatabaseUnavailable, access=ANYONE)
 def is_ready() -> dict[str, Any]:
     """The database is there, at this code's schema; without Redis it is degraded, and serves."""
-    try:
-        checks.database()
-    except checks.Trouble as trouble:
-        raise DatabaseUnavailable(". ".join(trouble.args[1:])) from trouble
+    status, *told = checks.database()
+    if status == "down":
+        raise DatabaseUnavailable(". ".join(told))
     redis = shared().state()
     return {
         "status": "degraded" if redis == "down" else "ok",

@@ -1,8 +1,9 @@
 """The OpenAPI 3.1 document, made from the notes that `@accepts` and `@replies` leave."""
 
 import re
-from collections import defaultdict
 from http import HTTPStatus
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from apispec import APISpec
@@ -128,10 +129,9 @@ def _operation(rule: Rule, view: Any, method: str) -> dict[str, Any]:
 
 def _responses(contract: Contract, rule: Rule, method: str) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": HTTPStatus(contract.status).phrase}
-    if contract.reply is not None:
-        answer["content"] = {"application/json": {"schema": contract.reply}}
-    for media in contract.gives:
-        answer.setdefault("content", {})[media] = {"schema": STREAM}
+    json = {"application/json": contract.reply} if contract.reply else {}
+    if shapes := json | dict.fromkeys(contract.gives, STREAM):
+        answer["content"] = {media: {"schema": shape} for media, shape in shapes.items()}
     responses = {str(contract.status): answer}
     if contract.creates:
         responses["201"] = {**answer, "description": "Created"}
@@ -139,12 +139,10 @@ def _responses(contract: Contract, rule: Rule, method: str) -> dict[str, Any]:
         responses["206"] = {**answer, "description": "The range that was asked for."}
     if method == "GET":
         responses["304"] = {"description": "What you have is still true."}
-    codes: dict[int, set[str]] = defaultdict(set)
-    for refusal in _refusals(contract, rule, method):
-        codes[refusal.status].add(refusal.code)
     content = {"application/problem+json": {"schema": ProblemSchema()}}
-    for status in sorted(codes):
-        described = ", ".join(sorted(codes[status]))
+    refused = {(refusal.status, refusal.code) for refusal in _refusals(contract, rule, method)}
+    for status, codes in groupby(sorted(refused), itemgetter(0)):
+        described = ", ".join(code for _, code in codes)
         responses[str(status)] = {"description": described, "content": content}
     return responses
 

@@ -45,10 +45,9 @@ def _purged() -> Iterator[tuple[str, int]]:
 def _delete(model: type[Purged], which: sa.ColumnElement[bool]) -> int:
     """A batch at a time, by id, until there is none."""
     total, some = 0, sa.select(model.id).where(which).limit(BATCH)
-    while True:
-        batch = sa.delete(table(model)).where(model.id.in_(some)).returning(model.id)
-        gone = len(db.session.execute(batch).all())
+    batch = sa.delete(table(model)).where(model.id.in_(some)).returning(model.id)
+    while gone := len(db.session.execute(batch).all()):
         db.session.commit()
         total += gone
-        if not gone:
-            return total
+    db.session.rollback()
+    return total

@@ -47,9 +47,7 @@ class CountersFile(threading.local):
         connection = sqlite3.connect(self.path, timeout=1, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = OFF")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS counters (key TEXT PRIMARY KEY, count, expires)"
-        )
+        connection.execute("CREATE TABLE IF NOT EXISTS counters (key PRIMARY KEY, count, expires)")
         return connection
 
     def add(self, key: str, amount: int, seconds: int) -> Count:

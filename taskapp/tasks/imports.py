@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from marshmallow import Schema, ValidationError, pre_load, validate
+from marshmallow import Schema, ValidationError, pre_load
 
 from taskapp import fields
 from taskapp.body import read_object, strict_json
@@ -18,7 +18,6 @@ from taskapp.tasks.schemas import TaskSchema
 # Exports hold these, too; what decides is where they are imported, and when.
 IGNORED = {name for name, spec in TaskSchema().fields.items() if spec.dump_only} - {"id"}
 IGNORED |= {"project_id"}
-MANY = validate.Length(max=1_000_000)  # MAX_IMPORT_BYTES is what bounds it in practice
 GUARDED = re.compile(f"^'(?={fields.RISKY.pattern})")
 
 
@@ -42,7 +41,7 @@ ROW = TaskRowSchema(partial=("title",))  # a task that is there already has a ti
 class TaskImportSchema(Schema):
     """What an import takes as JSON: a list as it was answered, or one like it."""
 
-    items = fields.List(fields.Nested(ROW), required=True, validate=MANY)
+    items = fields.many(ROW)  # MAX_IMPORT_BYTES is what bounds it in practice
     next_cursor = fields.Text(max=4096, allow_none=True)
     total = fields.Int(min=0)
 

@@ -1,13 +1,11 @@
 """How a task is written: the rules of its fields, inside a turn of its project; no commit here."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from taskapp.errors import Conflict, Invalid, NotFound
-from taskapp.extensions import Body, Row, changes, db, now, table
+from taskapp.extensions import Body, Row, changes, db, now, table, unique
 from taskapp.projects import access
 from taskapp.projects.access import Caller, Turn
 from taskapp.tasks import query as task_query
@@ -23,6 +21,10 @@ class AssigneeNotFound(NotFound):
     """The assignee is no member of the task's project."""
 
 
+class ExternalIdTaken(Conflict):
+    """A task of this project has this external_id already."""
+
+
 class ParentNotFound(NotFound):
     """No task that you can see has the parent's id."""
 
@@ -32,7 +34,7 @@ def insert(caller: Caller, turn: Turn, body: Body) -> Row:
     ids = {"project_id": turn.project_id, "created_by": caller.user_id}
     values = {**DEFAULTS, **body, **ids}
     values |= derived(values, values, turn)
-    task = _unique(_INSERT, {**values, "created_at": values["updated_at"]}).one()
+    task = unique(_INSERT, ExternalIdTaken, {**values, "created_at": values["updated_at"]}).one()
     label([(task.id, task.labels)])
     access.record(turn, "created", [task.id], **{name: [None, body[name]] for name in body})
     return task
@@ -50,7 +52,7 @@ def update(caller: Caller, task: Row, source: Turn, target: Turn, body: Body) ->
         return task
     new = {name: value for name, (_, value) in changed.items()}
     new |= derived(new, {**task._mapping, **new}, target)
-    task = _unique(_UPDATE, {**new, "task_id": task.id}).one()
+    task = unique(_UPDATE, ExternalIdTaken, {**new, "task_id": task.id}).one()
     if "labels" in changed:
         db.session.execute(sa.delete(LABELS).where(LABELS.c.task_id == task.id))
         label([(task.id, task.labels)])
@@ -107,13 +109,6 @@ def _descendants(task_id: int) -> list[int]:
     return list(db.session.scalars(sa.select(below.c.id)))
 
 
-def _unique(statement: sa.Executable, values: Body | None = None) -> sa.Result[Any]:
-    try:
-        return db.session.execute(statement, values)
-    except IntegrityError as error:
-        raise Conflict("A task of this project has this external_id already.") from error
-
-
 def label(tasks: Iterable[tuple[int, list[str]]]) -> None:
     pairs = ((task_id, name) for task_id, names in tasks for name in names)
     labels = [{"task_id": task_id, "key": name.casefold(), "name": name} for task_id, name in pairs]
@@ -133,6 +128,6 @@ def _move_children(task_id: int, source: Turn, target: Turn) -> None:
     assignee, members = TASKS.c.assignee_id, access.members_of(target.project_id)
     values: Body = {"project_id": target.project_id, "revision": target.revision}
     values |= {"updated_at": now(), "assignee_id": sa.case((assignee.in_(members), assignee))}
-    _unique(sa.update(TASKS).where(TASKS.c.id.in_(below)).values(values))
+    unique(sa.update(TASKS).where(TASKS.c.id.in_(below)).values(values), ExternalIdTaken)
     access.record(source, "moved-away", [task_id, *below], project_id=moved)
     access.record(target, "moved", below, project_id=moved)

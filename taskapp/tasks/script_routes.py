@@ -62,7 +62,7 @@ def list_labels(query: Body) -> Page:
 
 
 @scripts.get("/stats")
-@accepts(query=script_schemas.StatsQuerySchema())
+@accepts(query=script_schemas.InProjectQuerySchema())
 @replies(script_schemas.StatsSchema(), 200, NotFound)
 def get_stats(query: Body) -> Body:
     """Numbers for a dashboard; done per day over the last 30 days."""
@@ -71,7 +71,7 @@ def get_stats(query: Body) -> Body:
 
 @scripts.post("/tasks/import")
 @accepts(
-    query=script_schemas.ImportQuerySchema(),
+    query=script_schemas.InProjectQuerySchema(),
     body=imports.TaskImportSchema(),
     takes=imports.TAKES,
     load=imports.load,

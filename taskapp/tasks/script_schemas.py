@@ -70,9 +70,7 @@ class OperationResultSchema(Schema):
 class BatchResultSchema(Schema):
     """What the operations did, in their order."""
 
-    results = fields.List(
-        fields.Nested(OperationResultSchema), required=True, validate=validate.Length(max=500)
-    )
+    results = fields.many(OperationResultSchema, 500)
 
 
 class ChangesQuerySchema(Schema):
@@ -85,7 +83,7 @@ class ChangesQuerySchema(Schema):
 class ChangesSchema(Schema):
     """What changed since a cursor, and the next cursor."""
 
-    tasks = fields.List(fields.Nested(TaskSchema), required=True, validate=validate.Length(max=200))
+    tasks = fields.many(TaskSchema, 200)
     deleted = fields.List(fields.Int(), required=True, validate=fields.MANY)
     has_more = fields.Bool(required=True)
     next_cursor = fields.Text(max=7000, required=True)
@@ -112,8 +110,8 @@ class LabelSchema(Schema):
     count = fields.Int(required=True)
 
 
-class StatsQuerySchema(Schema):
-    """The query of the numbers."""
+class InProjectQuerySchema(Schema):
+    """Which project it is about; without it an import goes to the inbox, and numbers are of all."""
 
     project_id = fields.QueryInt()
 
@@ -137,17 +135,9 @@ class StatsSchema(Schema):
 
     status = fields.Dict(keys=fields.Choice(STATUSES), values=fields.Int(min=0), required=True)
     priority = fields.Dict(keys=fields.Choice(PRIORITIES), values=fields.Int(min=0), required=True)
-    assignee = fields.List(fields.Nested(AssigneeCountSchema), required=True, validate=fields.MANY)
+    assignee = fields.many(AssigneeCountSchema)
     overdue = fields.Int(min=0, required=True)
-    done_per_day = fields.List(
-        fields.Nested(DayCountSchema), required=True, validate=validate.Length(max=31)
-    )
-
-
-class ImportQuerySchema(Schema):
-    """Where an import goes: the caller's inbox, unless it says."""
-
-    project_id = fields.QueryInt()
+    done_per_day = fields.many(DayCountSchema, 31)
 
 
 class ImportedSchema(Schema):

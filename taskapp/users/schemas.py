@@ -38,13 +38,11 @@ class NewUserByAdminSchema(NewUserSchema):
     is_active = fields.Bool()
 
 
-class UserPatchSchema(Schema):
+class UserPatchSchema(NewUserByAdminSchema):
     """What an admin changes of a user."""
 
-    email = fields.Email()
-    name = fields.Text(min=1, max=200, trim=True, metadata=example("Alice"))
-    role = fields.Choice(ROLES)
-    is_active = fields.Bool()
+    class Meta:
+        exclude = ("password",)
 
 
 class MePatchSchema(Schema):

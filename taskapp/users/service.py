@@ -4,11 +4,22 @@ import logging
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from taskapp.auth import passwords
 from taskapp.errors import Conflict, EmailTaken, Invalid, RegistrationClosed
-from taskapp.extensions import Body, Expect, Row, changes, db, now, one, read, settings, table
+from taskapp.extensions import (
+    Body,
+    Expect,
+    Row,
+    changes,
+    db,
+    now,
+    one,
+    read,
+    settings,
+    table,
+    unique,
+)
 from taskapp.pages import Page, page_by
 from taskapp.projects import service as projects
 from taskapp.projects.access import Actor
@@ -57,7 +68,7 @@ def add_user(email: str, password: str, name: str, **more: Any) -> Row:
     hashed, at = passwords.hash_password(password), now()
     values = {"role": "user", "is_active": True, **more, "name": name, "password_hash": hashed}
     values |= {"email": email, "email_key": email_key(email), "created_at": at, "updated_at": at}
-    user = _unique(sa.insert(USERS).values(values).returning(*COLUMNS)).one()
+    user = unique(sa.insert(USERS).values(values).returning(*COLUMNS), EmailTaken).one()
     projects.open_inbox(user.id)
     return user
 
@@ -85,7 +96,7 @@ def update_user(user_id: int, body: Body, expect: Expect) -> Row:
     if "email" in changed:
         changed["email_key"] = email_key(changed["email"])
     written = sa.update(USERS).where(User.id == user_id).values(**changed, updated_at=now())
-    user = _unique(written.returning(*COLUMNS)).one()
+    user = unique(written.returning(*COLUMNS), EmailTaken).one()
     if "is_active" in changed:
         event = "user enabled" if user.is_active else "user disabled"
         log.warning(event, extra={"fields": {"account": user_id}})
@@ -121,10 +132,3 @@ def _locked(user_id: int) -> tuple[Row, bool]:
     if user is None:
         raise UserNotFound
     return user, user.role == "admin" and user.is_active and len(rows) == 1
-
-
-def _unique(statement: Any) -> sa.Result[Any]:
-    try:
-        return db.session.execute(statement)
-    except IntegrityError as error:
-        raise EmailTaken from error

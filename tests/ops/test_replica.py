@@ -265,6 +265,7 @@ def test_an_export_that_the_replica_cannot_end_goes_on_from_the_primary(
     assert [task["title"] for task in exported][-2500:] == titles
 
 
+@pytest.mark.usefixtures("stage")
 def test_the_doctor_looks_at_it(pair: Pair, variables: dict[str, str]) -> None:
     def found(**changes: str) -> str:
         told = servers.flask("doctor", **{**variables, **changes})
