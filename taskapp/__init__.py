@@ -88,8 +88,7 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.auth.routes import auth
     from taskapp.comments.routes import comments
     from taskapp.ops.backup import backup, restore
-    from taskapp.ops.cli import doctor, print_openapi
-    from taskapp.ops.cli import users as accounts
+    from taskapp.ops.cli import accounts, doctor, print_openapi
     from taskapp.ops.docs import docs
     from taskapp.ops.health import health
     from taskapp.ops.purge import purge

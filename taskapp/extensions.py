@@ -14,7 +14,7 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import DeclarativeBase, registry
+from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column, registry
 from sqlalchemy.types import TypeDecorator
 
 from config import Settings
@@ -31,14 +31,10 @@ class Instant(TypeDecorator[dt.datetime]):
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(
-        self, value: dt.datetime | None, dialect: sa.Dialect
-    ) -> dt.datetime | None:
+    def process_bind_param(self, value: dt.datetime | None, dialect: sa.Dialect) -> Any:
         return value and value.astimezone(dt.UTC)
 
-    def process_result_value(
-        self, value: dt.datetime | None, dialect: sa.Dialect
-    ) -> dt.datetime | None:
+    def process_result_value(self, value: dt.datetime | None, dialect: sa.Dialect) -> Any:
         return value and value.replace(tzinfo=dt.UTC)
 
 
@@ -57,6 +53,11 @@ class Base(DeclarativeBase):
         ),
         type_annotation_map={int: BigInt, str: sa.Text(), dt.datetime: Instant()},
     )
+
+
+def part_of(column: str, **options: Any) -> MappedColumn[Any]:
+    """A foreign key of what is deleted with the row it names."""
+    return mapped_column(sa.ForeignKey(column, ondelete="CASCADE"), **options)
 
 
 def counted_by() -> str:

@@ -147,11 +147,8 @@ class CommaList(Text):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         parts = super()._deserialize(value, attr, data).split(",")
-        distinct = {part.lstrip("-") for part in parts}
-        if (
-            not all(map(self.parts.fullmatch, parts))
-            or not len(distinct) == len(parts) <= self.most
-        ):
+        once = len({part.lstrip("-") for part in parts}) == len(parts) <= self.most
+        if not (once and all(map(self.parts.fullmatch, parts))):
             raise ValidationError(f"Not a list of {self.parts.pattern}, each once.")
         return parts
 

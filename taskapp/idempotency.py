@@ -63,10 +63,8 @@ def once(arguments: dict[str, Any], make: Callable[[], Response]) -> Response:
     except OperationalError as error:
         raise RequestInProgress from error
     response = make()
-    sealed = _vault(key).encrypt(
-        orjson.dumps([response.status_code, [*response.headers], response.get_data(as_text=True)])
-    )
-    row["answer"] = sealed
+    told = [response.status_code, [*response.headers], response.get_data(as_text=True)]
+    row["answer"] = _vault(key).encrypt(orjson.dumps(told))
     stored = sa.update(KEYS).where(KEYS.c.id == name).values(row).returning(KEYS.c.id)
     if db.session.execute(stored).one_or_none() is None:  # nothing to change: it was rolled back
         with suppress(IntegrityError):  # then another request has the key by now, to the same end

@@ -20,9 +20,8 @@ class Page(NamedTuple):
 
     def only(self, *names: str) -> Self:
         """The same page, each item cut down to these fields."""
-        return self._replace(
-            items=[{name: getattr(row, name) for name in names} for row in self.items]
-        )
+        items = [{name: getattr(row, name) for name in names} for row in self.items]
+        return self._replace(items=items)
 
 
 class Created(NamedTuple):

@@ -5,7 +5,7 @@ import datetime as dt
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from taskapp.extensions import Base
+from taskapp.extensions import Base, part_of
 
 
 class Attachment(Base):
@@ -17,7 +17,7 @@ class Attachment(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    task_id: Mapped[int] = mapped_column(sa.ForeignKey("tasks.id", ondelete="CASCADE"))
+    task_id: Mapped[int] = part_of("tasks.id")
     name: Mapped[str]
     media_type: Mapped[str]
     size: Mapped[int]

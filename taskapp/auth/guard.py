@@ -45,11 +45,8 @@ _active = users.active()
 _LIVE_SESSION = (
     sa.select(_active.c.role)
     .join(Session, Session.user_id == _active.c.id)
-    .where(
-        Session.id == sa.bindparam("session_id"),
-        Session.user_id == sa.bindparam("user_id"),
-        Session.ended_at.is_(None),
-    )
+    .where(Session.id == sa.bindparam("session_id"), Session.ended_at.is_(None))
+    .where(Session.user_id == sa.bindparam("user_id"))
 )
 
 

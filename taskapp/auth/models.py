@@ -5,7 +5,7 @@ import datetime as dt
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from taskapp.extensions import Base
+from taskapp.extensions import Base, part_of
 
 
 class Session(Base):
@@ -18,7 +18,7 @@ class Session(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = part_of("users.id")
     refresh_jti: Mapped[str]  # of the one refresh token that is still good
     user_agent: Mapped[str]
     address: Mapped[str]  # where it began: a place from which this account was signed in

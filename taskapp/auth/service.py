@@ -15,6 +15,7 @@ from taskapp.pages import Page, page_by
 from taskapp.users import access as users
 
 SESSIONS = table(Session)
+SHOWN = [SESSIONS.c[n] for n in ("id", "user_agent", "created_at", "last_used_at", "expires_at")]
 
 
 class SessionNotFound(NotFound):
@@ -61,15 +62,9 @@ def refresh(refresh_token: str) -> dict[str, Any]:
 
 
 def list_sessions(user_id: int, session_id: int | None, query: Body) -> Page:
-    mine = sa.select(
-        Session.id,
-        Session.user_agent,
-        Session.created_at,
-        Session.last_used_at,
-        Session.expires_at,
-        (Session.id == session_id).label("current"),
-    ).where(Session.user_id == user_id, Session.ended_at.is_(None), Session.expires_at > now())
-    return page_by(mine, Session.id, **query)
+    shown = sa.select(*SHOWN, (Session.id == session_id).label("current"))
+    live = (Session.ended_at.is_(None), Session.expires_at > now())
+    return page_by(shown.where(Session.user_id == user_id, *live), Session.id, **query)
 
 
 def end_session(user_id: int, session_id: int) -> None:

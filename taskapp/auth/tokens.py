@@ -11,7 +11,7 @@ from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import ExpiredSignatureError, PyJWTError
 
 from taskapp.errors import InvalidToken, TokenExpired
-from taskapp.extensions import jwt, settings
+from taskapp.extensions import Body, jwt, settings
 from taskapp.fields import CANONICAL_INT, INT64
 
 
@@ -24,12 +24,10 @@ class Claims(NamedTuple):
     expires: float
 
 
-def issue(
-    user_id: int, session_id: int, refresh_jti: str, expires_at: dt.datetime
-) -> dict[str, Any]:
+def issue(user_id: int, session_id: int, refresh_jti: str, expires_at: dt.datetime) -> Body:
     """A new pair; the refresh token lives as long as the session, the access token for minutes."""
     lifetime = dt.timedelta(minutes=settings().access_token_minutes)
-    claims: dict[str, Any] = {"sid": str(session_id)}
+    claims: Body = {"sid": str(session_id)}
     access = create_access_token(str(user_id), expires_delta=lifetime, additional_claims=claims)
     claims |= {"jti": refresh_jti, "exp": expires_at}
     refresh = create_refresh_token(str(user_id), additional_claims=claims)

@@ -65,9 +65,7 @@ def restore(source: Path, verify: bool) -> None:
             _compare(manifest)
     except FAILURES as error:
         raise Failed(f"Not restored: {getattr(error, 'orig', error)}") from error
-    click.echo(
-        f"restored {source}, schema {schema_found()}; flask db upgrade, flask doctor are next"
-    )
+    click.echo(f"restored {source}, schema {schema_found()}; next: flask db upgrade, flask doctor")
 
 
 def _made(folder: Path) -> list[Path]:

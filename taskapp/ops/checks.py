@@ -71,9 +71,8 @@ def memory() -> Told:
 
 
 def _room(free: float, total: float, remedy: str) -> Told:
-    if free < total / 20:
-        return "degraded", f"{free:.0f} of {total:.0f} MiB free", remedy
-    return "ok", f"{free:.0f} of {total:.0f} MiB free"
+    told = f"{free:.0f} of {total:.0f} MiB free"
+    return ("degraded", told, remedy) if free < total / 20 else ("ok", told)
 
 
 def versions() -> Told:

@@ -31,7 +31,7 @@ class Accounts(AppGroup):
         raise click.ClickException(" ".join(reason["detail"] for reason in told))
 
 
-users = Accounts("users", help="Make, list and change accounts.")
+accounts = Accounts("users", help="Make, list and change accounts.")
 
 
 def ask_password() -> str:
@@ -43,7 +43,7 @@ def ask_password() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-@users.command("create")
+@accounts.command("create")
 @click.argument("email")
 @click.option("--admin", is_flag=True, help="May see and change every account.")
 @click.option("--name", default=None, help="The address's first part, unless given.")
@@ -55,7 +55,7 @@ def create_user(email: str, admin: bool, name: str | None) -> None:
     click.echo(f"{user.id} {user.email} {user.role}")
 
 
-@users.command("list")
+@accounts.command("list")
 def list_users() -> None:
     """List every account: id, address, role, whether it is active."""
     key: list[Any] | None = []
@@ -66,21 +66,21 @@ def list_users() -> None:
         key = page.next_key
 
 
-@users.command("set-password")
+@accounts.command("set-password")
 @click.argument("email")
 def set_password(email: str) -> None:
     """Give an account a new password; all its sessions end."""
     auth.reset_password(_id_of(email), ask_password())
 
 
-@users.command("disable")
+@accounts.command("disable")
 @click.argument("email")
 def disable(email: str) -> None:
     """Put an account out, at once."""
     service.update_user(_id_of(email), {"is_active": False}, lambda _row: None)
 
 
-@users.command("enable")
+@accounts.command("enable")
 @click.argument("email")
 def enable(email: str) -> None:
     """Let an account in again."""

@@ -49,7 +49,8 @@ def configure(app: Flask, settings: Settings) -> None:
     db.init_app(app)
     with app.app_context():
         for engine in db.engines.values():
-            metrics.watch(engine)
+            sa.event.listen(engine, "connect", lambda *_: metrics.POOL.inc())
+            sa.event.listen(engine, "close", lambda *_: metrics.POOL.dec())
             if sqlite:
                 sa.event.listen(engine, "connect", _prepare_sqlite)
             else:

@@ -27,7 +27,8 @@ def configure(app: Flask, settings: Settings) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]  # Flask's own advice
     if settings.cors_origins:
         CORS(app, origins=list(settings.cors_origins), expose_headers=EXPOSED, max_age=600)
-    journal.configure(app)
+    app.teardown_request(journal.leave)
+    app.after_request(journal.note)
     app.before_request(begin)
     app.after_request(finish)
 

@@ -31,14 +31,12 @@ def alive() -> dict[str, Any]:
 @replies(HealthSchema(), 200, DatabaseUnavailable, access=ANYONE)
 def is_ready() -> dict[str, Any]:
     """The database is there, at this code's schema; without Redis it is degraded, and serves."""
-    status, *told = checks.database()
-    if status == "down":
+    database, *told = checks.database()
+    if database == "down":
         raise DatabaseUnavailable(". ".join(told))
     redis = shared().state()
-    return {
-        "status": "degraded" if redis == "down" else "ok",
-        "checks": {"database": "ok", "redis": redis},
-    }
+    status = "degraded" if redis == "down" else "ok"
+    return {"status": status, "checks": {"database": database, "redis": redis}}
 
 
 @health.get("/health/detailed")

@@ -5,7 +5,7 @@ import re
 import time
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Response, g, request
 
 from taskapp.ops import metrics
 
@@ -19,11 +19,6 @@ PROBES = {"/health", "/health/ready", "/health/startup", "/metrics"}
 log = logging.getLogger(__name__)
 
 
-def configure(app: Flask) -> None:
-    app.after_request(note)
-    app.teardown_request(_leave)
-
-
 def enter() -> None:
     g.started, g.database_seconds = time.perf_counter(), 0.0
     g.counted = request.path != "/metrics"
@@ -31,7 +26,7 @@ def enter() -> None:
         metrics.IN_PROGRESS.inc()
 
 
-def _leave(_: BaseException | None) -> None:
+def leave(_: BaseException | None) -> None:
     if g.pop("counted", False):
         metrics.IN_PROGRESS.dec()
 

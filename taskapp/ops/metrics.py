@@ -49,11 +49,6 @@ def count_request(method: str, route: str, status: int, seconds: float, database
         SIGN_INS.labels({200: "ok", 401: "refused", 429: "limited"}[status]).inc()
 
 
-def watch(engine: sa.Engine) -> None:
-    sa.event.listen(engine, "connect", lambda *_: POOL.inc())
-    sa.event.listen(engine, "close", lambda *_: POOL.dec())
-
-
 @sa.event.listens_for(db.session, "after_commit")
 def _count_events(session: Session) -> None:
     for event in session.info.pop("events", ()):

@@ -5,7 +5,7 @@ import datetime as dt
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from taskapp.extensions import Base
+from taskapp.extensions import Base, part_of
 
 
 class PersonalToken(Base):
@@ -15,7 +15,7 @@ class PersonalToken(Base):
     __table_args__ = (sa.Index(None, "user_id", "id"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = part_of("users.id")
     name: Mapped[str]
     scopes: Mapped[list[str]] = mapped_column(sa.JSON)
     digest: Mapped[str] = mapped_column(unique=True)

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from taskapp.extensions import Base
+from taskapp.extensions import Base, part_of
 
 ROLES = ("owner", "editor", "viewer")
 
@@ -18,9 +18,7 @@ class Project(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     description: Mapped[str]
-    inbox_of: Mapped[int | None] = mapped_column(
-        sa.ForeignKey("users.id", ondelete="CASCADE"), unique=True
-    )
+    inbox_of: Mapped[int | None] = part_of("users.id", unique=True)
     archived_at: Mapped[dt.datetime | None]
     revision: Mapped[int]
     created_at: Mapped[dt.datetime]
@@ -34,12 +32,8 @@ class Membership(Base):
         sa.Index(None, "user_id", "project_id"),
     )
 
-    project_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True
-    )
-    user_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
-    )
+    project_id: Mapped[int] = part_of("projects.id", primary_key=True)
+    user_id: Mapped[int] = part_of("users.id", primary_key=True)
     role: Mapped[str]
     revision: Mapped[int]  # the project's, when this role was given
     created_at: Mapped[dt.datetime]

@@ -88,9 +88,8 @@ def _out_of_sight(saw: dict[int, int], sees: dict[int, int]) -> set[int]:
         first: dict[int, str] = {}
         for task_id, kind in access.crossings(project_id, revision, sees.get(project_id, INT64)):
             first.setdefault(task_id, kind)
-        gone |= {
-            task_id for task_id, kind in first.items() if kind in access.LEAVES
-        } | here - first.keys()
+        left = {task_id for task_id, kind in first.items() if kind in access.LEAVES}
+        gone |= left | here - first.keys()
     return gone - _in_sight(sorted(gone), sees)
 
 

@@ -8,10 +8,11 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from taskapp.extensions import Base, table
+from taskapp.extensions import Base, part_of, table
 
 STATUSES = ("todo", "in_progress", "done", "cancelled")
 PRIORITIES = ("none", "low", "medium", "high", "urgent")
+SORTED_BY = ("title", "status", "priority", "due_at", "created_at", "updated_at")
 
 
 class Ranked(TypeDecorator[str]):
@@ -55,12 +56,7 @@ class Task(Base):
         sa.UniqueConstraint("project_id", "external_id"),
         sa.Index(None, "project_id", "id"),
         sa.Index(None, "project_id", "revision"),
-        sa.Index(None, "project_id", "status", "id"),
-        sa.Index(None, "project_id", "priority", "id"),
-        sa.Index(None, "project_id", "due_at", "id"),
-        sa.Index(None, "project_id", "created_at", "id"),
-        sa.Index(None, "project_id", "updated_at", "id"),
-        sa.Index(None, "project_id", "title", "id"),
+        *(sa.Index(None, "project_id", name, "id") for name in SORTED_BY),
         sa.Index(None, "assignee_id", "id"),
         sa.Index(None, "parent_id", "id"),
         sa.Index(None, "words", postgresql_using="gin").ddl_if("postgresql"),
@@ -68,7 +64,7 @@ class Task(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    project_id: Mapped[int] = mapped_column(sa.ForeignKey("projects.id", ondelete="CASCADE"))
+    project_id: Mapped[int] = part_of("projects.id")
     external_id: Mapped[str | None]
     # Sorted by code point on every database, whatever its locale.
     title: Mapped[str] = mapped_column(sa.Text().with_variant(sa.Text(collation="C"), "postgresql"))
@@ -77,7 +73,7 @@ class Task(Base):
     priority: Mapped[str] = mapped_column(Ranked(*PRIORITIES))
     due_at: Mapped[dt.datetime | None]
     assignee_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id", ondelete="SET NULL"))
-    parent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("tasks.id", ondelete="CASCADE"))
+    parent_id: Mapped[int | None] = part_of("tasks.id")
     labels: Mapped[list[str]] = mapped_column(sa.JSON)
     created_by: Mapped[int]  # no foreign key: it still says who, when that user is gone
     created_at: Mapped[dt.datetime]
@@ -97,8 +93,6 @@ class TaskLabel(Base):
     __tablename__ = "task_labels"
     __table_args__ = (sa.Index(None, "key", "task_id"),)
 
-    task_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True
-    )
+    task_id: Mapped[int] = part_of("tasks.id", primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)  # the name as it is compared
     name: Mapped[str]

@@ -10,21 +10,13 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 
 from taskapp.extensions import db
 from taskapp.pages import Page, count, cut
-from taskapp.tasks.models import Task, TaskLabel
+from taskapp.tasks.models import SORTED_BY, Task, TaskLabel
 
 WORD = re.compile(r"[^\W_]+")
 MAX_WORD = 100  # code points; PostgreSQL refuses lexemes past 2 KB
 AT_ONCE = 500  # rows or ids in a statement; SQLite takes 32,766 values
 OPEN = ("todo", "in_progress")
-SORTS: dict[str, Any] = {
-    "id": Task.id,
-    "title": Task.title,
-    "status": Task.status,
-    "priority": Task.priority,
-    "due_at": Task.due_at,
-    "created_at": Task.created_at,
-    "updated_at": Task.updated_at,
-}
+SORTS: dict[str, Any] = {name: getattr(Task, name) for name in ("id", *SORTED_BY)}
 TIMES = {"due_at", "created_at", "updated_at"}
 Filter = Callable[[Any, dict[str, Any]], sa.ColumnElement[bool]]
 
@@ -40,10 +32,9 @@ def words(*texts: str) -> list[str]:
 
 
 def _label(names: list[str], _: Any) -> sa.ColumnElement[bool]:
-    tagged = (
-        sa.select(TaskLabel.task_id).where(TaskLabel.key == name.casefold()) for name in names
-    )
-    return sa.and_(*(Task.id.in_(ids) for ids in tagged))
+    tagged = sa.select(TaskLabel.task_id)
+    keys = [name.casefold() for name in names]
+    return sa.and_(*(Task.id.in_(tagged.where(TaskLabel.key == key)) for key in keys))
 
 
 def _assignee(value: str | int, query: dict[str, Any]) -> sa.ColumnElement[bool]:
@@ -130,9 +121,8 @@ def _after(sorts: list[tuple[str, bool]], key: list[Any]) -> sa.ColumnElement[bo
     past = _past(SORTS[name], descending, value, nullable=name == "due_at")
     if len(sorts) == 1 or name == "id":
         return past
-    return sa.or_(
-        past, sa.and_(SORTS[name].is_not_distinct_from(value), _after(sorts[1:], key[1:]))
-    )
+    equal = SORTS[name].is_not_distinct_from(value)
+    return sa.or_(past, sa.and_(equal, _after(sorts[1:], key[1:])))
 
 
 def _past(column: Any, descending: bool, value: Any, *, nullable: bool) -> sa.ColumnElement[bool]:

@@ -89,6 +89,9 @@ class ChangesSchema(Schema):
     next_cursor = fields.Text(max=7000, required=True)
 
 
+OLD_AND_NEW = fields.List(fields.Raw(), validate=validate.Length(equal=2))
+
+
 class HistorySchema(Schema):
     """One change: each field with its old and its new value."""
 
@@ -96,11 +99,7 @@ class HistorySchema(Schema):
     at = fields.Time(required=True)
     user_id = fields.Int(required=True, allow_none=True)
     kind = fields.Text(max=50, required=True)
-    changes = fields.Dict(
-        keys=fields.String(),
-        values=fields.List(fields.Raw(), validate=validate.Length(equal=2)),
-        required=True,
-    )
+    changes = fields.Dict(keys=fields.String(), values=OLD_AND_NEW, required=True)
 
 
 class LabelSchema(Schema):

@@ -85,14 +85,11 @@ def _pages(query: Body, list_tasks: Callable[[Body], Page]) -> Pages:
 
 def _csv(pages: Pages, names: list[str]) -> Iterator[bytes]:
     """RFC 4180, with a header."""
-    head: list[Any] = [names]
+    yield f"{','.join(names)}\r\n".encode()
     for rows in pages:
         text = io.StringIO()
-        csv.writer(text).writerows(
-            head + [[_cell(getattr(row, name)) for name in names] for row in rows]
-        )
+        csv.writer(text).writerows([_cell(getattr(row, name)) for name in names] for row in rows)
         yield text.getvalue().encode()
-        head = []
 
 
 def _cell(value: Any) -> Any:

@@ -7,19 +7,7 @@ import sqlalchemy as sa
 
 from taskapp.auth import passwords
 from taskapp.errors import Conflict, EmailTaken, Invalid, RegistrationClosed
-from taskapp.extensions import (
-    Body,
-    Expect,
-    Row,
-    changes,
-    db,
-    now,
-    one,
-    read,
-    settings,
-    table,
-    unique,
-)
+from taskapp.extensions import Body, Expect, Row, db, now, one, read, settings, table, unique
 from taskapp.pages import Page, page_by
 from taskapp.projects import service as projects
 from taskapp.projects.access import Actor
@@ -87,7 +75,7 @@ def update_me(user_id: int, body: Body, expect: Expect) -> Row:
 def update_user(user_id: int, body: Body, expect: Expect) -> Row:
     before, last_admin = _locked(user_id)
     expect(before)
-    changed = {name: new for name, (_, new) in changes(before, body).items()}
+    changed = {name: new for name, new in body.items() if getattr(before, name) != new}
     if not changed:
         db.session.rollback()
         return before
