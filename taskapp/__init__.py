@@ -103,5 +103,7 @@ def _add_rooms(app: Flask) -> None:
         app.register_blueprint(room)
     for room in (health, docs):
         app.register_blueprint(room)
-    for command in (accounts, seed, doctor, backup, restore, purge, print_openapi):
-        app.cli.add_command(command)
+    for command in (seed, doctor, backup, restore, purge):
+        app.cli.command()(command)
+    app.cli.command("openapi")(print_openapi)
+    app.cli.add_command(accounts)

@@ -16,7 +16,6 @@ from typing import Any
 
 import click
 import sqlalchemy as sa
-from flask.cli import with_appcontext
 from sqlalchemy.exc import DBAPIError
 
 from taskapp.extensions import Base, db, now, settings
@@ -28,10 +27,8 @@ Failed = click.ClickException
 FAILURES = (OSError, ValueError, KeyError, SubprocessError, DBAPIError)
 
 
-@click.command("backup")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--keep", type=click.IntRange(1), help="Remove all but this many of the newest.")
-@with_appcontext
 def backup(folder: Path | None, keep: int | None) -> None:
     """Back up the database and the attachments into FOLDER (instance/backups)."""
     folder = folder or settings().instance / "backups"
@@ -51,10 +48,8 @@ def backup(folder: Path | None, keep: int | None) -> None:
     click.echo(final)
 
 
-@click.command("restore")
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
 @click.option("--verify", is_flag=True, help="Then compare what was restored with the backup.")
-@with_appcontext
 def restore(source: Path, verify: bool) -> None:
     """Restore a backup, or the newest in a folder of them, where no accounts are yet."""
     source = (_made(source) or [source])[-1]

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 from flask import current_app
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import AppGroup
 from marshmallow import ValidationError
 
 from taskapp.auth import service as auth
@@ -91,15 +91,11 @@ def _id_of(email: str) -> int:
     return int(one(access.with_email(email), access.UserNotFound).id)
 
 
-@click.command("openapi")
-@with_appcontext
 def print_openapi() -> None:
     """Print the OpenAPI document."""
     click.echo(encode(openapi.build(current_app._get_current_object())))  # type: ignore[attr-defined]  # a proxy hides the app's type
 
 
-@click.command("doctor")
-@with_appcontext
 def doctor() -> None:
     """Look at configuration and surroundings; exit code 1 when something keeps it from working."""
     findings = [checks.run(check) for check in checks.DOCTOR]

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import click
 import sqlalchemy as sa
-from flask.cli import with_appcontext
 
 from taskapp.attachments.service import sweep_store
 from taskapp.auth.models import Session
@@ -20,8 +19,6 @@ BATCH = 1000  # rows a transaction
 Purged = Session | PersonalToken | Event | IdempotencyKey
 
 
-@click.command("purge")
-@with_appcontext
 def purge() -> None:
     """Delete what is past its time; run it once a day."""
     for name, gone in _purged():

@@ -6,7 +6,6 @@ import sys
 from random import Random
 
 import click
-from flask.cli import with_appcontext
 
 from taskapp.extensions import Body, db, now
 from taskapp.projects import service as projects
@@ -23,10 +22,8 @@ LABELS = "home garden office errand waiting phone money".split()
 BATCH = 500  # tasks a transaction
 
 
-@click.command("seed")
 @click.option("--tasks", default=200, show_default=True, type=click.IntRange(1))
 @click.option("--users", "people", default=5, show_default=True, type=click.IntRange(1))
-@with_appcontext
 def seed(tasks: int, people: int) -> None:
     """Fill a demo, the same each time for the same numbers. Prints how to sign in."""
     dice, password = Random(tasks + people), "-".join(secrets.token_hex(3) for _ in range(4))  # noqa: S311 - dice for a demo
