@@ -26,7 +26,7 @@ POOL = {"pool_size": 2, "max_overflow": 14, "pool_timeout": 5}
 STATEMENT_TIMEOUT, LOCK_TIMEOUT = 10_000, 5_000
 # Seconds of silence after which a server is given up: one that lives ends a statement before that.
 CONNECTING, ANSWERING = 3, 12
-RESTED = 1  # seconds without use, after which a connection is asked whether it lives
+RESTED = 0.1  # seconds without use, after which a connection is asked whether it lives
 SQLITE_BUSY = 10  # seconds that a writer waits for the other writers
 
 
