@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -129,7 +129,8 @@ class Postgres:
         """As a power cut: the server's processes are gone at once."""
         family = self._family()
         for process in family:
-            process.send_signal(signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):  # its parent has just gone
+                process.send_signal(signal.SIGKILL)
         psutil.wait_procs(family, timeout=10)
 
     @contextmanager
