@@ -27,7 +27,7 @@ from bench.servers import Server
 from bench.stage import Stage, new_database, postgresql, prepare
 
 SIZES = (10_000, 100_000, 1_000_000)
-ROUNDS, REQUESTS, FEW = 3, 100, 5
+ROUNDS, REQUESTS, FEW = 2, 100, 5
 FLAT = 1.2
 WRITERS = 16
 JUNE = "2026-06-01T00:00:00Z"
