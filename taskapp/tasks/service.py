@@ -19,7 +19,7 @@ def get_task(caller: Caller, task_id: int) -> Row:
 
 def list_tasks(caller: Caller, seen: Seen, query: Body) -> Page:
     project_ids = access.ids_of(seen, query.get("project_id"))
-    return task_query.page(COLUMNS, project_ids, {**query, "me": caller.user_id})
+    return task_query.page(project_ids, {**query, "me": caller.user_id})
 
 
 def create_task(caller: Caller, body: Body) -> Row:
