@@ -78,7 +78,7 @@ bench: .venv/bench ## Measure taskapp beside its peers, into docs/performance.md
 bench-quick: .venv/bench ## The same, rougher, to the terminal (3 minutes)
 	$(BIN)/python -m bench quick
 
-bench-growth: .venv/bench ## Measure it over 10,000 to 1,000,000 tasks (an hour)
+bench-growth: .venv/bench ## Measure it over 10,000 to 1,000,000 tasks (half an hour)
 	$(BIN)/python -m bench growth
 
 instructions: .venv/dev ## Count what a request costs, and compare with the stored counts; needs valgrind
