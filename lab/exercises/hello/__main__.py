@@ -13,7 +13,7 @@ import httpx
 from lab.exercises.clock import seconds, table
 
 SERVERS = {
-    "sync": ("gunicorn", "lab.exercises.hello.sync:app", "--no-control-socket", "--bind"),
+    "sync": ("gunicorn", "lab.exercises.hello.sync:app", "--config=python:lab.gunicorn", "--bind"),
     "async_": ("uvicorn", "lab.exercises.hello.async_:app", "--log-level", "warning", "--port"),
 }
 
