@@ -110,7 +110,8 @@ def explain(response: Response) -> Response:
         return response
     policies, states, waits = [], [], [1]
     own = [(str(request.endpoint), each.limit, each.key) for each in limiter.current_limits]
-    for name, limit, key in [("default", *g.default), *own]:
+    counted = [each for each in [("default", *g.default), *own] if each[-1] in g.hits]
+    for name, limit, key in counted:  # a full disk may have left one uncounted
         quota, (hits, ends) = limit.amount, g.hits[key]
         left = max(0, math.ceil(ends - time.time()))
         policies.append(f'"{name.rpartition(".")[2]}";q={quota};w={limit.get_expiry()}')
