@@ -10,6 +10,7 @@ from flask import Flask
 from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate
 
+from taskapp import idempotency
 from taskapp.ops import openapi
 from tests.conftest import Client, Json, add, named, refused
 
@@ -143,13 +144,15 @@ def test_says_who_may_call(document: Json) -> None:
 
 
 def test_every_post_may_be_sent_again(document: Json) -> None:
-    takes_a_key = {
-        name
+    keys = {
+        name: each["schema"]["pattern"]
         for name, operation in operations(document)
-        if any(each["name"] == "Idempotency-Key" for each in operation["parameters"])
+        for each in operation["parameters"]
+        if each["name"] == "Idempotency-Key"
     }
 
-    assert takes_a_key == {
+    assert set(keys.values()) == {idempotency.KEY.pattern}
+    assert keys.keys() == {
         name
         for name, _ in operations(document)
         if name.startswith("POST ") and name.rpartition("/")[2] not in {"login", "refresh"}
