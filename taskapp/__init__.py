@@ -88,7 +88,7 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.auth.routes import auth
     from taskapp.comments.routes import comments
     from taskapp.ops.backup import backup, restore
-    from taskapp.ops.cli import accounts, doctor, print_openapi
+    from taskapp.ops.cli import Careful, accounts, doctor, print_openapi
     from taskapp.ops.docs import docs
     from taskapp.ops.health import health
     from taskapp.ops.purge import purge
@@ -104,6 +104,6 @@ def _add_rooms(app: Flask) -> None:
     for room in (health, docs):
         app.register_blueprint(room)
     for command in (seed, doctor, backup, restore, purge):
-        app.cli.command()(command)
+        app.cli.command(cls=Careful)(command)
     app.cli.command("openapi")(print_openapi)
     app.cli.add_command(accounts)

@@ -11,7 +11,8 @@ import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from subprocess import SubprocessError, run
+from subprocess import run
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -23,8 +24,6 @@ from taskapp.ops.checks import schema_found
 from taskapp.ops.openapi import VERSION
 
 FILES = {"sqlite": "taskapp.db", "postgresql": "taskapp.dump"}
-Failed = click.ClickException
-FAILURES = (OSError, ValueError, KeyError, SubprocessError, DBAPIError)
 
 
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
@@ -33,16 +32,11 @@ def backup(folder: Path | None, keep: int | None) -> None:
     """Back up the database and the attachments into FOLDER (instance/backups)."""
     folder = folder or settings().instance / "backups"
     final = folder / now().strftime("taskapp-%Y%m%dT%H%M%S.%fZ")
-    draft = folder / f".{final.name}"
-    try:
-        draft.mkdir(mode=0o700, parents=True)
-        _fill(draft)
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".", dir=folder) as draft:  # nobody else can read it
+        _fill(Path(draft))
         os.sync()
-        draft.rename(final)
-    except FAILURES as error:
-        raise Failed(f"No backup was made: {getattr(error, 'orig', error)}") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        Path(draft).rename(final)
     for old in _made(folder)[: -keep if keep else 0]:
         shutil.rmtree(old)
     click.echo(final)
@@ -53,13 +47,10 @@ def backup(folder: Path | None, keep: int | None) -> None:
 def restore(source: Path, verify: bool) -> None:
     """Restore a backup, or the newest in a folder of them, where no accounts are yet."""
     source = (_made(source) or [source])[-1]
-    try:
-        manifest = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
-        _load(source, manifest)
-        if verify:
-            _compare(manifest)
-    except FAILURES as error:
-        raise Failed(f"Not restored: {getattr(error, 'orig', error)}") from error
+    manifest = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
+    _load(source, manifest)
+    if verify:
+        _compare(manifest)
     click.echo(f"restored {source}, schema {schema_found()}; next: flask db upgrade, flask doctor")
 
 

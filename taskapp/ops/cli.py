@@ -2,24 +2,28 @@
 
 import os
 import sys
+from subprocess import SubprocessError
 from typing import Any
 
 import click
+import sqlalchemy as sa
 from flask import current_app
 from flask.cli import AppGroup
 from marshmallow import ValidationError
+from sqlalchemy.exc import DBAPIError
 
 from taskapp.auth import service as auth
 from taskapp.errors import Refusal, reasons
-from taskapp.extensions import one
+from taskapp.extensions import one, read, table
 from taskapp.fields import encode
 from taskapp.ops import checks, openapi
 from taskapp.users import access, service
+from taskapp.users.models import User
 from taskapp.users.schemas import NewUserSchema
 
 
-class Accounts(AppGroup):
-    """A refusal becomes one line on standard error, and exit code 1."""
+class Careful(click.Command):
+    """What is foreseen to go wrong becomes one line on standard error, and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -28,10 +32,13 @@ class Accounts(AppGroup):
             told = reasons(error.messages)
         except Refusal as error:
             told = error.errors or [{"detail": error.detail}]
+        except (OSError, ValueError, SubprocessError, DBAPIError) as error:
+            told = [{"detail": str(getattr(error, "orig", error))}]
         raise click.ClickException(" ".join(reason["detail"] for reason in told))
 
 
-accounts = Accounts("users", help="Make, list and change accounts.")
+accounts = AppGroup("users", help="Make, list and change accounts.")
+accounts.command_class = Careful
 
 
 def ask_password() -> str:
@@ -58,12 +65,8 @@ def create_user(email: str, admin: bool, name: str | None) -> None:
 @accounts.command("list")
 def list_users() -> None:
     """List every account: id, address, role, whether it is active."""
-    key: list[Any] | None = []
-    while key is not None:
-        page = service.list_users({"limit": 200, "total": False, "cursor": key})
-        for user in page.items:
-            click.echo(f"{user.id} {user.email} {user.role} {'on' if user.is_active else 'off'}")
-        key = page.next_key
+    for user in read(sa.select(table(User)).order_by(User.id)):
+        click.echo(f"{user.id} {user.email} {user.role} {'on' if user.is_active else 'off'}")
 
 
 @accounts.command("set-password")
