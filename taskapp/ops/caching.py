@@ -1,6 +1,5 @@
 """Two caches of bytes: in Redis, whose absence is only slowness; and in a worker's memory."""
 
-from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,9 +23,9 @@ class BytesInRedis(RedisCache):
     serializer = SimpleNamespace(dumps=bytes, loads=lambda kept: kept)  # type: ignore[assignment]  # cachelib names a class where it wants a shape
 
     def get(self, key: str) -> Any:
-        return shared().ask(lambda: super(BytesInRedis, self).get(key), lambda: None)
+        get = super().get
+        return shared().ask(lambda: get(key), lambda: None)
 
-    def set(self, key: str, value: Any, timeout: int | timedelta | None = None) -> Any:
-        return shared().ask(
-            lambda: super(BytesInRedis, self).set(key, value, timeout), lambda: None
-        )
+    def set(self, key: str, value: Any, timeout: Any = None) -> Any:
+        put = super().set
+        return shared().ask(lambda: put(key, value, timeout), lambda: None)

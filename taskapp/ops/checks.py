@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
@@ -25,23 +25,16 @@ Told = tuple[str, ...]  # how it is ("degraded": the service goes on), what was 
 LOCAL = ("127.", "localhost:", "[::1]:", "unix:")
 
 
-class Finding(NamedTuple):
+def run(check: Callable[[], Told]) -> dict[str, Any]:
     """What a check found, in how many milliseconds."""
-
-    name: str
-    ms: float
-    status: str
-    detail: str
-    remedy: str = ""
-
-
-def run(check: Callable[[], Told]) -> Finding:
     began = time.perf_counter()
     try:
         told = check()
     except (SQLAlchemyError, OSError) as error:
         told = ("down", type(error).__name__, "See DATABASE_URL and the log")
-    return Finding(check.__name__, round((time.perf_counter() - began) * 1e3, 1), *told)
+    found = {"remedy": "", **dict(zip(("status", "detail", "remedy"), told, strict=False))}
+    ms = round((time.perf_counter() - began) * 1e3, 1)
+    return {"name": check.__name__, "ms": ms, **found}
 
 
 def database() -> Told:
@@ -65,9 +58,9 @@ def disk() -> Told:
 
 
 def memory() -> Told:
-    told = Path("/proc/meminfo").read_text(encoding="ascii")
-    free, total = (re.search(rf"{name}:\s+(\d+)", told) for name in ("MemAvailable", "MemTotal"))
-    return _room(int(free[1]) / 1024, int(total[1]) / 1024, "Lower WEB_CONCURRENCY")  # type: ignore[index]  # both are in there since Linux 3.14
+    told = dict(re.findall(r"(\w+): +(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii")))
+    free, total = (int(told[name]) / 1024 for name in ("MemAvailable", "MemTotal"))
+    return _room(free, total, "Lower WEB_CONCURRENCY")
 
 
 def _room(free: float, total: float, remedy: str) -> Told:

@@ -102,6 +102,7 @@ def print_openapi() -> None:
 def doctor() -> None:
     """Look at configuration and surroundings; exit code 1 when something keeps it from working."""
     findings = [checks.run(check) for check in checks.DOCTOR]
-    for name, _, status, detail, remedy in findings:
-        click.echo(f"{status:9} {name:14} {detail}" + (f" -> {remedy}" if remedy else ""))
-    sys.exit(any(finding.status == "down" for finding in findings))
+    for found in findings:
+        line = "{status:9} {name:14} {detail} -> {remedy}".format_map(found)
+        click.echo(line.removesuffix(" -> "))
+    sys.exit(any(found["status"] == "down" for found in findings))

@@ -4,19 +4,45 @@ import hmac
 from typing import Any
 
 from flask import Blueprint, Response, request
+from marshmallow import Schema, validate
+from marshmallow.fields import Float
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from taskapp import fields
 from taskapp.auth.guard import demand
 from taskapp.contract import ADMIN, ANYONE, replies
 from taskapp.errors import CREDENTIALS, DatabaseUnavailable, Forbidden
 from taskapp.extensions import settings
 from taskapp.ops import checks, metrics
-from taskapp.ops.schemas import DetailedHealthSchema, HealthSchema
 from taskapp.ops.shared import shared
 
 health = Blueprint("health", __name__)
 OPERATORS = (*CREDENTIALS, Forbidden)
-WORST_FIRST = ("down", "degraded", "ok")
+STATES = ("ok", "degraded", "down")
+
+
+class HealthSchema(Schema):
+    """How the service is."""
+
+    status = fields.Choice(STATES, required=True)
+    checks = fields.Dict(keys=fields.String(), values=fields.Choice(("ok", "down", "unused")))
+
+
+class FindingSchema(Schema):
+    """What a check found, in how many milliseconds, and what would mend it."""
+
+    name = fields.Text(max=40, required=True)
+    status = fields.Choice(STATES, required=True)
+    detail = fields.Text(max=1000, required=True)
+    remedy = fields.Text(max=1000, required=True)
+    ms = Float(required=True, validate=validate.Range(0, 600_000))
+
+
+class DetailedHealthSchema(Schema):
+    """How each part of the service is."""
+
+    status = fields.Choice(STATES, required=True)
+    checks = fields.Dict(keys=fields.String(), values=fields.Nested(FindingSchema))
 
 
 @health.get("/health")
@@ -44,9 +70,9 @@ def is_ready() -> dict[str, Any]:
 def detailed() -> dict[str, Any]:
     """How each part is; for admins, and for METRICS_TOKEN as Bearer."""
     admit_operator()
-    found = {check.__name__: checks.run(check)._asdict() for check in checks.HEALTH}
-    states = {finding["status"] for finding in found.values()}
-    return {"status": next(s for s in WORST_FIRST if s in states), "checks": found}
+    found = {check.__name__: checks.run(check) for check in checks.HEALTH}
+    worst = max((finding["status"] for finding in found.values()), key=STATES.index)
+    return {"status": worst, "checks": found}
 
 
 @health.get("/metrics")

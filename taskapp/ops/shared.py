@@ -24,7 +24,6 @@ Count = tuple[int, float]  # how many, and until when
 PATIENCE, QUIET = 0.25, 5.0  # seconds that a hung Redis may cost; that it is then left alone
 REDIS_OPTIONS: dict[str, Any] = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
 REDIS_OPTIONS |= {"retry": Retry(NoBackoff(), 0)}
-SWEEP_EVERY = 1000  # hits
 _ADD = """
 INSERT INTO counters (key, count, expires) VALUES (:key, :amount, :now + :seconds)
 ON CONFLICT (key) DO UPDATE SET
@@ -32,6 +31,7 @@ ON CONFLICT (key) DO UPDATE SET
   expires = CASE WHEN expires <= :now THEN :now + :seconds ELSE expires END
 RETURNING count, expires
 """
+_FORGET = "DELETE FROM counters WHERE expires <= ?"
 log = logging.getLogger(__name__)
 
 
@@ -39,7 +39,7 @@ class CountersFile(threading.local):
     """Counters in a SQLite file, for all workers of one machine; losing it loses nothing else."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.hits = path, 0
+        self.path = path
 
     @cached_property
     def connection(self) -> sqlite3.Connection:
@@ -48,12 +48,11 @@ class CountersFile(threading.local):
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("CREATE TABLE IF NOT EXISTS counters (key PRIMARY KEY, count, expires)")
+        with suppress(sqlite3.Error):  # on a full disk there is no room to forget
+            connection.execute(_FORGET, (time.time(),))
         return connection
 
     def add(self, key: str, amount: int, seconds: int) -> Count:
-        self.hits += 1
-        if self.hits % SWEEP_EVERY == 0:
-            self.sweep()
         values = {"key": key, "amount": amount, "now": time.time(), "seconds": seconds}
         count: Count = self.connection.execute(_ADD, values).fetchone()
         return count
@@ -64,8 +63,7 @@ class CountersFile(threading.local):
 
     def sweep(self) -> int:
         """Forget what has ended; returns how many."""
-        ended = "DELETE FROM counters WHERE expires <= ?"
-        return self.connection.execute(ended, (time.time(),)).rowcount
+        return self.connection.execute(_FORGET, (time.time(),)).rowcount
 
 
 class Shared:
@@ -92,9 +90,8 @@ class Shared:
         if not self.has_redis:
             return "unused"
         self.quiet_until = 0.0  # do ask
-        return self.ask(
-            lambda: ("down", "ok")[bool(self.redis.set("taskapp:state", "", ex=60))], lambda: "down"
-        )
+        takes = self.ask(lambda: bool(self.redis.set("taskapp:state", "", ex=60)), lambda: False)
+        return "ok" if takes else "down"
 
 
 def shared() -> Shared:
