@@ -111,12 +111,11 @@ def _load(source: Path, manifest: dict[str, Any]) -> None:
     db.engine.dispose()  # what it has open is about to be replaced
     _copy_attachments(source, settings().instance)
     if kind == "postgresql":
-        return _run("pg_restore", "--clean", "--if-exists", "--no-owner", "-1", str(file))
-    for stale in ("-wal", "-shm"):
-        Path(f"{target}{stale}").unlink(missing_ok=True)
-    shutil.copyfile(file, f"{target}.restoring")
-    Path(f"{target}.restoring").replace(target)
-    return None
+        _run("pg_restore", "--clean", "--if-exists", "--no-owner", "-1", str(file))
+    else:
+        for stale in ("-wal", "-shm"):
+            Path(f"{target}{stale}").unlink(missing_ok=True)
+        Path(shutil.copyfile(file, f"{target}.restoring")).replace(target)
 
 
 def _in_use() -> bool:

@@ -38,11 +38,10 @@ def configure(app: Flask, settings: Settings) -> None:
         "json_deserializer": orjson.loads,
         "hide_parameters": True,  # of what people wrote, nothing goes into a log
     }
-    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**options, **POOL}
-    reads = {**options, **POOL, "url": settings.database_url, "isolation_level": "AUTOCOMMIT"}
+    writes = {**options, **POOL, "url": settings.database_url}
+    reads = {**writes, "isolation_level": "AUTOCOMMIT"}
     reads["pool_reset_on_return"] = None  # there is nothing to roll back
-    binds = {"reads": reads}
+    binds = {None: writes, "reads": reads}
     if url := settings.database_replica_url:  # asked for its state before each use, as a ping would
         binds["replica"] = {**reads, "url": url}
     app.config["SQLALCHEMY_BINDS"] = binds

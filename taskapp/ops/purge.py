@@ -16,7 +16,6 @@ from taskapp.projects.models import Event
 from taskapp.tasks.models import Task
 
 BATCH = 1000  # rows a transaction
-Purged = Session | PersonalToken | Event | IdempotencyKey
 
 
 def purge() -> None:
@@ -29,20 +28,20 @@ def _purged() -> Iterator[tuple[str, int]]:
     """Ended sessions stay as long as events: their addresses are those the owner is known at."""
     before = now() - dt.timedelta(days=settings().changes_retention_days)
     unasked = IdempotencyKey.created_at < now() - KEPT
-    yield "idempotency keys", _delete(IdempotencyKey, unasked)
-    for model in (Session, PersonalToken):
-        over = sa.or_(model.ended_at < before, model.expires_at < before)
-        yield model.__tablename__.replace("_", " "), _delete(model, over)
+    yield "idempotency keys", _delete(table(IdempotencyKey), unasked)
+    for rows in (table(Session), table(PersonalToken)):
+        over = sa.or_(rows.c.ended_at < before, rows.c.expires_at < before)
+        yield rows.name.replace("_", " "), _delete(rows, over)
     deleted = Event.task_id.is_not(None) & Event.task_id.not_in(sa.select(Task.id))
-    yield "events of deleted tasks", _delete(Event, sa.and_(Event.at < before, deleted))
+    yield "events of deleted tasks", _delete(table(Event), sa.and_(Event.at < before, deleted))
     yield "counters", shared().file.sweep()
     yield "files of attachments", sweep_store()
 
 
-def _delete(model: type[Purged], which: sa.ColumnElement[bool]) -> int:
+def _delete(rows: sa.Table, which: sa.ColumnElement[bool]) -> int:
     """A batch at a time, by id, until there is none."""
-    total, some = 0, sa.select(model.id).where(which).limit(BATCH)
-    batch = sa.delete(table(model)).where(model.id.in_(some)).returning(model.id)
+    total, some = 0, sa.select(rows.c.id).where(which).limit(BATCH)
+    batch = sa.delete(rows).where(rows.c.id.in_(some)).returning(rows.c.id)
     while gone := len(db.session.execute(batch).all()):
         db.session.commit()
         total += gone

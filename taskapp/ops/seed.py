@@ -30,17 +30,16 @@ def seed(tasks: int, people: int) -> None:
     names = [f"{NAMES[n % 16]}{n // 16 or ''}" for n in range(people)]
     accounts = [users.add_user(f"{name}@example.com", password, name.title()) for name in names]
     db.session.commit()
-    crowd = [Actor(account.id) for account in accounts]
-    homes: list[tuple[int | None, list[Actor]]] = [(None, [person]) for person in crowd]  # inboxes
-    for number in range(0, people, 5):
-        crew, workshop = crowd[number : number + 5], {"name": f"Workshop {number // 5 + 1}"}
-        home = projects.create_project(crew[0], workshop).id
-        for account in accounts[number + 1 : number + 5]:
+    homes = []
+    for first in range(0, people, 5):
+        crew = [Actor(account.id) for account in accounts[first : first + 5]]
+        home = projects.create_project(crew[0], {"name": f"Workshop {first // 5 + 1}"}).id
+        for account in accounts[first + 1 : first + 5]:
             projects.add_member(crew[0], home, {"email": account.email, "role": "editor"})
         homes.append((home, crew))
     with click.progressbar(range(0, tasks, BATCH), label="tasks", file=sys.stderr) as bar:
         for done in bar:
-            home, crew = homes[-1 - (done // BATCH) % len(homes)]
+            home, crew = homes[done // BATCH % len(homes)]
             size = min(BATCH, tasks - done)
             service.import_tasks(crew[0], home, [_task(dice, crew) for _ in range(size)])
     click.echo(f"Sign in as {accounts[0].email} (or any of {people}) with the password {password}")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 
-from limits import RateLimitItem, parse
+from limits import parse
 
 from taskapp.errors import RateLimited, WrongCredentials
 from taskapp.extensions import limiter
@@ -23,11 +23,8 @@ BY_BOTH, BY_ADDRESS, BY_ACCOUNT = map(parse, ("10/15 minutes", "60/15 minutes", 
 def slowed(email_key: str, address: str, *, known_address: bool) -> Iterator[None]:
     """Try a sign-in inside; refused before any work, also for accounts that do not exist."""
     account = blake2b(email_key.encode(), digest_size=16).hexdigest()
-    counts: list[tuple[RateLimitItem, str, str]] = [
-        (BY_BOTH, account, address),
-        (BY_ADDRESS, "any", address),
-        *([] if known_address else [(BY_ACCOUNT, account, "unknown")]),
-    ]
+    counts = [(BY_BOTH, account, address), (BY_ADDRESS, "any", address)]
+    counts += [] if known_address else [(BY_ACCOUNT, account, "unknown")]
     counts = counts if limiter.enabled else []
     over = [count for count in counts if not limiter.limiter.test(*count)]
     if over:
