@@ -44,7 +44,6 @@ def update_comment(
     turn, comment = _open(caller, task_id, comment_id)
     expect(comment)
     if not changes(comment, body):
-        db.session.rollback()
         return comment
     written = sa.update(COMMENTS).where(Comment.id == comment_id).values(**body, updated_at=now())
     comment = db.session.execute(written.returning(*COMMENTS.c)).one()

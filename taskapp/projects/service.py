@@ -5,32 +5,24 @@ from typing import Any
 import sqlalchemy as sa
 
 from taskapp.errors import Conflict, NotFound
-from taskapp.extensions import Body, Expect, Row, changes, db, now, one, read, table
+from taskapp.extensions import Body, Expect, Row, changes, db, now, one, read, unique
 from taskapp.pages import Page, page_by
 from taskapp.projects import access
-from taskapp.projects.access import OWN, VIEW, Caller, ProjectNotFound, Turn
+from taskapp.projects.access import MEMBERSHIPS, OWN, PROJECTS, VIEW, Caller, ProjectNotFound, Turn
 from taskapp.projects.models import Membership, Project
 from taskapp.tasks import access as tasks
 from taskapp.users import access as users
 
-PROJECTS, MEMBERSHIPS = table(Project), table(Membership)
-_profile = users.profiles()
-_KIND = sa.case((Project.inbox_of.is_(None), "shared"), else_="inbox").label("kind")
-
-
 _PROJECT = [c for c in PROJECTS.c if c.name not in {"inbox_of", "revision"}]
-
-
-def _projects(revision: sa.ColumnElement[int]) -> sa.Select[*tuple[Any, ...]]:
-    columns = [*_PROJECT, _KIND, Membership.role, revision.label("revision")]
-    mine = Membership.user_id == sa.bindparam("user_id")
-    return sa.select(*columns).join(Membership, Membership.project_id == Project.id).where(mine)
-
-
-_MINE = _projects(PROJECTS.c.revision)
-_ONE = Project.id == sa.bindparam("project_id")
+_KIND = sa.case((Project.inbox_of.is_(None), "shared"), else_="inbox").label("kind")
 # Inside a turn, the project as it was before: the turn has taken the next revision already.
-_BEFORE = _projects(PROJECTS.c.revision - 1).where(_ONE)
+_REVISION = (PROJECTS.c.revision - sa.bindparam("taken", 0)).label("revision")
+_MINE = (
+    sa.select(*_PROJECT, _KIND, Membership.role, _REVISION)
+    .join(Membership, Membership.project_id == Project.id)
+    .where(Membership.user_id == sa.bindparam("user_id"))
+)
+_profile = users.profiles()
 _MEMBERS = sa.select(
     Membership.user_id, _profile.c.email, _profile.c.name, Membership.role, Membership.created_at
 ).join(_profile, _profile.c.user_id == Membership.user_id)
@@ -38,6 +30,10 @@ _MEMBERS = sa.select(
 
 class MemberNotFound(NotFound):
     """No such member in this project."""
+
+
+class AlreadyMember(Conflict):
+    """This user is a member already."""
 
 
 def list_projects(caller: Caller, query: Body) -> Page:
@@ -63,14 +59,12 @@ def open_inbox(user_id: int) -> None:
 def update_project(caller: Caller, project_id: int, body: Body, expect: Expect) -> Row:
     turn, before = _begin(caller, project_id)
     expect(before)
-    changed = changes(before, body)
-    if before.kind == "inbox" and changed.get("archived_at"):
-        raise Conflict("An inbox cannot be archived.")
-    if not changed:
-        db.session.rollback()
+    if not (changed := changes(before, body)):
         return before
-    values = {**body, "updated_at": now()}
-    db.session.execute(sa.update(PROJECTS).where(Project.id == project_id).values(values))
+    if before.kind == "inbox" and body.get("archived_at"):
+        raise Conflict("An inbox cannot be archived.")
+    written = sa.update(PROJECTS).where(Project.id == project_id)
+    db.session.execute(written.values(**body, updated_at=now()))
     access.record(turn, "project-updated", **changed)
     project = db.session.execute(_mine(caller, project_id)).one()
     db.session.commit()
@@ -93,7 +87,7 @@ def list_members(caller: Caller, project_id: int, query: Body) -> Page:
 
 def get_member(caller: Caller, project_id: int, user_id: int) -> Row:
     access.see(caller, project_id)
-    return one(read(_MEMBERS.where(*_are(project_id, user_id))), MemberNotFound)
+    return one(read(_member(project_id, user_id)), MemberNotFound)
 
 
 def add_member(caller: Caller, project_id: int, body: Body) -> Row:
@@ -101,28 +95,24 @@ def add_member(caller: Caller, project_id: int, body: Body) -> Row:
     if project.kind == "inbox":
         raise Conflict("An inbox cannot be shared.")
     user_id = users.user_id_of(body["email"])
-    if access.role_in(project_id, user_id):
-        raise Conflict("This user is a member already.")
     _join(turn, user_id, body["role"])
     access.record(turn, "member-added", member=[None, user_id], role=[None, body["role"]])
-    member = _member(turn, user_id)
+    member = _locked_member(turn, user_id)
     db.session.commit()
     return member
 
 
 def update_member(caller: Caller, project_id: int, user_id: int, body: Body, expect: Expect) -> Row:
     turn = access.take_turn(caller, project_id, OWN)
-    member = _member(turn, user_id)
+    member = _locked_member(turn, user_id)
     expect(member)
-    changed = changes(member, body)
-    if not changed:
-        db.session.rollback()
+    if not (changed := changes(member, body)):
         return member
     _keep_an_owner(turn, user_id)
-    role = sa.update(MEMBERSHIPS).where(*_are(project_id, user_id)).values(body)
-    db.session.execute(role.values(revision=turn.revision))
+    written = sa.update(MEMBERSHIPS).filter_by(project_id=project_id, user_id=user_id)
+    db.session.execute(written.values(**body, revision=turn.revision))
     access.record(turn, "member-updated", member=[user_id, user_id], **changed)
-    member = _member(turn, user_id)
+    member = _locked_member(turn, user_id)
     db.session.commit()
     return member
 
@@ -130,7 +120,7 @@ def update_member(caller: Caller, project_id: int, user_id: int, body: Body, exp
 def remove_member(caller: Caller, project_id: int, user_id: int, expect: Expect) -> None:
     """Owners remove anyone, and anyone may leave; the last owner may not."""
     turn = access.take_turn(caller, project_id, VIEW if user_id == caller.user_id else OWN)
-    expect(_member(turn, user_id))
+    expect(_locked_member(turn, user_id))
     _leave(turn, user_id)
     db.session.commit()
 
@@ -159,8 +149,7 @@ def _create(user_id: int, **values: Any) -> int:
 def _begin(caller: Caller, project_id: int) -> tuple[Turn, Row]:
     """An owner's turn of the project, and the project as it was before."""
     turn = access.take_turn(caller, project_id, OWN)
-    values = {"user_id": caller.user_id, "project_id": project_id}
-    return turn, db.session.execute(_BEFORE, values).one()
+    return turn, db.session.execute(_mine(caller, project_id), {"taken": 1}).one()
 
 
 def _delete(turn: Turn) -> None:
@@ -172,13 +161,14 @@ def _delete(turn: Turn) -> None:
 def _join(turn: Turn, user_id: int, role: str) -> None:
     member = {"project_id": turn.project_id, "user_id": user_id, "role": role}
     stamped = {**member, "revision": turn.revision, "created_at": now()}
-    db.session.execute(sa.insert(MEMBERSHIPS).values(stamped))
+    unique(sa.insert(MEMBERSHIPS).values(stamped), AlreadyMember)
 
 
 def _leave(turn: Turn, user_id: int) -> None:
     _keep_an_owner(turn, user_id)
     tasks.unassign(turn, user_id)
-    db.session.execute(sa.delete(MEMBERSHIPS).where(*_are(turn.project_id, user_id)))
+    left = sa.delete(MEMBERSHIPS).filter_by(project_id=turn.project_id, user_id=user_id)
+    db.session.execute(left)
     access.record(turn, "member-removed", member=[user_id, None])
 
 
@@ -188,14 +178,13 @@ def _keep_an_owner(turn: Turn, user_id: int) -> None:
         raise Conflict("This is the last owner; make somebody else an owner first.")
 
 
-def _are(project_id: int, user_id: int) -> tuple[sa.ColumnElement[bool], ...]:
-    return Membership.project_id == project_id, Membership.user_id == user_id
-
-
 def _mine(caller: Caller, project_id: int) -> sa.Select[Any]:
-    return _MINE.where(_ONE).params(user_id=caller.user_id, project_id=project_id)
+    return _MINE.where(Project.id == project_id).params(user_id=caller.user_id)
 
 
-def _member(turn: Turn, user_id: int) -> Row:
-    found = db.session.execute(_MEMBERS.where(*_are(turn.project_id, user_id)))
-    return one(found, MemberNotFound)
+def _member(project_id: int, user_id: int) -> sa.Select[Any]:
+    return _MEMBERS.where(Membership.project_id == project_id, Membership.user_id == user_id)
+
+
+def _locked_member(turn: Turn, user_id: int) -> Row:
+    return one(db.session.execute(_member(turn.project_id, user_id)), MemberNotFound)

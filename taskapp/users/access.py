@@ -9,6 +9,8 @@ from taskapp.errors import NotFound, WrongCredentials
 from taskapp.extensions import db, now, read, table
 from taskapp.users.models import User
 
+USERS = table(User)
+
 
 class UserNotFound(NotFound):
     """There is no such user here."""
@@ -47,7 +49,7 @@ def set_password(user_id: int, field: str, password: str) -> None:
     user = read(sa.select(User.email, User.name).where(User.id == user_id)).one()
     passwords.refuse_guessable(field, password, user.email, user.name)
     values = {"password_hash": passwords.hash_password(password), "updated_at": now()}
-    db.session.execute(sa.update(table(User)).where(User.id == user_id).values(values))
+    db.session.execute(sa.update(USERS).where(User.id == user_id).values(values))
 
 
 def user_id_of(email: str) -> int:

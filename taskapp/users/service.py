@@ -7,14 +7,13 @@ import sqlalchemy as sa
 
 from taskapp.auth import passwords
 from taskapp.errors import Conflict, EmailTaken, Invalid, RegistrationClosed
-from taskapp.extensions import Body, Expect, Row, db, now, one, read, settings, table, unique
+from taskapp.extensions import Body, Expect, Row, changes, db, now, one, read, settings, unique
 from taskapp.pages import Page, page_by
 from taskapp.projects import service as projects
 from taskapp.projects.access import Actor
-from taskapp.users.access import UserNotFound, check_password, email_key
+from taskapp.users.access import USERS, UserNotFound, check_password, email_key
 from taskapp.users.models import User
 
-USERS = table(User)
 log = logging.getLogger(__name__)
 COLUMNS = [column for column in USERS.c if column.name not in {"email_key", "password_hash"}]
 
@@ -24,14 +23,12 @@ class LastAdmin(Conflict):
 
 
 def list_users(query: Body) -> Page:
-    paging = {name: query[name] for name in ("limit", "total", "cursor") if name in query}
-    chosen = sa.select(*COLUMNS)
-    if text := query.get("q"):
+    paging, chosen = {**query}, sa.select(*COLUMNS)
+    if text := paging.pop("q", None):
         places = (User.email, User.name)
         chosen = chosen.where(sa.or_(*(p.icontains(text, autoescape=True) for p in places)))
-    for name in query.keys() & {"role", "is_active"}:
-        chosen = chosen.where(USERS.c[name] == query[name])
-    return page_by(chosen, User.id, **paging)
+    same = {name: paging.pop(name) for name in ("role", "is_active") if name in query}
+    return page_by(chosen.filter_by(**same), User.id, **paging)
 
 
 def get_user(user_id: int) -> Row:
@@ -75,15 +72,12 @@ def update_me(user_id: int, body: Body, expect: Expect) -> Row:
 def update_user(user_id: int, body: Body, expect: Expect) -> Row:
     before, last_admin = _locked(user_id)
     expect(before)
-    changed = {name: new for name, new in body.items() if getattr(before, name) != new}
-    if not changed:
-        db.session.rollback()
+    if not (changed := changes(before, body)):
         return before
     if last_admin and changed.keys() & {"role", "is_active"}:
         raise LastAdmin
-    if "email" in changed:
-        changed["email_key"] = email_key(changed["email"])
-    written = sa.update(USERS).where(User.id == user_id).values(**changed, updated_at=now())
+    key = {"email_key": email_key(body["email"])} if "email" in body else {}
+    written = sa.update(USERS).where(User.id == user_id).values(**body, **key, updated_at=now())
     user = unique(written.returning(*COLUMNS), EmailTaken).one()
     if "is_active" in changed:
         event = "user enabled" if user.is_active else "user disabled"
