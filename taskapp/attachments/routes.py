@@ -3,14 +3,14 @@
 from flask import Blueprint, Response
 
 from taskapp.attachments import service
-from taskapp.attachments.schemas import AttachmentPageSchema, AttachmentSchema, UploadSchema
+from taskapp.attachments.schemas import AttachmentSchema, UploadSchema
 from taskapp.attachments.transfer import BINARY, MULTIPART, receive, send
 from taskapp.auth.guard import caller
 from taskapp.conditional import if_match
 from taskapp.contract import accepts, replies
 from taskapp.errors import Forbidden, RangeNotSatisfiable, StaleRevision
 from taskapp.extensions import Body, Row
-from taskapp.fields import PageQuerySchema
+from taskapp.fields import PageQuerySchema, page_of
 from taskapp.pages import Page
 
 attachments = Blueprint("attachments", __name__, url_prefix="/api/v1")
@@ -20,7 +20,7 @@ ATTACHMENT = f"{ATTACHMENTS}/<id:attachment_id>"
 
 @attachments.get(ATTACHMENTS)
 @accepts(query=PageQuerySchema())
-@replies(AttachmentPageSchema())
+@replies(page_of(AttachmentSchema)())
 def list_attachments(task_id: int, query: Body) -> Page:
     """List the attachments of a task, oldest first."""
     return service.list_attachments(caller(), task_id, query)

@@ -3,7 +3,7 @@
 from marshmallow import Schema
 
 from taskapp import fields
-from taskapp.fields import example, page_of
+from taskapp.fields import example
 
 AS_FILE = dict.fromkeys(("required", "null"), "Send a file with its name: curl -F file=@NAME")
 BYTES = {"format": "binary", "minLength": 0, "maxLength": 2**30}  # the setting's own bound
@@ -30,6 +30,3 @@ class UploadSchema(Schema):
     file = fields.Text(
         min=1, max=255, trim=True, required=True, error_messages=AS_FILE, metadata=BYTES
     )
-
-
-AttachmentPageSchema = page_of(AttachmentSchema)

@@ -7,7 +7,7 @@ from taskapp.auth import schemas, service
 from taskapp.auth.guard import caller, session_id
 from taskapp.contract import ANYONE, accepts, replies
 from taskapp.extensions import Body, Row, client_address, limiter
-from taskapp.fields import PageQuerySchema
+from taskapp.fields import PageQuerySchema, page_of
 from taskapp.pages import Page
 from taskapp.users import service as accounts
 from taskapp.users.schemas import NewUserSchema, UserSchema
@@ -51,7 +51,7 @@ def logout() -> None:
 
 @auth.get("/sessions")
 @accepts(query=PageQuerySchema())
-@replies(schemas.SessionPageSchema())
+@replies(page_of(schemas.SessionSchema)())
 def list_sessions(query: Body) -> Page:
     """List your sessions."""
     return service.list_sessions(caller().user_id, caller().session_id, query)

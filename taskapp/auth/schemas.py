@@ -3,7 +3,7 @@
 from marshmallow import Schema, validate
 
 from taskapp import fields
-from taskapp.fields import example, page_of
+from taskapp.fields import example
 from taskapp.personal_tokens.access import SCOPES
 
 
@@ -47,9 +47,6 @@ class SessionSchema(Schema):
     last_used_at = fields.Time(dump_only=True)
     expires_at = fields.Time(dump_only=True)
     current = fields.Bool(dump_only=True, metadata={"description": "Whether it is the one in use."})
-
-
-SessionPageSchema = page_of(SessionSchema)
 
 
 class CredentialSchema(Schema):

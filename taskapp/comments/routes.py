@@ -4,12 +4,12 @@ from flask import Blueprint
 
 from taskapp.auth.guard import caller
 from taskapp.comments import service
-from taskapp.comments.schemas import CommentPageSchema, CommentSchema
+from taskapp.comments.schemas import CommentSchema
 from taskapp.conditional import if_match
 from taskapp.contract import accepts, replies
 from taskapp.errors import Forbidden
 from taskapp.extensions import Body, Row
-from taskapp.fields import PageQuerySchema
+from taskapp.fields import PageQuerySchema, page_of
 from taskapp.pages import Page
 
 comments = Blueprint("comments", __name__, url_prefix="/api/v1")
@@ -19,7 +19,7 @@ COMMENT = f"{COMMENTS}/<id:comment_id>"
 
 @comments.get(COMMENTS)
 @accepts(query=PageQuerySchema())
-@replies(CommentPageSchema())
+@replies(page_of(CommentSchema)())
 def list_comments(task_id: int, query: Body) -> Page:
     """List the comments on a task, oldest first."""
     return service.list_comments(caller(), task_id, query)

@@ -1,7 +1,7 @@
 """Comments on the wire."""
 
 from taskapp import fields
-from taskapp.fields import example, page_of
+from taskapp.fields import example
 
 
 class CommentSchema(fields.Resource):
@@ -14,6 +14,3 @@ class CommentSchema(fields.Resource):
     created_by = fields.Int(dump_only=True)
     created_at = fields.Time(dump_only=True)
     updated_at = fields.Time(dump_only=True)
-
-
-CommentPageSchema = page_of(CommentSchema)

@@ -6,7 +6,7 @@ from taskapp.auth.guard import caller, mintable
 from taskapp.conditional import if_match
 from taskapp.contract import accepts, replies
 from taskapp.extensions import Body, Row
-from taskapp.fields import PageQuerySchema
+from taskapp.fields import PageQuerySchema, page_of
 from taskapp.pages import Page
 from taskapp.personal_tokens import schemas, service
 
@@ -15,7 +15,7 @@ personal_tokens = Blueprint("personal_tokens", __name__, url_prefix="/api/v1")
 
 @personal_tokens.get("/auth/tokens")
 @accepts(query=PageQuerySchema())
-@replies(schemas.TokenPageSchema())
+@replies(page_of(schemas.TokenSchema)())
 def list_tokens(query: Body) -> Page:
     """List your personal tokens."""
     return service.list_tokens(caller().user_id, query)

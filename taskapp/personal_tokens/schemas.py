@@ -3,7 +3,7 @@
 from marshmallow import validate
 
 from taskapp import fields
-from taskapp.fields import example, page_of
+from taskapp.fields import example
 from taskapp.personal_tokens.access import SCOPES
 
 ONE_OF_EACH = validate.Length(min=1, max=len(SCOPES))
@@ -25,6 +25,3 @@ class NewTokenSchema(TokenSchema):
 
     token = fields.Text(max=100, dump_only=True)
     feed_url = fields.Text(max=300, dump_only=True)
-
-
-TokenPageSchema = page_of(TokenSchema)

@@ -7,7 +7,7 @@ from taskapp.conditional import if_match
 from taskapp.contract import accepts, replies
 from taskapp.errors import Conflict, Forbidden
 from taskapp.extensions import Body, Row
-from taskapp.fields import PageQuerySchema
+from taskapp.fields import PageQuerySchema, page_of
 from taskapp.pages import Page
 from taskapp.projects import schemas, service
 
@@ -19,7 +19,7 @@ WRITES = (Forbidden, Conflict)
 
 @projects.get("")
 @accepts(query=PageQuerySchema())
-@replies(schemas.ProjectPageSchema())
+@replies(page_of(schemas.ProjectSchema)())
 def list_projects(query: Body) -> Page:
     """List your projects, oldest first."""
     return service.list_projects(caller(), query)
@@ -57,7 +57,7 @@ def delete_project(project_id: int) -> None:
 
 @projects.get(MEMBERS)
 @accepts(query=PageQuerySchema())
-@replies(schemas.MemberPageSchema())
+@replies(page_of(schemas.MemberSchema)())
 def list_members(project_id: int, query: Body) -> Page:
     """List who is in a project."""
     return service.list_members(caller(), project_id, query)
@@ -79,7 +79,7 @@ def get_member(project_id: int, user_id: int) -> Row:
 
 
 @projects.patch(MEMBER)
-@accepts(body=schemas.MemberRoleSchema(partial=True))
+@accepts(body=schemas.MemberSchema(only=("role",), partial=True))
 @replies(schemas.MemberSchema(), 200, *WRITES)
 def update_member(project_id: int, user_id: int, body: Body) -> Row:
     """Give a member another role."""

@@ -1,9 +1,7 @@
 """Projects and members on the wire."""
 
-from marshmallow import Schema
-
 from taskapp import fields
-from taskapp.fields import example, page_of
+from taskapp.fields import example
 from taskapp.projects.models import ROLES
 
 
@@ -31,13 +29,3 @@ class MemberSchema(fields.Resource):
     name = fields.Text(max=200, dump_only=True)
     role = fields.Choice(ROLES, required=True)
     created_at = fields.Time(dump_only=True)
-
-
-class MemberRoleSchema(Schema):
-    """What can be changed of a member."""
-
-    role = fields.Choice(ROLES, required=True)
-
-
-ProjectPageSchema = page_of(ProjectSchema)
-MemberPageSchema = page_of(MemberSchema)

@@ -9,7 +9,7 @@ from taskapp.conditional import if_match, remembers
 from taskapp.contract import ANYONE, accepts, replies
 from taskapp.errors import Conflict, CursorExpired, Forbidden, NotFound, StaleRevision
 from taskapp.extensions import Body, Row
-from taskapp.fields import PageQuerySchema
+from taskapp.fields import PageQuerySchema, page_of
 from taskapp.pages import Created, Page
 from taskapp.projects.access import Seen, seen_by
 from taskapp.tasks import changes, imports, reports, script_schemas, service
@@ -47,7 +47,7 @@ def list_changes(query: Body) -> changes.Changes:
 
 @scripts.get("/tasks/<id:task_id>/history")
 @accepts(query=PageQuerySchema())
-@replies(script_schemas.HistoryPageSchema())
+@replies(page_of(script_schemas.HistorySchema)())
 def list_history(task_id: int, query: Body) -> Page:
     """Who changed what, and when."""
     return reports.list_history(caller(), task_id, query)
@@ -55,7 +55,7 @@ def list_history(task_id: int, query: Body) -> Page:
 
 @scripts.get("/labels")
 @accepts(query=PageQuerySchema())
-@replies(script_schemas.LabelPageSchema())
+@replies(page_of(script_schemas.LabelSchema)())
 def list_labels(query: Body) -> Page:
     """Labels in use, and how many tasks have each."""
     return reports.list_labels(caller(), query)

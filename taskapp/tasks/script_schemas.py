@@ -3,7 +3,6 @@
 from marshmallow import Schema, validate
 
 from taskapp import fields
-from taskapp.fields import page_of
 from taskapp.tasks.models import PRIORITIES, STATUSES
 from taskapp.tasks.schemas import TaskSchema
 
@@ -145,6 +144,3 @@ class ImportedSchema(Schema):
     created = fields.Int(min=0, required=True)
     updated = fields.Int(min=0, required=True)
     unchanged = fields.Int(min=0, required=True)
-
-
-HistoryPageSchema, LabelPageSchema = page_of(HistorySchema), page_of(LabelSchema)

@@ -7,6 +7,7 @@ from taskapp.conditional import if_match
 from taskapp.contract import ADMIN, accepts, replies
 from taskapp.errors import Conflict, EmailTaken, WrongCredentials
 from taskapp.extensions import Body, Row
+from taskapp.fields import page_of
 from taskapp.pages import Page
 from taskapp.users import schemas, service
 
@@ -38,7 +39,7 @@ def delete_me(body: Body) -> None:
 
 @users.get("")
 @accepts(query=schemas.UserQuerySchema())
-@replies(schemas.UserPageSchema(), access=ADMIN)
+@replies(page_of(schemas.UserSchema)(), access=ADMIN)
 def list_users(query: Body) -> Page:
     """List users; `q` is looked for in addresses and names."""
     return service.list_users(query)
@@ -60,7 +61,7 @@ def get_user(user_id: int) -> Row:
 
 
 @users.patch("/<id:user_id>")
-@accepts(body=schemas.UserPatchSchema(partial=True))
+@accepts(body=schemas.UserSchema(partial=True))
 @replies(schemas.UserSchema(), 200, Conflict, EmailTaken, access=ADMIN)
 def update_user(user_id: int, body: Body) -> Row:
     """Change a user; `is_active: false` puts them out at once."""

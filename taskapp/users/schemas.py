@@ -3,46 +3,34 @@
 from marshmallow import Schema
 
 from taskapp import fields
-from taskapp.fields import PageQuerySchema, example, page_of
+from taskapp.fields import PageQuerySchema, example
 from taskapp.users.models import ROLES
 
 
 class UserSchema(fields.Resource):
-    """A user."""
+    """A user. Admins write every field that is not read-only."""
 
     url = "/api/v1/users/{id}"
     id = fields.Int(dump_only=True)
-    email = fields.Email()
-    name = fields.Text(max=200)
+    email = fields.Email(required=True)
+    name = fields.Text(min=1, max=200, trim=True, required=True, metadata=example("Alice"))
     role = fields.Choice(ROLES)
     is_active = fields.Bool()
     created_at = fields.Time(dump_only=True)
     updated_at = fields.Time(dump_only=True)
 
 
-UserPageSchema = page_of(UserSchema)
-
-
-class NewUserSchema(Schema):
-    """What it takes to register."""
-
-    email = fields.Email(required=True)
-    password = fields.Password(required=True)
-    name = fields.Text(min=1, max=200, trim=True, required=True, metadata=example("Alice"))
-
-
-class NewUserByAdminSchema(NewUserSchema):
+class NewUserByAdminSchema(UserSchema):
     """What it takes to make an account for somebody else."""
 
-    role = fields.Choice(ROLES)
-    is_active = fields.Bool()
+    password = fields.Password(required=True)
 
 
-class UserPatchSchema(NewUserByAdminSchema):
-    """What an admin changes of a user."""
+class NewUserSchema(NewUserByAdminSchema):
+    """What it takes to register."""
 
     class Meta:
-        exclude = ("password",)
+        exclude = ("role", "is_active")
 
 
 class MePatchSchema(Schema):
