@@ -56,7 +56,7 @@ def _task(dice: Random, crew: list[Actor]) -> Body:
         "priority": dice.choices(PRIORITIES, (6, 2, 3, 2, 1))[0],
         "due_at": dice.choice((None, made + dt.timedelta(days=dice.randrange(1, 90)))),
         "assignee_id": dice.choice((None, dice.choice(crew).user_id)),
-        "labels": dice.sample(LABELS, dice.choice((0, 0, 1, 2))),
+        "labels": sorted(dice.sample(LABELS, dice.choice((0, 0, 1, 2)))),
         "created_at": made,
         "updated_at": made,
         "completed_at": made if status == "done" else None,

@@ -14,10 +14,9 @@ from taskapp.projects import access
 from taskapp.projects.access import Turn
 from taskapp.tasks.models import COLUMNS, TASKS, Task, TaskLabel
 from taskapp.tasks.query import chunks
-from taskapp.tasks.rows import DEFAULTS, LABELS, derived, label, sorted_labels
+from taskapp.tasks.rows import LABELS, columns, label, new_row
 
 MOST_REASONS = 100
-BLANK: Body = dict.fromkeys(("external_id", "due_at", "assignee_id", "parent_id")) | DEFAULTS
 Changed = dict[str, list[Any]]  # {field: [old, new]}
 
 
@@ -53,7 +52,7 @@ def upsert(turn: Turn, items: Sequence[Body]) -> Body:
         elif told := changes(task, wanted):
             changed.append((task_id, told))
             fresh = {name: value for name, (_, value) in told.items()}
-            values.append((task_id, fresh | derived(fresh, {**task._mapping, **fresh}, turn)))
+            values.append((task_id, columns(turn, fresh, task._mapping)))
     _set(values)
     _refuse_circles(turn, items, ids)
     access.record_each(turn, "created", made)
@@ -89,30 +88,20 @@ def _insert(turn: Turn, items: list[Body]) -> list[int]:
     RETURNING would cost SQLite a statement a row: nothing else has this turn's revision yet.
     """
     for chunk in chunks(items):
-        db.session.execute(sa.insert(TASKS), [_row(turn, item) for item in chunk])
+        new = [{**_wanted(item, {}), "parent_id": None} for item in chunk]
+        db.session.execute(sa.insert(TASKS), [new_row(turn, item) for item in new])
     here = sa.select(Task.id, Task.title).where(Task.project_id == turn.project_id)
     made = db.session.execute(here.where(Task.revision == turn.revision).order_by(Task.id)).all()
     if [task.title for task in made] != [item["title"] for item in items]:
         raise RuntimeError("the database numbered new tasks in another order")
     for chunk in chunks(list(zip(made, items, strict=True))):
-        label((task.id, sorted_labels(item.get("labels", ()))) for task, item in chunk)
+        label((task.id, item.get("labels", [])) for task, item in chunk)
     return [task.id for task in made]
 
 
-def _row(turn: Turn, item: Body) -> Body:
-    """A new task's columns; the items of a demo bring times of their own."""
-    whole = {**BLANK, **item, "parent_id": None, "project_id": turn.project_id}
-    follows = derived(whole, whole, turn)
-    whole |= {"created_by": turn.user_id, "labels": follows["labels"]}
-    row = {"created_at": follows["updated_at"], **follows, **whole}
-    return {name: value for name, value in row.items() if name != "id"}
-
-
 def _wanted(item: Body, of_file: dict[int | None, int]) -> Body:
-    """The item as its task shall be: labels in order, the parent by its own id, not the file's."""
+    """The item as its task shall be: the parent by its own id, not the file's."""
     wanted = {name: value for name, value in item.items() if name != "id"}
-    if "labels" in wanted:
-        wanted["labels"] = sorted_labels(wanted["labels"])
     if parent := wanted.get("parent_id"):
         wanted["parent_id"] = of_file.get(parent, parent)
     return wanted

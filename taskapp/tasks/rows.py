@@ -1,6 +1,7 @@
 """How a task is written: the rules of its fields, inside a turn of its project; no commit here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,7 +15,8 @@ from taskapp.tasks.models import COLUMNS, TASKS, TaskLabel
 LABELS = table(TaskLabel)
 _INSERT = sa.insert(TASKS).returning(*COLUMNS)
 _UPDATE = sa.update(TASKS).where(TASKS.c.id == sa.bindparam("task_id")).returning(*COLUMNS)
-DEFAULTS: Body = {"description": "", "status": "todo", "priority": "none", "labels": []}
+BLANK: Body = dict.fromkeys(("external_id", "due_at", "assignee_id", "parent_id"))
+BLANK |= {"description": "", "status": "todo", "priority": "none", "labels": []}
 
 
 class AssigneeNotFound(NotFound):
@@ -31,10 +33,7 @@ class ParentNotFound(NotFound):
 
 def insert(caller: Caller, turn: Turn, body: Body) -> Row:
     _check_people_and_parent(caller, turn, None, body)
-    ids = {"project_id": turn.project_id, "created_by": caller.user_id}
-    values = {**DEFAULTS, **body, **ids}
-    values |= derived(values, values, turn)
-    task = unique(_INSERT, ExternalIdTaken, {**values, "created_at": values["updated_at"]}).one()
+    task = unique(_INSERT, ExternalIdTaken, new_row(turn, body)).one()
     label([(task.id, task.labels)])
     access.record(turn, "created", [task.id], **{name: [None, body[name]] for name in body})
     return task
@@ -45,13 +44,9 @@ def update(caller: Caller, task: Row, source: Turn, target: Turn, body: Body) ->
     _check_people_and_parent(caller, target, task.id, body)
     if source != target:
         body = {**_left_behind(task, target), **body}
-    if "labels" in body:
-        body = {**body, "labels": sorted_labels(body["labels"])}
-    changed = changes(task, body)
-    if not changed:
+    if not (changed := changes(task, body)):
         return task
-    new = {name: value for name, (_, value) in changed.items()}
-    new |= derived(new, {**task._mapping, **new}, target)
+    new = columns(target, {name: value for name, (_, value) in changed.items()}, task._mapping)
     task = unique(_UPDATE, ExternalIdTaken, {**new, "task_id": task.id}).one()
     if "labels" in changed:
         db.session.execute(sa.delete(LABELS).where(LABELS.c.task_id == task.id))
@@ -67,24 +62,22 @@ def delete(task_id: int, turn: Turn) -> None:
     db.session.execute(sa.delete(TASKS).where(TASKS.c.id == task_id))  # its children by cascade
 
 
-def derived(new: Body, whole: Body, turn: Turn) -> Body:
-    """The columns that follow from new values, and from the whole that they make."""
-    values: Body = {"revision": turn.revision, "updated_at": now()}
-    if "labels" in new:
-        values["labels"] = sorted_labels(new["labels"])
+def new_row(turn: Turn, body: Body) -> Body:
+    """The columns of a new task; the items of a demo bring times of their own."""
+    ids = {"project_id": turn.project_id, "created_by": turn.user_id}
+    row = columns(turn, {**BLANK, **body, **ids}, {})
+    return {"created_at": row["updated_at"], **row}
+
+
+def columns(turn: Turn, new: Body, old: Mapping[Any, Any]) -> Body:
+    """New values, and the columns that follow from them and from what stays."""
+    values = {"revision": turn.revision, "updated_at": now(), **new}
     if "status" in new:
-        values["completed_at"] = values["updated_at"] if new["status"] == "done" else None
+        values.setdefault("completed_at", values["updated_at"] if new["status"] == "done" else None)
     if new.keys() & {"title", "description"}:
+        whole = {**old, **new}
         values["words"] = task_query.words(whole["title"], whole["description"])
     return values
-
-
-def sorted_labels(names: Iterable[str]) -> list[str]:
-    """Compared without case: the first spelling of each stays."""
-    by_key: dict[str, str] = {}
-    for name in names:
-        by_key.setdefault(name.casefold(), name)
-    return [by_key[key] for key in sorted(by_key)]
 
 
 def _check_people_and_parent(caller: Caller, turn: Turn, task_id: int | None, body: Body) -> None:

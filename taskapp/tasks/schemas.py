@@ -38,6 +38,14 @@ class TaskSchema(fields.Resource):
     completed_at = fields.Time(dump_only=True, allow_none=True)
     revision = fields.Int(dump_only=True)
 
+    @post_load
+    def _sort_labels(self, task: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Compared without case: the first spelling of each stays."""
+        if "labels" in task:
+            by_key = {name.casefold(): name for name in reversed(task["labels"])}
+            task["labels"] = [by_key[key] for key in sorted(by_key)]
+        return task
+
 
 class ListedTaskSchema(TaskSchema):
     """A task, or those `fields` of it that were asked for."""
