@@ -21,8 +21,7 @@ class AttachmentNotFound(NotFound):
 
 def list_attachments(caller: Caller, task_id: int, query: Body) -> Page:
     tasks.visible_task(caller, task_id)
-    of_task = sa.select(*ATTACHMENTS.c).where(Attachment.task_id == task_id)
-    return page_by(of_task, Attachment.id, **query)
+    return page_by(sa.select(ATTACHMENTS).filter_by(task_id=task_id), Attachment.id, **query)
 
 
 def get_attachment(caller: Caller, task_id: int, attachment_id: int) -> Row:
@@ -34,8 +33,7 @@ def add_attachment(caller: Caller, task_id: int, body: Body) -> Row:
     """Name bytes that are in the store already."""
     turn = tasks.take_turn(caller, task_id)
     values = {**body, "task_id": task_id, "created_by": caller.user_id, "created_at": now()}
-    inserted = sa.insert(ATTACHMENTS).values(values).returning(*ATTACHMENTS.c)
-    attachment = db.session.execute(inserted).one()
+    attachment = db.session.execute(sa.insert(ATTACHMENTS).returning(ATTACHMENTS), values).one()
     told = {"attachment_id": [None, attachment.id], "name": [None, attachment.name]}
     record(turn, "attachment-created", [task_id], **told)
     db.session.commit()
@@ -60,5 +58,4 @@ def sweep_store() -> int:
 
 
 def _one(task_id: int, attachment_id: int) -> sa.Select[Any]:
-    one = Attachment.task_id == task_id, Attachment.id == attachment_id
-    return sa.select(*ATTACHMENTS.c).where(*one)
+    return sa.select(ATTACHMENTS).filter_by(task_id=task_id, id=attachment_id)

@@ -1,13 +1,12 @@
 """Bytes over HTTP, in bounded memory: one multipart part in, a file or a range of it out."""
 
 import re
-from contextlib import ExitStack
 from typing import Any
 
 from flask import Response, request, send_file
 from marshmallow import Schema
 from werkzeug.datastructures import FileStorage
-from werkzeug.formparser import parse_form_data
+from werkzeug.formparser import FormDataParser
 
 from taskapp import errors
 from taskapp.attachments import store
@@ -27,24 +26,24 @@ def receive(schema: Schema) -> Body:
     if request.mimetype != MULTIPART or request.content_encoding not in (None, "", "identity"):
         raise errors.UnsupportedMediaType(f"The body must be uncompressed {MULTIPART}.")
     most = settings().max_attachment_bytes
-    with ExitStack() as drafts:
-        name, file = _parse(schema, most + AROUND, lambda **_: drafts.enter_context(store.draft()))
-        size = file.stream.seek(0, 2)
+    with store.draft() as draft:
+        name, file = _parse(schema, most + AROUND, draft)
+        size = draft.seek(0, 2)
         if size > most:
             raise errors.PayloadTooLarge
         media = file.mimetype if MEDIA_TYPE.fullmatch(file.mimetype) else BINARY
-        return {"name": name, "media_type": media, "size": size, "sha256": store.put(file.stream)}
+        return {"name": name, "media_type": media, "size": size, "sha256": store.put(draft)}
 
 
 def _parse(schema: Schema, most: int, draft: Any) -> tuple[str, FileStorage]:
     """The one part that a form may have, and its file name; anything else in it is named."""
     if request.content_length is not None:
         request.environ.pop("wsgi.input_terminated", None)  # werkzeug shall count, too
-    bounds: Any = {"max_content_length": most, "max_form_memory_size": AROUND}
+    parser = FormDataParser(
+        lambda *_, **__: draft, AROUND, most, silent=False, max_form_parts=PARTS
+    )
     try:
-        _, texts, files = parse_form_data(
-            request.environ, draft, silent=False, max_form_parts=PARTS, **bounds
-        )
+        _, texts, files = parser.parse_from_environ(request.environ)
     except ValueError:
         raise errors.MalformedRequest("The body is no well-formed multipart form.") from None
     named = {name: file.filename or None for name, file in files.items()}

@@ -20,7 +20,7 @@ class CommentNotFound(NotFound):
 
 def list_comments(caller: Caller, task_id: int, query: Body) -> Page:
     tasks.visible_task(caller, task_id)
-    return page_by(sa.select(*COMMENTS.c).where(Comment.task_id == task_id), Comment.id, **query)
+    return page_by(sa.select(COMMENTS).filter_by(task_id=task_id), Comment.id, **query)
 
 
 def get_comment(caller: Caller, task_id: int, comment_id: int) -> Row:
@@ -32,7 +32,7 @@ def add_comment(caller: Caller, task_id: int, body: Body) -> Row:
     turn, at = tasks.take_turn(caller, task_id), now()
     values = {**body, "task_id": task_id, "created_by": caller.user_id}
     inserted = sa.insert(COMMENTS).values(**values, created_at=at, updated_at=at)
-    comment = db.session.execute(inserted.returning(*COMMENTS.c)).one()
+    comment = db.session.execute(inserted.returning(COMMENTS)).one()
     record(turn, "comment-created", [task_id], comment_id=[None, comment.id])
     db.session.commit()
     return comment
@@ -46,7 +46,7 @@ def update_comment(
     if not changes(comment, body):
         return comment
     written = sa.update(COMMENTS).where(Comment.id == comment_id).values(**body, updated_at=now())
-    comment = db.session.execute(written.returning(*COMMENTS.c)).one()
+    comment = db.session.execute(written.returning(COMMENTS)).one()
     record(turn, "comment-updated", [task_id], comment_id=[comment_id, comment_id])
     db.session.commit()
     return comment
@@ -71,4 +71,4 @@ def _open(caller: Caller, task_id: int, comment_id: int, *roles: str) -> tuple[T
 
 
 def _one(task_id: int, comment_id: int) -> sa.Select[Any]:
-    return sa.select(*COMMENTS.c).where(Comment.task_id == task_id, Comment.id == comment_id)
+    return sa.select(COMMENTS).filter_by(task_id=task_id, id=comment_id)

@@ -27,21 +27,19 @@ class CreateOperationSchema(Schema):
     body = fields.Nested(TaskSchema, required=True)
 
 
-class UpdateOperationSchema(Schema):
-    """Change a task, if it still has the `revision` that is sent."""
-
-    op = fields.Choice(("update",), required=True)
-    id = fields.Int(required=True)
-    revision = fields.Int()
-    body = fields.Nested(TaskSchema(partial=True), required=True)
-
-
 class DeleteOperationSchema(Schema):
     """Delete a task, if it still has the `revision` that is sent."""
 
     op = fields.Choice(("delete",), required=True)
     id = fields.Int(required=True)
     revision = fields.Int()
+
+
+class UpdateOperationSchema(DeleteOperationSchema):
+    """Change a task, if it still has the `revision` that is sent."""
+
+    op = fields.Choice(("update",), required=True)
+    body = fields.Nested(TaskSchema(partial=True), required=True)
 
 
 Operation = fields.OneOf(
