@@ -88,6 +88,18 @@ def test_switches_accounts_off_and_on_and_sets_passwords(environment: dict[str, 
         assert servers.ask(url, {**login, "password": "seven mossy lanterns"})[0] == 200
 
 
+@pytest.mark.parametrize("command", ["purge", "seed", "backup"])
+@pytest.mark.parametrize("fresh_environment", ["sqlite"], indirect=True)
+def test_what_cannot_be_done_is_one_line_too(
+    fresh_environment: dict[str, str], command: str
+) -> None:
+    nowhere = {"DATABASE_URL": "sqlite:////nowhere/at/all.db"}
+    refused = servers.flask(command, **{**fresh_environment, **nowhere})
+
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert "unable to open database file" in refused.stderr
+
+
 def test_prints_the_openapi_document(environment: dict[str, str]) -> None:
     printed = servers.flask("openapi", **environment)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+from taskapp.ops.shared import CountersFile
 from tests import servers
 from tests.ops.conftest import LIMIT
 
@@ -86,3 +88,14 @@ def test_probes_and_explanations_are_exempt(behind_a_proxy: str, address: str) -
         for _ in range(LIMIT + 1):
             status, headers, _ = call(behind_a_proxy, address, path=path)
             assert (status, "RateLimit" in headers) == (200, False)
+
+
+def test_counters_past_their_time_go_when_a_worker_opens_their_file(tmp_path: Path) -> None:
+    first, second = (CountersFile(tmp_path / "counters.db") for _ in range(2))
+    first.add("over", 1, 0)
+    first.add("under way", 1, 60)
+
+    assert second.sweep() == 0  # it was gone already
+    assert second.look("under way")[0] == 1
+    for file in (first, second):
+        file.connection.close()
