@@ -1,6 +1,5 @@
 """What the guard may ask of personal tokens: which one a secret is, and what a scope includes."""
 
-import secrets
 from hashlib import blake2b
 
 import sqlalchemy as sa
@@ -27,11 +26,6 @@ _TOKEN = (
 def find(secret: str) -> Row | None:
     """The token, ended ones too, with the role of its user, or None as role of one who is out."""
     return read(_TOKEN, {"digest": digest(secret)}).one_or_none()
-
-
-def new_secret() -> str:
-    """A personal token: 256 random bits, which need no slow hash."""
-    return PREFIX + secrets.token_urlsafe(32)
 
 
 def digest(secret: str) -> str:

@@ -85,9 +85,8 @@ def _out_of_sight(saw: dict[int, int], sees: dict[int, int]) -> set[int]:
         here: set[int] = set()
         if project_id not in sees:  # read before the events, so that none falls in between
             here = set(read(sa.select(Task.id).where(Task.project_id == project_id)).scalars())
-        first: dict[int, str] = {}
-        for task_id, kind in access.crossings(project_id, revision, sees.get(project_id, INT64)):
-            first.setdefault(task_id, kind)
+        crossings = access.crossings(project_id, revision, sees.get(project_id, INT64))
+        first = dict(reversed(crossings))  # of each task the earliest
         left = {task_id for task_id, kind in first.items() if kind in access.LEAVES}
         gone |= left | here - first.keys()
     return gone - _in_sight(sorted(gone), sees)
@@ -95,7 +94,5 @@ def _out_of_sight(saw: dict[int, int], sees: dict[int, int]) -> set[int]:
 
 def _in_sight(task_ids: list[int], sees: dict[int, int]) -> set[int]:
     places = sa.select(Task.id, Task.project_id, Task.revision)
-    found: list[Row] = []
-    for chunk in chunks(task_ids):
-        found += read(places.where(Task.id.in_(chunk)))
+    found = (row for ids in chunks(task_ids) for row in read(places.where(Task.id.in_(ids))))
     return {task.id for task in found if task.revision <= sees.get(task.project_id, -1)}

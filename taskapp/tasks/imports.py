@@ -96,8 +96,11 @@ def _json_or_text(cell: str) -> Any:
 
 
 READERS = {"application/json": strict_json, "application/x-ndjson": _ndjson, "text/csv": _csv}
-TAKES = tuple(READERS)
 
 
 def load(schema: Schema) -> Any:
     return schema.load(read_object(READERS, settings().max_import_bytes))
+
+
+# What the endpoint accepts, and how it is read.
+BODY: Body = {"body": TaskImportSchema(), "takes": tuple(READERS), "load": load}

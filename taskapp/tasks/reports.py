@@ -33,12 +33,11 @@ def list_labels(caller: Caller, query: Body) -> Page:
 def get_stats(caller: Caller, query: Body) -> Body:
     project_ids = access.ids_of(access.seen_by(caller), query.get("project_id"))
     inside = Task.project_id.in_(project_ids)
-    assigned = [{"user_id": who, "count": n} for who, n in _counts(Task.assignee_id, inside)]
     late = (Task.due_at < now(), Task.status.in_(OPEN))
     return {
         "status": dict.fromkeys(STATUSES, 0) | dict(_counts(Task.status, inside)),
         "priority": dict.fromkeys(PRIORITIES, 0) | dict(_counts(Task.priority, inside)),
-        "assignee": assigned,
+        "assignee": [{"user_id": who, "count": n} for who, n in _counts(Task.assignee_id, inside)],
         "overdue": read(sa.select(sa.func.count(Task.id)).where(inside, *late)).scalar_one(),
         "done_per_day": _done_per_day(inside),
     }
@@ -55,5 +54,4 @@ def _done_per_day(inside: sa.ColumnElement[bool]) -> list[Body]:
 
 def _counts(column: Any, *where: sa.ColumnElement[bool]) -> list[tuple[Any, int]]:
     counted = sa.select(column, sa.func.count(Task.id)).where(*where).group_by(column)
-    pairs: Any = read(counted.order_by(column)).all()
-    return list(pairs)
+    return [tuple(row) for row in read(counted.order_by(column))]

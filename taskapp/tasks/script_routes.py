@@ -70,12 +70,7 @@ def get_stats(query: Body) -> Body:
 
 
 @scripts.post("/tasks/import")
-@accepts(
-    query=script_schemas.InProjectQuerySchema(),
-    body=imports.TaskImportSchema(),
-    takes=imports.TAKES,
-    load=imports.load,
-)
+@accepts(query=script_schemas.InProjectQuerySchema(), **imports.BODY)
 @replies(script_schemas.ImportedSchema(), 200, *WRITES)
 def import_tasks(query: Body, body: Body) -> Body:
     """Take back what the list exports, as CSV, NDJSON or JSON: all rows or none."""
