@@ -137,7 +137,7 @@ def load_query(schema: Schema) -> dict[str, Any]:
     wrong |= {name: ["Sent twice."] for name, count in counts.items() if count > 1}
     if wrong:
         raise errors.Invalid(errors=errors.reasons(wrong, "parameter"))
-    if query.get("cursor"):
+    if "cursor" in query:
         query["cursor"] = cursors.read(query["cursor"], values)
     return query
 

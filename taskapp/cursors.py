@@ -24,7 +24,8 @@ def read(cursor: str, query: Mapping[str, str]) -> list[Any]:
     try:
         key: list[Any] = _signer(query).loads(cursor)
     except (BadData, UnicodeError):
-        raise InvalidCursor from None
+        damaged = {"parameter": "cursor", "detail": "Start again without one."}
+        raise InvalidCursor(errors=[damaged]) from None
     return key
 
 

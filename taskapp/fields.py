@@ -23,7 +23,8 @@ MANY = validate.Length(max=1_000_000)  # of what has no smaller bound of its own
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff]")
 # The same for readers of the document; a trimmed text has something in it.
 PLAIN, VISIBLE = r"[^\x00-\x08\x0b-\x1f]", r"[^\s\x00-\x1f]"
-CURSOR = {"pattern": "^[A-Za-z0-9_.-]+$"}
+# No bounds of its own: whatever is no cursor of ours is a damaged one.
+CURSOR = {"pattern": "^[A-Za-z0-9_.-]+$", "minLength": 1, "maxLength": 7000}
 # RFC 3339, section 5.6; a leap second is refused because no database here can hold one.
 RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -189,7 +190,7 @@ class PageQuerySchema(Schema):
     """The query of every list."""
 
     limit = QueryInt(max=200, load_default=50)
-    cursor = Text(min=1, max=4096, metadata=CURSOR)
+    cursor = String(metadata=CURSOR)
     total = QueryBool(load_default=False)
 
 

@@ -74,7 +74,7 @@ class ChangesQuerySchema(Schema):
     """The query of the changes feed."""
 
     limit = fields.QueryInt(max=200, load_default=50)
-    cursor = fields.Text(min=1, max=7000, metadata=fields.CURSOR)
+    cursor = fields.String(metadata=fields.CURSOR)
 
 
 class ChangesSchema(Schema):
