@@ -146,20 +146,18 @@ def respond(result: Any, contract: Contract) -> Response:
     if contract.reply is None:
         return Response(status=contract.status)
     headers: dict[str, str] = {}
-    status = contract.status
+    status, secrets = contract.status, dict[str, Any]()
     if isinstance(result, Created):
-        status, result = HTTPStatus.CREATED, result.row
+        status, (result, secrets) = HTTPStatus.CREATED, result
     elif hasattr(result, "next_key"):
         result = _page(result, headers)
-    body = encode(result)
+    body = encode({**result._mapping, **secrets} if secrets else result)
     if isinstance(contract.reply, Resource) and status == HTTPStatus.CREATED:
-        fields_of = result._mapping if isinstance(result, sa.Row) else result
-        names = {**fields_of, **(request.view_args or {})}
+        names = {**result._mapping, **(request.view_args or {})}
         headers["Location"] = contract.reply.url.format_map(names)
     if isinstance(result, sa.Row):
         return conditional.answer(body, status, conditional.etag(result), headers)
-    tagged = status == HTTPStatus.CREATED or request.method in {"GET", "HEAD"}
-    tag = conditional.digest(body) if tagged else None
+    tag = conditional.digest(body) if request.method in {"GET", "HEAD"} else None
     return conditional.answer(body, status, tag, headers)
 
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import orjson
 from flask import g, request
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData, URLSafeSerializer, want_bytes
 
 from taskapp.errors import InvalidCursor
 from taskapp.extensions import secret_keys
@@ -16,16 +16,14 @@ FREE = {"cursor", "limit", "total", "fields", "format"}
 
 
 def make(key: list[Any], query: Mapping[str, str]) -> str:
-    token = _signer(query).dumps(key)
-    return token if isinstance(token, str) else token.decode()
+    return want_bytes(_signer(query).dumps(key)).decode()
 
 
 def read(cursor: str, query: Mapping[str, str]) -> list[Any]:
     try:
         key: list[Any] = _signer(query).loads(cursor)
     except (BadData, UnicodeError):
-        damaged = {"parameter": "cursor", "detail": "Start again without one."}
-        raise InvalidCursor(errors=[damaged]) from None
+        raise InvalidCursor(errors=[{"parameter": "cursor", "detail": "Not ours."}]) from None
     return key
 
 

@@ -27,7 +27,7 @@ PLAIN, VISIBLE = r"[^\x00-\x08\x0b-\x1f]", r"[^\s\x00-\x1f]"
 CURSOR = {"pattern": "^[A-Za-z0-9_.-]+$", "minLength": 1, "maxLength": 7000}
 # RFC 3339, section 5.6; a leap second is refused because no database here can hold one.
 RFC3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    r"(?a)\d{4}-\d\d-\d\d[Tt]([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)"
 )
 YEARS = "^(19[7-9]|2[0-9]{2})[0-9]-"
 # What a spreadsheet may run as a formula (OWASP, CSV injection), and the sign that forbids it to.
@@ -142,13 +142,14 @@ class CommaList(Text):
 
     def __init__(self, names: Collection[str] = (), most: int = 20, **kwargs: Any) -> None:
         part = "|".join(sorted(names)) or r"[^,\x00-\x08\x0b-\x1f]{1,50}"
-        self.parts, self.most = re.compile(f"({part})"), most
+        # A sort may begin with a sign; a label may, too, and is another one then.
+        self.parts, self.most, self.sign = re.compile(f"({part})"), most, "-" * bool(names)
         pattern = f"^({part})(,({part})){{0,{most - 1}}}$"
         super().__init__(max=2000, metadata={"pattern": pattern}, **kwargs)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         parts = super()._deserialize(value, attr, data).split(",")
-        once = len({part.lstrip("-") for part in parts}) == len(parts) <= self.most
+        once = len({part.lstrip(self.sign) for part in parts}) == len(parts) <= self.most
         if not (once and all(map(self.parts.fullmatch, parts))):
             raise ValidationError(f"Not a list of {self.parts.pattern}, each once.")
         return parts

@@ -25,9 +25,10 @@ class Page(NamedTuple):
 
 
 class Created(NamedTuple):
-    """A row that a request made where it might have found one: 201 instead of 200."""
+    """A row that a request made, and what only its 201 shows of it."""
 
     row: sa.Row[Any]
+    secrets: dict[str, Any]
 
 
 def cut(select: Rows, limit: int, key_of: Callable[[Any], list[Any]]) -> Page:

@@ -7,7 +7,7 @@ from taskapp.conditional import if_match
 from taskapp.contract import accepts, replies
 from taskapp.extensions import Body, Row
 from taskapp.fields import PageQuerySchema, page_of
-from taskapp.pages import Page
+from taskapp.pages import Created, Page
 from taskapp.personal_tokens import schemas, service
 
 personal_tokens = Blueprint("personal_tokens", __name__, url_prefix="/api/v1")
@@ -24,11 +24,11 @@ def list_tokens(query: Body) -> Page:
 @personal_tokens.post("/auth/tokens")
 @accepts(body=schemas.NewTokenSchema())
 @replies(schemas.NewTokenSchema(), 201)
-def create_token(body: Body) -> Body:
+def create_token(body: Body) -> Created:
     """Make a personal token for a script; its secret is shown this once."""
     made = service.create_token(caller().user_id, mintable(), body)
-    feed = url_for("scripts.get_feed", secret=made["token"], _external=True)
-    return {**made, "feed_url": feed} if "feed" in made["scopes"] else made
+    feed = {"feed_url": url_for("scripts.get_feed", secret=made.secrets["token"], _external=True)}
+    return made._replace(secrets=made.secrets | (feed if "feed" in made.row.scopes else {}))
 
 
 @personal_tokens.get("/auth/tokens/<id:token_id>")

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from taskapp.errors import InsufficientScope, Invalid, NotFound
 from taskapp.extensions import Body, Expect, Row, db, now, one, read, table
-from taskapp.pages import Page, page_by
+from taskapp.pages import Created, Page, page_by
 from taskapp.personal_tokens import access
 from taskapp.personal_tokens.models import PersonalToken
 
@@ -24,7 +24,7 @@ def list_tokens(user_id: int, query: Body) -> Page:
     return page_by(mine, PersonalToken.id, **query)
 
 
-def create_token(user_id: int, mintable: Collection[str], body: Body) -> Body:
+def create_token(user_id: int, mintable: Collection[str], body: Body) -> Created:
     """Nobody mints a scope that the credential in use lacks; the secret is shown this once."""
     if not set(body["scopes"]) <= set(mintable):
         raise InsufficientScope
@@ -34,7 +34,7 @@ def create_token(user_id: int, mintable: Collection[str], body: Body) -> Body:
     row = {**body, "user_id": user_id, "digest": access.digest(secret), "created_at": at}
     made = db.session.execute(sa.insert(TOKENS).values(row).returning(*SHOWN)).one()
     db.session.commit()
-    return {**made._mapping, "token": secret}
+    return Created(made, {"token": secret})
 
 
 def get_token(user_id: int, token_id: int) -> Row:

@@ -17,7 +17,8 @@ class PutTaskSchema(TaskSchema):
 class ExternalIdSchema(Schema):
     """A client's own key, in an address."""
 
-    external_id = fields.Text(min=1, max=200, required=True)
+    # Bytes that are no UTF-8 come as U+FFFD: many keys would be one.
+    external_id = fields.Text(max=200, required=True, validate=[validate.ContainsNoneOf("\ufffd")])
 
 
 class CreateOperationSchema(Schema):

@@ -45,7 +45,7 @@ def put_task(
         return _keep(before, rows.update(caller, before, turn, turn, body))
     task = rows.insert(caller, turn, {**body, "external_id": external_id})
     db.session.commit()
-    return Created(task)
+    return Created(task, {})
 
 
 def delete_task(caller: Caller, task_id: int, expect: Expect) -> None:

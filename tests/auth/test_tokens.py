@@ -39,6 +39,7 @@ def test_shows_its_secret_once(alice: Client) -> None:
     assert secret.startswith("tsk_")
     assert len(secret) >= 40
     assert got.get_json() == token
+    assert got.headers["ETag"] == response.headers["ETag"]  # good for If-Match
     assert alice.get(URL).get_json()["items"] == [token]
     assert secret not in got.text + alice.get(URL).text
 

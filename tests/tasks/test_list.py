@@ -76,6 +76,7 @@ def test_filters(five: Client, bob: Client, shared: Json) -> None:
         ({"label": "home"}, "AC"),
         ({"label": "HOME,Plants"}, "A"),
         ({"label": "nothing"}, ""),
+        ({"label": "-home,home"}, ""),  # two labels
         ({"assignee": "me"}, "C"),
         ({"assignee": "none"}, "ABE"),
         ({"assignee": bob.user["id"]}, "D"),
@@ -168,7 +169,7 @@ def test_names_each_bad_parameter(alice: Client) -> None:
         "fields": ["words", "", "id,id", "*"],
         "status": ["open", "", "todo,", "todo,todo", "TODO"],
         "priority": ["0", "none,highest"],
-        "label": ["", ",", "a,,b", "x" * 51, ",".join("abcdefghijklmnopqrstu"), "a%00"],
+        "label": ["", ",", "a,a", "a,,b", "x" * 51, ",".join("abcdefghijklmnopqrstu"), "a%00"],
         "assignee": ["", "0", "007", "alice", "1,2", str(2**63)],
         "parent": ["me", "-1", str(2**63)],
         "project_id": ["", "1.0", "none", str(2**63)],

@@ -39,7 +39,7 @@ def test_any_text_is_a_key(alice: Client, url: str, key: str) -> None:
     assert response.get_json()["external_id"] == key
 
 
-@pytest.mark.parametrize("key", ["%00", "x" * 201, "%ED%A0%80%00"])
+@pytest.mark.parametrize("key", ["%00", "x" * 201, "%ED%A0%80%00", "caf%E9", "%ff"])
 def test_what_is_no_text_is_no_key(alice: Client, url: str, key: str) -> None:
     assert named(alice.put(f"{url}/{key}", json={"title": "x"})) == ["/external_id"]
 
