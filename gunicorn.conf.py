@@ -8,12 +8,11 @@ import os
 import shutil
 import tempfile
 from contextlib import suppress
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import values
-from prometheus_client.multiprocess import mark_process_dead
 
 import config as _config  # gunicorn has a setting of that name
 from taskapp.ops import logs as _logs
@@ -47,7 +46,10 @@ loglevel = _settings.log_level
 proc_name = "taskapp"
 
 # The workers' metrics lie in files of this folder. Each worker has a place, and its successor takes
-# that place over: counts go on, and the files stay as few as the workers.
+# that place over: counts go on, and the files stay as few as the workers. All bytes that they will
+# ever need are taken now: where the disk is full later, touching a new one would kill a worker.
+KIB = 1024
+METRICS = {"counter": 256 * KIB, "gauge_livesum": 64 * KIB, "histogram": 512 * KIB}
 _metrics = Path(worker_tmp_dir or tempfile.gettempdir(), f"taskapp-metrics-{os.getpid()}")
 if os.environ.get("PROMETHEUS_MULTIPROC_DIR") != str(_metrics):  # a new server, and no reload
     for _old in _metrics.parent.glob("taskapp-metrics-*"):
@@ -55,10 +57,16 @@ if os.environ.get("PROMETHEUS_MULTIPROC_DIR") != str(_metrics):  # a new server,
         _process = Path("/proc", _old.name.rpartition("-")[2])
         if _old == _metrics or (Path("/proc").is_dir() and not _process.exists()):
             shutil.rmtree(_old, ignore_errors=True)
-    _metrics.mkdir(mode=0o700)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
-    values.place = 0
-    values.ValueClass = values.MultiProcessValue(lambda: values.place)
+    try:
+        _metrics.mkdir(mode=0o700)
+        for _place, _name in product(range(workers + 1), METRICS):
+            (_metrics / f"{_name}_{_place}.db").write_bytes(bytes(METRICS[_name]))
+    except OSError:  # no room: each worker tells of itself alone, and serves
+        shutil.rmtree(_metrics, ignore_errors=True)
+    else:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
+        values.place = 0
+        values.ValueClass = values.MultiProcessValue(lambda: values.place)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -74,7 +82,9 @@ def post_fork(_server: Any, worker: Any) -> None:
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    mark_process_dead(worker.place)  # what it had in progress is no more
+    gauges = _metrics / f"gauge_livesum_{worker.place}.db"
+    with suppress(FileNotFoundError), gauges.open("rb+") as file:
+        file.write(bytes(METRICS["gauge_livesum"]))  # what it had in progress is no more
 
 
 def on_exit(_server: Any) -> None:

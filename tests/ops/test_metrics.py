@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import time
 import urllib.request
@@ -78,6 +79,19 @@ def test_all_workers_add_up_and_a_killed_one_takes_nothing_along(
         assert value(base, "process_cpu_seconds_total") > 0
         assert value(base, "process_resident_memory_bytes") > 50e6
         assert value(base, "taskapp_degraded", part="limiter") == 0
+
+
+def test_a_full_disk_under_the_metrics_refuses_nobody(tmp_path: Path) -> None:
+    """All files were made at the start; to make one longer fails as on a full disk."""
+    with servers.gunicorn(WEB_CONCURRENCY="3", TASKAPP_INSTANCE=str(tmp_path)) as base:
+        for worker in servers.masters[base].children():
+            resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (0, 0))
+        for _ in range(30):
+            assert servers.ask(f"{base}/health")[0] == 200
+
+        with urllib.request.urlopen(f"{base}/metrics", timeout=30) as answer:  # noqa: S310 - our own
+            route = b'taskapp_requests_total{method="GET",route="/health",status="200"}'
+            assert route + b" 31.0" in answer.read()  # one was asked by the server of the test
 
 
 def test_labels_are_bounded_and_metrics_leave_themselves_out(
