@@ -29,15 +29,11 @@ def etag(row: sa.Row[Any]) -> str:
 
 def answer(body: bytes, status: int, tag: str | None, headers: dict[str, str]) -> Response:
     """The body with its ETag, or 304 for a client that has it already."""
-    response = Response(body, status, headers, mimetype="application/json")
-    if tag is None:
-        return response
-    response.set_etag(tag)
-    if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(tag):
-        response.status_code = 304
-        response.set_data(b"")
-        response.headers.pop("Content-Type")
-    return response
+    if tag is not None:
+        headers["ETag"] = f'"{tag}"'
+        if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(tag):
+            return Response(status=304, headers=headers)
+    return Response(body, status, headers, content_type="application/json")
 
 
 def if_match() -> Expect:

@@ -12,13 +12,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import sqlalchemy as sa
-from flask import Response, request
+from flask import Response, g, request
 from marshmallow import RAISE, Schema, ValidationError
 from sqlalchemy.exc import OperationalError
 
 from taskapp import conditional, cursors, errors, idempotency
 from taskapp.body import load_json
-from taskapp.extensions import db
+from taskapp.extensions import Body, db
 from taskapp.fields import Resource, encode
 from taskapp.pages import Created
 
@@ -127,7 +127,7 @@ def load_query(schema: Schema) -> dict[str, Any]:
     """The query string, each parameter known, sent once, and valid UTF-8."""
     text = request.query_string.decode("latin-1")
     pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
-    values = dict(pairs)
+    g.asked = values = dict(pairs)
     wrong: dict[Any, Any] = {}
     try:
         query: dict[str, Any] = schema.load(values, unknown=RAISE)
@@ -138,7 +138,7 @@ def load_query(schema: Schema) -> dict[str, Any]:
     if wrong:
         raise errors.Invalid(errors=errors.reasons(wrong, "parameter"))
     if "cursor" in query:
-        query["cursor"] = cursors.read(query["cursor"], values)
+        query["cursor"] = cursors.read(query["cursor"])
     return query
 
 
@@ -161,11 +161,11 @@ def respond(result: Any, contract: Contract) -> Response:
     return conditional.answer(body, status, tag, headers)
 
 
-def _page(page: Any, headers: dict[str, str]) -> dict[str, Any]:
+def _page(page: Any, headers: dict[str, str]) -> Body:
     """A page as its schema names it: a cursor for the key, and no total that nobody asked for."""
-    body: dict[str, Any] = {k: v for k, v in page._asdict().items() if (k, v) != ("total", None)}
+    body: Body = {k: v for k, v in page._asdict().items() if (k, v) != ("total", None)}
     key = body.pop("next_key")
-    body["next_cursor"] = None if key is None else cursors.make(key, request.args)
-    if key is not None:
-        headers["Link"] = f'<{cursors.url(body["next_cursor"])}>; rel="next"'
+    body["next_cursor"] = cursor = None if key is None else cursors.make(key)
+    if cursor:
+        headers["Link"] = f'<{cursors.url(cursor)}>; rel="next"'
     return body

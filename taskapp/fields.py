@@ -221,8 +221,8 @@ def encode(value: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, sa.Row):
-        return {str(name): each for name, each in zip(value._fields, value, strict=True)}
     if isinstance(value, dt.datetime):
         return value.isoformat(timespec="microseconds")[:26] + "Z"  # a third of strftime's time
+    if isinstance(value, sa.Row):
+        return dict(zip(map(str, value._fields), value, strict=True))
     raise TypeError(type(value).__name__)

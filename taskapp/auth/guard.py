@@ -10,13 +10,13 @@ from base64 import b64decode
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from flask import current_app, g, request
+from flask import current_app, g
 
 from taskapp import errors
 from taskapp.auth import tokens
 from taskapp.auth.models import Session
 from taskapp.contract import ADMIN, ANYONE, contract_of
-from taskapp.extensions import now, read
+from taskapp.extensions import here, now, read
 from taskapp.personal_tokens import access as personal_tokens
 from taskapp.users import access as users
 
@@ -70,22 +70,24 @@ def mintable() -> frozenset[str]:
 
 
 def identify() -> None:
-    g.caller, g.refusal = None, None
+    asked, mine = here()
+    mine.caller, mine.refusal = None, None
     try:
-        g.caller = _authenticate(request.headers.get("Authorization"))
+        mine.caller = _authenticate(asked.environ.get("HTTP_AUTHORIZATION"))
     except errors.Refusal as refusal:
-        g.refusal = refusal
+        mine.refusal = refusal
     except sa.exc.DBAPIError as error:  # who needs no credential needs no database for it either
-        g.refusal = errors.from_database(error)
+        mine.refusal = errors.from_database(error)
 
 
 def admit() -> None:
-    view = current_app.view_functions.get(request.endpoint or "")
-    if view is None or "contract" not in view.__dict__ or request.method == "OPTIONS":
+    asked, _ = here()
+    view = current_app.view_functions.get(asked.endpoint or "")
+    if view is None or "contract" not in view.__dict__ or asked.method == "OPTIONS":
         return
     access = contract_of(view).access
     if access != ANYONE:
-        demand(access if access == ADMIN else "read" if request.method in SAFE else "write")
+        demand(access if access == ADMIN else "read" if asked.method in SAFE else "write")
 
 
 def demand(scope: str) -> None:

@@ -5,8 +5,9 @@ import re
 import time
 from typing import Any
 
-from flask import Response, g, request
+from flask import Request, Response, g
 
+from taskapp.extensions import here
 from taskapp.ops import metrics
 
 SLOW = 0.1  # seconds
@@ -19,10 +20,10 @@ PROBES = {"/health", "/health/ready", "/health/startup", "/metrics"}
 log = logging.getLogger(__name__)
 
 
-def enter() -> None:
-    g.started, g.database_seconds = time.perf_counter(), 0.0
-    g.counted = request.path != "/metrics"
-    if g.counted:
+def enter(asked: Request, mine: Any) -> None:
+    mine.started, mine.database_seconds = time.perf_counter(), []
+    mine.counted = asked.path != "/metrics"
+    if mine.counted:
         metrics.IN_PROGRESS.inc()
 
 
@@ -33,11 +34,11 @@ def leave(_: BaseException | None) -> None:
 
 def note(response: Response) -> Response:
     """Count the request, and write its line, when its answer is complete."""
-    spent, fields = g._get_current_object(), _fields()
-    event = g.get("code") or request.endpoint or "unmatched"
+    asked, mine = here()
+    fields, event = _fields(asked, mine), mine.get("code") or asked.endpoint or "unmatched"
 
     def finish() -> None:
-        seconds, database = time.perf_counter() - spent.started, spent.database_seconds
+        seconds, database = time.perf_counter() - mine.started, sum(mine.database_seconds)
         fields["status"] = status = response.status_code
         fields["ms"], fields["database_ms"] = round(seconds * 1e3, 1), round(database * 1e3, 1)
         if seconds > SLOW:
@@ -53,18 +54,16 @@ def note(response: Response) -> Response:
     return response
 
 
-def _fields() -> dict[str, Any]:
+def _fields(asked: Request, mine: Any) -> dict[str, Any]:
     """The path without its query, which may hold what people look for; secrets are cut out."""
-    asked: Any = request._get_current_object()  # type: ignore[attr-defined]  # behind a proxy
-    caller = g.get("caller")
-    fields = {
-        "request_id": g.request_id,
+    fields: dict[str, Any] = {
+        "request_id": mine.request_id,
         "method": asked.method,
         "path": SECRET.sub("...", asked.path)[:500],
         "route": asked.url_rule.rule if asked.url_rule else "unmatched",
         "address": asked.remote_addr,
     }
-    if caller:
+    if caller := mine.get("caller"):
         fields["user_id"] = caller.user_id
     if traced := TRACEPARENT.fullmatch(asked.environ.get("HTTP_TRACEPARENT", "")):
         fields["trace_id"] = traced[1]

@@ -11,13 +11,13 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 from limits import RateLimitItem, parse
 from limits.storage import Storage
 
 from config import Settings
 from taskapp.errors import RateLimited
-from taskapp.extensions import counted_by, limiter
+from taskapp.extensions import counted_by, here, limiter
 from taskapp.ops.shared import Count, Shared
 
 PREFIX = "taskapp:"  # of keys in Redis
@@ -87,18 +87,21 @@ def configure(app: Flask, settings: Settings) -> None:
     limiter.init_app(app)
     if limiter.enabled:
         # Every request meets one limit, and a few another one. The extension finds that out anew
-        # for each request, which takes as long as the rest of a short one.
+        # for each request, which takes as long as the rest of a short one. Its headers are not
+        # those of the draft.
         app.before_request_funcs[None].remove(limiter._check_request_limit)
+        app.after_request_funcs[None].pop()
         app.before_request(partial(count, parse(settings.ratelimit_default)))
         app.after_request(explain)
 
 
 def count(default: RateLimitItem) -> None:
     """Count the request against the default limit; a view's own is counted when it is called."""
-    if request.blueprint in UNLIMITED:
+    asked, mine = here()
+    if asked.blueprint in UNLIMITED:
         return
-    whom = counted_by()
-    g.default = default, default.key_for(whom)
+    whom, mine.hits = counted_by(), {}
+    mine.default = default, default.key_for(whom)
     with suppress(sqlite3.Error):  # a full disk refuses nobody
         if not limiter.limiter.hit(default, whom):
             raise RateLimited
@@ -106,13 +109,15 @@ def count(default: RateLimitItem) -> None:
 
 def explain(response: Response) -> Response:
     """RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers)."""
-    if "hits" not in g:
+    asked, mine = here()
+    if not mine.get("hits"):  # a full disk may have left it uncounted, or one of two
         return response
     policies, states, waits = [], [], [1]
-    own = [(str(request.endpoint), each.limit, each.key) for each in limiter.current_limits]
-    counted = [each for each in [("default", *g.default), *own] if each[-1] in g.hits]
-    for name, limit, key in counted:  # a full disk may have left one uncounted
-        quota, (hits, ends) = limit.amount, g.hits[key]
+    limits = [("default", *mine.default)]
+    if len(mine.hits) > 1 or mine.default[1] not in mine.hits:
+        limits += [(str(asked.endpoint), each.limit, each.key) for each in limiter.current_limits]
+    for name, limit, key in [each for each in limits if each[-1] in mine.hits]:
+        quota, (hits, ends) = limit.amount, mine.hits[key]
         left = max(0, math.ceil(ends - time.time()))
         policies.append(f'"{name.rpartition(".")[2]}";q={quota};w={limit.get_expiry()}')
         states.append(f'"{name.rpartition(".")[2]}";r={max(0, quota - hits)};t={left}')

@@ -1,6 +1,7 @@
 """Tasks, their labels, and the words they are found by."""
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,8 +29,8 @@ class Ranked(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> int | None:
         return None if value is None else self.names.index(value)
 
-    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> str | None:
-        return None if value is None else self.names[value]
+    def result_processor(self, dialect: sa.Dialect, coltype: Any) -> Callable[[int], str]:
+        return self.names.__getitem__  # called for every row, and never with NULL
 
 
 class Words(TypeDecorator[list[str]]):

@@ -1,26 +1,58 @@
-"""The task list's filters, sorts and search, as SQL."""
+"""The task list's filters, sorts and search, as SQL.
+
+A statement is made once for each shape of question, and kept: to make one takes longer than to
+run it. What was asked for stands in its parameters, each named as the filter it belongs to.
+"""
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import bindparam as given
 from sqlalchemy.dialects.postgresql import TSQUERY
 
-from taskapp.extensions import db, table
-from taskapp.pages import Page, count, cut
+from taskapp.extensions import Body, db, table
+from taskapp.pages import MOST, Page, count, cut
 from taskapp.tasks.models import COLUMNS, SORTED_BY, TASKS, TaskLabel
 
 WORD = re.compile(r"[^\W_]+")
+WILD = re.compile(r"[/%_]")
 MAX_WORD = 100  # code points; PostgreSQL refuses lexemes past 2 KB
 AT_ONCE = 500  # rows or ids in a statement; SQLite takes 32,766 values
+APART = 16  # projects of a list that are each asked for its first rows
 OPEN = ("todo", "in_progress")
-# Columns of the tables, because to compare a mapped attribute costs more; and a SELECT made once.
-TASK, LABEL, SHOWN = TASKS.c, table(TaskLabel).c, sa.select(*COLUMNS)
+# Columns of the tables, because to compare a mapped attribute costs more.
+TASK, LABEL = TASKS.c, table(TaskLabel).c
 SORTS: dict[str, Any] = {name: TASK[name] for name in ("id", *SORTED_BY)}
 TIMES = {"due_at", "created_at", "updated_at"}
-Filter = Callable[[Any, dict[str, Any]], sa.ColumnElement[bool]]
+TEXT = TASK.title + "\n" + TASK.description
+FOUND = sa.text("SELECT rowid FROM task_words WHERE task_words MATCH :terms")
+Condition = sa.ColumnElement[bool]
+Sorts = tuple[tuple[str, bool], ...]  # columns, and whether they descend
+ALL = TASK.project_id.in_(given("projects", expanding=True))
+CONDITIONS: dict[str, Condition] = {
+    "status": TASK.status.in_(given("status", expanding=True)),
+    "priority": TASK.priority.in_(given("priority", expanding=True)),
+    "assignee": TASK.assignee_id == given("assignee"),
+    "assignee=me": TASK.assignee_id == given("me"),
+    "assignee=none": TASK.assignee_id.is_(None),
+    "parent": TASK.parent_id == given("parent"),
+    "parent=none": TASK.parent_id.is_(None),
+    "due=none": TASK.due_at.is_(None),
+    "due=today": sa.and_(TASK.due_at >= given("at"), TASK.due_at < given("until")),
+    "due=overdue": sa.and_(TASK.due_at < given("at"), TASK.status.in_(OPEN)),
+    "due_before": TASK.due_at < given("due_before"),
+    "due_after": TASK.due_at > given("due_after"),
+    "created_before": TASK.created_at < given("created_before"),
+    "created_after": TASK.created_at > given("created_after"),
+    "updated_after": TASK.updated_at > given("updated_after"),
+    "words in sqlite": TASK.id.in_(FOUND.columns(sa.column("rowid", sa.Integer))),
+    "words in postgresql": TASK.words.op("@@")(sa.cast(given("terms"), TSQUERY)),
+    "nothing": sa.false(),
+}
 
 
 def chunks(everything: Sequence[Any]) -> Iterator[Any]:
@@ -33,102 +65,109 @@ def words(*texts: str) -> list[str]:
     return [word[:MAX_WORD] for text in texts for word in WORD.findall(text.casefold())]
 
 
-def _label(names: list[str], _: Any) -> sa.ColumnElement[bool]:
-    tagged = sa.select(LABEL.task_id)
-    keys = [name.casefold() for name in names]
-    return sa.and_(*(TASK.id.in_(tagged.where(LABEL.key == key)) for key in keys))
-
-
-def _assignee(value: str | int, query: dict[str, Any]) -> sa.ColumnElement[bool]:
-    if value == "none":
-        return TASK.assignee_id.is_(None)
-    return TASK.assignee_id == (query["me"] if value == "me" else value)
-
-
-def _due(value: str, query: dict[str, Any]) -> sa.ColumnElement[bool]:
-    if value == "none":
-        return TASK.due_at.is_(None)
-    at: dt.datetime = query["at"]
-    if value == "today":
-        return sa.and_(TASK.due_at >= at, TASK.due_at < at + dt.timedelta(days=1))
-    return sa.and_(TASK.due_at < at, TASK.status.in_(OPEN))
-
-
-def _search(text: str, _: Any) -> sa.ColumnElement[bool]:
-    """Every word must be there, the last may be a beginning; signs are looked for literally."""
-    parts = [part for part in text.split() if WORD.sub("", part)]
-    signs = [(TASK.title + "\n" + TASK.description).icontains(p, autoescape=True) for p in parts]
-    found = words(text)
-    return sa.and_(*([_indexed(found)] if found else []), *signs) if found or signs else sa.false()
-
-
-def _indexed(found: list[str]) -> sa.ColumnElement[bool]:
-    if db.engine.dialect.name == "postgresql":
-        terms = " & ".join(f"'{word}'" for word in found) + ":*"
-        return TASK.words.op("@@")(sa.cast(terms, TSQUERY))
-    terms = " AND ".join(f'"{word}"' for word in found) + "*"
-    rows = sa.text("SELECT rowid FROM task_words WHERE task_words MATCH :terms")
-    return TASK.id.in_(rows.bindparams(terms=terms).columns(sa.column("rowid", sa.Integer)))
-
-
-FILTERS: dict[str, Filter] = {
-    "status": lambda names, _: TASK.status.in_(names),
-    "priority": lambda names, _: TASK.priority.in_(names),
-    "label": _label,
-    "assignee": _assignee,
-    "parent": lambda value, _: TASK.parent_id == (None if value == "none" else value),
-    "due": _due,
-    "due_before": lambda at, _: TASK.due_at < at,
-    "due_after": lambda at, _: TASK.due_at > at,
-    "created_before": lambda at, _: TASK.created_at < at,
-    "created_after": lambda at, _: TASK.created_at > at,
-    "updated_after": lambda at, _: TASK.updated_at > at,
-    "q": _search,
-}
-
-
-def page(project_ids: list[int], query: dict[str, Any]) -> Page:
+def page(project_ids: list[int], query: Body) -> Page:
     """One page of the tasks in these projects, cut down to the `fields` that were asked for."""
-    conditions = [make(query[name], query) for name, make in FILTERS.items() if name in query]
-    inside: sa.ColumnElement[bool] = TASK.project_id.in_(project_ids)
-    if len(project_ids) == 1:  # lets an index give the order, too
-        inside = TASK.project_id == project_ids[0]
-    chosen = SHOWN.where(inside, *conditions)
-    sorts = _sorts(query.get("sort", ["-id"]))
-    after = chosen.where(_after(sorts, query["cursor"])) if query.get("cursor") else chosen
-    ordered = after.order_by(*(_order(*sort) for sort in sorts))
-    found = cut(ordered, query["limit"], lambda row: [getattr(row, name) for name, _ in sorts])
+    conditions, values = _asked(query)
+    sorts, key = _sorts(query.get("sort", ["-id"])), query.get("cursor") or []
+    past = [
+        dt.datetime.fromisoformat(value) if name in TIMES and isinstance(value, str) else value
+        for value, (name, _) in zip(key, sorts, strict=False)  # the first page has no key
+    ]
+    values |= {"projects": project_ids, **_each("project", project_ids), **_each("past", past)}
+    shape = (conditions, sorts, tuple(value is None for value in past))
+    statement = _statement(*shape, _apart(len(project_ids), sorts))
+    found = cut(statement, query["limit"], [name for name, _ in sorts], values)
     if asked := query.get("fields"):
         found = found.only(*asked)
-    return found._replace(total=count(chosen)) if query["total"] else found
+    if query["total"]:
+        found = found._replace(total=count(_chosen(conditions).where(ALL), values))
+    return found
 
 
-def _sorts(names: list[str]) -> list[tuple[str, bool]]:
+def _each(name: str, values: Iterable[Any]) -> Body:
+    """Parameters for what a question holds several of."""
+    return {f"{name}_{number}": value for number, value in enumerate(values)}
+
+
+def _asked(query: Body) -> tuple[tuple[str, ...], Body]:
+    """The conditions that a query sets, by name, and their parameters."""
+    told = (f"{name}={value}" for name, value in query.items())
+    named = [special if special in CONDITIONS else special.partition("=")[0] for special in told]
+    labels = _each("label", map(str.casefold, query.get("label", ())))
+    names, searched = _search(query["q"]) if "q" in query else ((), {})
+    own = [name for name in named if name in CONDITIONS]
+    return (*own, *labels, *names), {**query, **labels, **searched}
+
+
+def _search(text: str) -> tuple[tuple[str, ...], Body]:
+    """Every word must be there, the last may be a beginning; signs are looked for literally."""
+    signs = _each("sign", (WILD.sub(r"/\g<0>", p) for p in text.split() if WORD.sub("", p)))
+    found, dialect = words(text), db.engine.dialect.name
+    quote, both, start = ("'", " & ", ":*") if dialect == "postgresql" else ('"', " AND ", "*")
+    terms = both.join(f"{quote}{word}{quote}" for word in found) + start
+    names = (f"words in {dialect}",) if found else () if signs else ("nothing",)
+    return (*names, *signs), {**signs, "terms": terms}
+
+
+def _sorts(names: list[str]) -> Sorts:
     """(column, descending) for each name; the id makes every order total."""
-    sorts = [(name.lstrip("-"), name.startswith("-")) for name in names]
-    return sorts if any(name == "id" for name, _ in sorts) else [*sorts, ("id", True)]
+    sorts = tuple((name.lstrip("-"), name.startswith("-")) for name in names)
+    return sorts if "id" in dict(sorts) else (*sorts, ("id", sorts[-1][1]))
 
 
-def _order(name: str, descending: bool) -> sa.ColumnElement[Any]:
-    column: sa.ColumnElement[Any] = SORTS[name]
-    ordered = column.desc() if descending else column.asc()
-    return ordered.nulls_last() if name == "due_at" else ordered
+def _apart(projects: int, sorts: Sorts) -> int:
+    """How many projects to ask one by one: an index has the order of each, and few that of all."""
+    if projects > 1 and sorts[0][0] == "id" and db.engine.dialect.name == "postgresql":
+        return 0
+    return projects if projects <= APART else 0
 
 
-def _after(sorts: list[tuple[str, bool]], key: list[Any]) -> sa.ColumnElement[bool]:
-    """The rows past a key: past its first column, or equal there and past the rest."""
-    (name, descending), value = sorts[0], key[0]
-    if name in TIMES and isinstance(value, str):
-        value = dt.datetime.fromisoformat(value)
-    past = _past(SORTS[name], descending, value, nullable=name == "due_at")
-    if len(sorts) == 1 or name == "id":
-        return past
-    equal = SORTS[name].is_not_distinct_from(value)
-    return sa.or_(past, sa.and_(equal, _after(sorts[1:], key[1:])))
+@lru_cache(128)
+def _statement(
+    conditions: tuple[str, ...], sorts: Sorts, past: tuple[bool, ...], apart: int
+) -> sa.Select[Any]:
+    """One page; `past` says which of the last row's values are empty, where it is not the first."""
+    chosen = _chosen(conditions).where(_after(sorts, past) if past else sa.true())
+    if not apart:
+        return _ordered(chosen.where(ALL), TASK, sorts)
+    homes = [TASK.project_id == given(f"project_{number}") for number in range(apart)]
+    firsts = [_ordered(chosen.where(home), TASK, sorts) for home in homes]
+    if apart == 1:
+        return firsts[0]
+    merged = sa.union_all(*(sa.select(first.subquery()) for first in firsts)).subquery()
+    return _ordered(sa.select(merged), merged.c, sorts)
 
 
-def _past(column: Any, descending: bool, value: Any, *, nullable: bool) -> sa.ColumnElement[bool]:
-    if value is None:
-        return sa.false()  # empty values are last, and equal to each other
-    further: sa.ColumnElement[bool] = column < value if descending else column > value
-    return sa.or_(further, column.is_(None)) if nullable else further
+def _chosen(conditions: tuple[str, ...]) -> sa.Select[Any]:
+    return sa.select(*COLUMNS).where(*map(_condition, conditions))
+
+
+def _condition(name: str) -> Condition:
+    if name in CONDITIONS:
+        return CONDITIONS[name]
+    if name.startswith("label"):
+        return TASK.id.in_(sa.select(LABEL.task_id).where(LABEL.key == given(name)))
+    return TEXT.icontains(given(name), escape="/")
+
+
+def _ordered(chosen: sa.Select[Any], columns: Any, sorts: Sorts) -> sa.Select[Any]:
+    orders = [columns[name].desc() if down else columns[name].asc() for name, down in sorts]
+    last = [each.nulls_last() if each.element.key == "due_at" else each for each in orders]
+    return chosen.order_by(*last).limit(MOST)
+
+
+def _after(sorts: Sorts, past: tuple[bool, ...]) -> Condition:
+    """The rows past the last page's last: as a row value where an index can use one."""
+    columns = [TASK[name] for name, _ in sorts]
+    values = [given(f"past_{number}", type_=each.type) for number, each in enumerate(columns)]
+    if "due_at" not in dict(sorts) and len({down for _, down in sorts}) == 1:
+        row, key = sa.tuple_(*columns), sa.tuple_(*values)
+        return row < key if sorts[0][1] else row > key
+    conditions, equal = list[Condition](), list[Condition]()
+    for (name, down), column, value, empty in zip(sorts, columns, values, past, strict=True):
+        further = column < value if down else column > value
+        if name == "due_at":
+            further = sa.false() if empty else sa.or_(further, column.is_(None))
+        conditions.append(sa.and_(*equal, further))
+        equal.append(column.is_(None) if empty else column == value)
+    return sa.or_(*conditions)

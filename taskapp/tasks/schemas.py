@@ -1,5 +1,6 @@
 """What a task looks like on the wire, and what its list can be asked."""
 
+import datetime as dt
 from typing import Any
 
 from marshmallow import post_load, validate
@@ -83,6 +84,7 @@ class TaskQuerySchema(PageQuerySchema):
         moment = now().replace(microsecond=0)
         if query.get("due") == "today":
             query["at"] = moment.replace(hour=0, minute=0, second=0)
+            query["until"] = query["at"] + dt.timedelta(days=1)
         elif query.get("due") == "overdue":
             query["at"] = moment
         return query

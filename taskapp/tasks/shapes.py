@@ -4,23 +4,24 @@ import csv
 import datetime as dt
 import io
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import lru_cache, wraps
 from itertools import chain
 from typing import Any
 
 from flask import Response, g, request, stream_with_context
 from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
 from taskapp.auth.guard import by_feed
 from taskapp.errors import NotAcceptable
-from taskapp.extensions import Body, Row
+from taskapp.extensions import Body
 from taskapp.fields import RISKY, encode
 from taskapp.pages import Page
 from taskapp.tasks.query import OPEN
 from taskapp.tasks.schemas import FIELDS
 
 View = Callable[..., Any]
-Pages = Iterator[list[Row]]
+Pages = Iterator[list[Body]]
 MEDIA = {
     "application/json": "json",
     "application/x-ndjson": "ndjson",
@@ -39,14 +40,20 @@ def negotiates(view: View) -> View:
 
     @wraps(view)
     def wrapper(query: Body) -> Any:
-        ranges = [(media.partition(";")[0], weight) for media, weight in request.accept_mimetypes]
-        liked = MIMEAccept(ranges or [("*/*", 1)]).best_match(MEDIA)
-        query.setdefault("format", liked and MEDIA[liked])
+        query.setdefault("format", _liked(request.headers.get("Accept")))
         if query["format"] not in MEDIA.values():
             raise NotAcceptable
         return view(query=query)
 
     return wrapper
+
+
+@lru_cache(64)
+def _liked(accept: str | None) -> str | None:
+    asked = parse_accept_header(accept, MIMEAccept)
+    ranges = [(media.partition(";")[0], weight) for media, weight in asked]
+    liked = MIMEAccept(ranges or [("*/*", 1)]).best_match(MEDIA)
+    return liked and MEDIA[liked]
 
 
 def subscribes(view: View) -> View:
@@ -88,7 +95,7 @@ def _csv(pages: Pages, names: list[str]) -> Iterator[bytes]:
     yield f"{','.join(names)}\r\n".encode()
     for rows in pages:
         text = io.StringIO()
-        csv.writer(text).writerows([_cell(getattr(row, name)) for name in names] for row in rows)
+        csv.writer(text).writerows([_cell(row[name]) for name in names] for row in rows)
         yield text.getvalue().encode()
 
 
@@ -100,7 +107,7 @@ def _cell(value: Any) -> Any:
 
 def _ndjson(pages: Pages, names: list[str]) -> Iterator[bytes]:
     for rows in pages:
-        yield b"".join(encode({name: getattr(row, name) for name in names}) + b"\n" for row in rows)
+        yield b"".join(encode({name: row[name] for name in names}) + b"\n" for row in rows)
 
 
 def _ics(pages: Pages, _: Any) -> Iterator[bytes]:
@@ -109,24 +116,24 @@ def _ics(pages: Pages, _: Any) -> Iterator[bytes]:
     yield b"END:VCALENDAR\r\n"
 
 
-def _todo(task: Row) -> bytes:
+def _todo(task: Body) -> bytes:
     """RFC 5545, section 3.6.2; its times are whole seconds."""
     from icalendar import Todo  # few requests need it, and it is large
 
     properties = {
-        "uid": f"task-{task.id}@taskapp",
-        "dtstamp": task.updated_at,
-        "summary": task.title,
-        "description": task.description or None,
-        "status": STATUS.get(task.status, "CANCELLED"),
-        "priority": PRIORITY[task.priority],
-        "due": task.due_at,
-        "completed": task.completed_at,
-        "created": task.created_at,
-        "last-modified": task.updated_at,
-        "categories": task.labels or None,
-        "related-to": task.parent_id and f"task-{task.parent_id}@taskapp",
-        "sequence": task.revision,
+        "uid": f"task-{task['id']}@taskapp",
+        "dtstamp": task["updated_at"],
+        "summary": task["title"],
+        "description": task["description"] or None,
+        "status": STATUS.get(task["status"], "CANCELLED"),
+        "priority": PRIORITY[task["priority"]],
+        "due": task["due_at"],
+        "completed": task["completed_at"],
+        "created": task["created_at"],
+        "last-modified": task["updated_at"],
+        "categories": task["labels"] or None,
+        "related-to": task["parent_id"] and f"task-{task['parent_id']}@taskapp",
+        "sequence": task["revision"],
     }
     todo = Todo()
     for name, value in properties.items():
