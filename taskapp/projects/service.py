@@ -22,6 +22,7 @@ _MINE = (
     .join(Membership, Membership.project_id == Project.id)
     .where(Membership.user_id == sa.bindparam("user_id"))
 )
+_ONE = PROJECTS.c.id == sa.bindparam("project_id")
 _profile = users.profiles()
 _MEMBERS = sa.select(
     Membership.user_id, _profile.c.email, _profile.c.name, Membership.role, Membership.created_at
@@ -179,7 +180,7 @@ def _keep_an_owner(turn: Turn, user_id: int) -> None:
 
 
 def _mine(caller: Caller, project_id: int) -> sa.Select[Any]:
-    return _MINE.where(Project.id == project_id).params(user_id=caller.user_id)
+    return _MINE.where(_ONE).params(user_id=caller.user_id, project_id=project_id)
 
 
 def _member(project_id: int, user_id: int) -> sa.Select[Any]:

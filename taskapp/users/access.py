@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from taskapp.auth import passwords
 from taskapp.errors import NotFound, WrongCredentials
-from taskapp.extensions import db, now, read, table
+from taskapp.extensions import db, now, one, read, table
 from taskapp.users.models import User
 
 USERS = table(User)
@@ -54,7 +54,5 @@ def set_password(user_id: int, field: str, password: str) -> None:
 
 def user_id_of(email: str) -> int:
     """The active user with this address, or UserNotFound."""
-    user = with_email(email).one_or_none()
-    if user is None or not user.is_active:
-        raise UserNotFound
-    return int(user.id)
+    found = sa.select(User.id).where(User.email_key == email_key(email), User.is_active)
+    return int(one(read(found), UserNotFound).id)
