@@ -149,7 +149,7 @@ def respond(result: Any, contract: Contract) -> Response:
     status, secrets = contract.status, dict[str, Any]()
     if isinstance(result, Created):
         status, (result, secrets) = HTTPStatus.CREATED, result
-    elif hasattr(result, "next_key"):
+    elif isinstance(result, tuple):  # a page; rows are none
         result = _page(result, headers)
     body = encode({**result._mapping, **secrets} if secrets else result)
     if isinstance(contract.reply, Resource) and status == HTTPStatus.CREATED:

@@ -88,9 +88,10 @@ def configure(app: Flask, settings: Settings) -> None:
     if limiter.enabled:
         # Every request meets one limit, and a few another one. The extension finds that out anew
         # for each request, which takes as long as the rest of a short one. Its headers are not
-        # those of the draft.
+        # those of the draft, and what it remembers of a request ends with it anyway.
         app.before_request_funcs[None].remove(limiter._check_request_limit)
         app.after_request_funcs[None].pop()
+        app.teardown_request_funcs[None].pop()
         app.before_request(partial(count, parse(settings.ratelimit_default)))
         app.after_request(explain)
 
