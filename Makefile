@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install serve seed test test-lab test-faults fuzz lint-openapi check bench bench-quick bench-growth instructions lab lab-full lab-sample format pins clean
+.PHONY: help install serve seed test test-lab test-faults fuzz lint-openapi check bench bench-quick bench-growth bench-cache instructions lab lab-full lab-sample format pins clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ bench-quick: .venv/bench ## The same, rougher, to the terminal (3 minutes)
 
 bench-growth: .venv/bench ## Measure it over 10,000 to 1,000,000 tasks (half an hour)
 	$(BIN)/python -m bench growth
+
+bench-cache: .venv/bench ## Measure what a remembered list saves, on each database and cache (4 minutes)
+	$(BIN)/python -m bench remembered
 
 instructions: .venv/dev ## Count what a request costs, and compare with the stored counts; needs valgrind
 	$(BIN)/python -m bench.instructions

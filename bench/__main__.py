@@ -1,4 +1,4 @@
-"""python -m bench compare|quick|growth|report"""
+"""python -m bench compare|quick|growth|remembered|report"""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import logging
 import signal
 import sys
 
-from bench import compare, growth, report
+from bench import compare, growth, remembered, report
 
 PLANS = {"compare": compare.Plan(), "quick": compare.QUICK}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", choices=["compare", "quick", "growth", "report"])
+    parser.add_argument("what", choices=["compare", "quick", "growth", "remembered", "report"])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stop what was started
     logging.disable(logging.INFO)  # Alembic tells of each migration
     what = parser.parse_args().what
@@ -24,6 +24,8 @@ def main() -> None:
         report.tell(told)
     elif what == "growth":
         report.save_growth(growth.run())
+    elif what == "remembered":
+        report.save_remembered(remembered.run())
     if what != "quick":
         report.into_docs()
 

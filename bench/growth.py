@@ -99,7 +99,7 @@ def _measure(told: Told, name: str, size: int, url: str | None) -> None:
     say(f"filling {name} with {size:,} tasks")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         stage = prepare(Path(folder), size, url)
-        with _scene(stage) as scene:
+        with scene_of(stage) as scene:
             rows = told.cpu_us.setdefault(name, {})
             for question, ask in _questions(scene).items():
                 samples = [_cost(scene, question, ask) for _ in range(ROUNDS)]
@@ -110,7 +110,7 @@ def _measure(told: Told, name: str, size: int, url: str | None) -> None:
 
 
 @contextmanager
-def _scene(stage: Stage) -> Iterator[Scene]:
+def scene_of(stage: Stage) -> Iterator[Scene]:
     engine = sa.create_engine(stage.url.replace("postgresql:", "postgresql+psycopg2:"))
     host = engine.url.query.get("host")
     pid_file = Path(host) / "postmaster.pid" if isinstance(host, str) else None
@@ -133,11 +133,11 @@ def _cost(scene: Scene, question: str, ask: Ask) -> float:
             connection.exec_driver_sql("UPDATE projects SET revision = revision + 1")
     before = scene.cpu_seconds()
     for request in asked:
-        _answered(request)
+        answered(request)
     return (scene.cpu_seconds() - before) / requests * 1e6
 
 
-def _answered(request: urllib.request.Request) -> tuple[Any, bytes]:
+def answered(request: urllib.request.Request) -> tuple[Any, bytes]:
     try:
         with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310 - loopback
             return answer.headers, answer.read()
@@ -150,8 +150,8 @@ def _answered(request: urllib.request.Request) -> tuple[Any, bytes]:
 def _questions(scene: Scene) -> dict[str, Ask]:
     asked = {"get": _get(scene), "get, unchanged (304)": _again(_get(scene))}
     lists = ("limit=20", *(f"limit=20&{part}" for part in (*FILTERS, *SORTS)))
-    asked |= {_title(query): _list(scene, query) for query in lists}
-    asked["list, unchanged (304)"] = _again(_list(scene, "limit=20"))
+    asked |= {_title(query): list_of(scene, query) for query in lists}
+    asked["list, unchanged (304)"] = _again(list_of(scene, "limit=20"))
     asked["list, page 2"] = _next(scene, "limit=20", "limit=20")
     asked["list, page 200 of one task each"] = _next(scene, "limit=199", "limit=1")
     asked["list sort=priority, page 2"] = _next(
@@ -177,10 +177,10 @@ def _get(scene: Scene) -> Ask:
 
 
 def _json(request: urllib.request.Request) -> Any:
-    return json.loads(_answered(request)[1])
+    return json.loads(answered(request)[1])
 
 
-def _list(scene: Scene, query: str) -> Ask:
+def list_of(scene: Scene, query: str) -> Ask:
     return lambda person, _: scene.ask(person, f"/tasks?{query}")
 
 
@@ -189,7 +189,7 @@ def _again(ask: Ask) -> Ask:
 
     def asked(person: Person, number: int) -> urllib.request.Request:
         request = ask(person, number)
-        request.add_header("If-None-Match", _answered(request)[0]["ETag"])
+        request.add_header("If-None-Match", answered(request)[0]["ETag"])
         return request
 
     return asked

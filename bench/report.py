@@ -76,6 +76,18 @@ def save_growth(told: dict[str, Any]) -> None:
     save("growth", told, rows, ["database", "question", "tasks", "round", "cpu_us"])
 
 
+def save_remembered(told: dict[str, Any]) -> None:
+    rows = [
+        [database, cache, question, kind, n, v]
+        for database, caches in told["cpu_us"].items()
+        for cache, questions in caches.items()
+        for question, kinds in questions.items()
+        for kind, samples in kinds.items()
+        for n, v in enumerate(samples)
+    ]
+    save("remembered", told, rows, ["database", "cache", "question", "kind", "round", "cpu_us"])
+
+
 def tell(told: dict[str, Any]) -> None:
     """The same tables as in the docs, for a terminal."""
     print(comparison(told))  # noqa: T201 - that is what it is for
@@ -191,6 +203,8 @@ def into_docs() -> None:
         told = json.loads(file.read_text())
         text = _between(text, "growth", growth(told) + _pictures("growth"))
         plots.growth(told, PLOTS)
+    if (file := RESULTS / "remembered.json").exists():
+        text = _between(text, "remembered", remembered(json.loads(file.read_text())))
     DOCS.write_text(text, encoding="utf-8")
 
 
@@ -226,6 +240,17 @@ def growth(told: dict[str, Any]) -> str:
         ]
     parts += ["**Contention**: 16 clients create tasks for as long as it says.", _contention(told)]
     return "\n\n".join(parts)
+
+
+def remembered(told: dict[str, Any]) -> str:
+    """A row a question: made anew and found again, with each database and cache."""
+    columns = [(database, cache) for database, caches in told["cpu_us"].items() for cache in caches]
+    table = [["asked", *(f"{database}, {cache}" for database, cache in columns)]]
+    for question in told["cpu_us"][columns[0][0]][columns[0][1]]:
+        cells = [told["cpu_us"][database][cache][question] for database, cache in columns]
+        mids = [(_mid(cell["made"]), _mid(cell["again"])) for cell in cells]
+        table.append([question, *(f"{m:,.0f} / {a:,.0f} ({1 - a / m:.0%})" for m, a in mids)])
+    return f"{_machine(told['machine'])}\n\n{markdown(table)}"
 
 
 def _contention(told: dict[str, Any]) -> str:
