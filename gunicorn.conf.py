@@ -11,10 +11,14 @@ from contextlib import suppress
 from itertools import count, product
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import orjson
+from gunicorn import util
 from prometheus_client import values
 
 import config as _config  # gunicorn has a setting of that name
+from taskapp.errors import InternalError, MalformedRequest, described
 from taskapp.ops import logs as _logs
 
 try:
@@ -35,6 +39,7 @@ limit_request_line = 8190  # bytes; the longest search with every filter fits in
 limit_request_fields = 64
 limit_request_field_size = 8190  # bytes; our tokens take less than 1,000
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat on a slow disk kills healthy workers
+forwarded_allow_ips = ""  # TRUSTED_PROXIES alone says whom to believe, and taskapp does that
 control_socket_disable = True  # nobody needs to steer a running server through a file
 with suppress(AttributeError):  # not every C library has it
     # Blocks over 1 MiB go back to the system when freed: glibc would keep the 19 MiB that hashing a
@@ -67,6 +72,20 @@ if os.environ.get("PROMETHEUS_MULTIPROC_DIR") != str(_metrics):  # a new server,
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
         values.place = 0
         values.ValueClass = values.MultiProcessValue(lambda: values.place)
+
+
+def _refuse(client: Any, status: int, reason: str, _detail: str) -> None:
+    """What gunicorn itself cannot read is refused as all else is; it has no hook for that."""
+    kind = InternalError if status == 500 else MalformedRequest
+    status = 400 if status == 501 else status  # a transfer coding that nobody knows
+    request_id = uuid4().hex
+    body = orjson.dumps(described(kind(), status, request_id))
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nX-Request-ID: {request_id}\r\n"
+    head += f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
+    util.write_nonblock(client, head.encode() + body)
+
+
+util.write_error = _refuse
 
 
 def pre_fork(server: Any, worker: Any) -> None:

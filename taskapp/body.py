@@ -51,6 +51,8 @@ def strict_json(raw: bytes) -> Any:
 def read_body(most: int) -> bytes:
     """The whole body: neither longer than allowed nor shorter than it says it is."""
     length = request.content_length
+    if request.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+        raise errors.MalformedRequest
     if length is not None and length > most:
         raise errors.PayloadTooLarge
     try:

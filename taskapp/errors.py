@@ -296,19 +296,18 @@ def title(refusal: type[Refusal]) -> str:
     return refusal.code.replace("-", " ").capitalize()
 
 
+def described(refusal: Refusal, status: int, request_id: str) -> dict[str, Any]:
+    """A refusal as RFC 9457 has it."""
+    code = refusal.code
+    body = {"type": f"/problems/{code}", "title": title(type(refusal)), "status": status}
+    body |= {"detail": refusal.detail, "code": code, "request_id": request_id}
+    return body | ({"errors": refusal.errors} if refusal.errors else {})
+
+
 def problem(refusal: Refusal) -> Response:
     """Render a refusal as application/problem+json."""
     g.code = refusal.code  # names the request in the log
-    body: dict[str, Any] = {
-        "type": f"/problems/{refusal.code}",
-        "title": title(type(refusal)),
-        "status": refusal.status,
-        "detail": refusal.detail,
-        "code": refusal.code,
-        "request_id": g.get("request_id", ""),
-    }
-    if refusal.errors:
-        body["errors"] = refusal.errors
+    body = described(refusal, refusal.status, g.get("request_id", ""))
     headers = {"Cache-Control": "no-store", **refusal.headers}
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = _challenge(refusal)

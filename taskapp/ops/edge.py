@@ -62,8 +62,7 @@ def begin(trusted_hosts: Sequence[str]) -> None:
     mine.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid4().hex
     # Probes ask by address: they know no name of ours.
     trusted = () if asked.blueprint == "health" else trusted_hosts
-    host = asked.environ.get("HTTP_HOST", "")
-    if not host or (trusted and not host_is_trusted(host.lower(), trusted)):
+    if not host_is_trusted(asked.environ.get("HTTP_HOST", "").lower(), trusted):
         raise InvalidHost
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests import servers
 from tests.conftest import Client, Json, refused
 
@@ -106,6 +108,12 @@ def test_preflights_need_no_credential(behind_a_proxy: str) -> None:
     assert "PATCH" in headers["Access-Control-Allow-Methods"]
     assert "if-match" in headers["Access-Control-Allow-Headers"].lower()
     assert "Access-Control-Allow-Credentials" not in headers
+
+
+def test_believes_no_proxy_that_it_was_not_told_of(tmp_path: Path) -> None:
+    with servers.gunicorn(TASKAPP_INSTANCE=str(tmp_path)) as base:
+        headers = servers.ask(f"{base}/", X_Forwarded_Proto="https")[1]
+        assert "Strict-Transport-Security" not in headers
 
 
 def test_insists_on_tls_where_it_came_by_tls(behind_a_proxy: str) -> None:
