@@ -58,7 +58,7 @@ class MalformedRequest(Refusal, status=400, code="malformed-request"):
 class MalformedJson(Refusal, status=400, code="malformed-json"):
     """The body is not strict JSON in UTF-8: no duplicate keys, NaN, BOM, trailing text or deep nesting.
 
-    printf '%s' '{"title": "Water the fern"}' | python3 -m json.tool
+    curl $URL/api/v1/tasks -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"title": "Water the fern"}'
     """
 
 
@@ -128,7 +128,7 @@ class InsufficientScope(Refusal, status=403, code="insufficient-scope"):
 class RegistrationClosed(Refusal, status=403, code="registration-closed"):
     """Nobody can register here: ask the person who runs the service for an account.
 
-    flask --app wsgi users create EMAIL
+    curl $URL/api/v1/auth/login -H 'Content-Type: application/json' -d '{"email": "…", "password": "…"}'
     """
 
 

@@ -194,7 +194,7 @@ def test_explains_every_problem_to_people_and_to_programs(anonymous: Client) -> 
     items = anonymous.get("/problems").get_json()["items"]
     assert len({item["code"] for item in items}) == len(items) > 30
     for item in items:
-        assert item["mend"]
+        assert "curl " in item["mend"]
         assert anonymous.get(f"/problems/{item['code']}").get_json() == item
     accept = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     for path in ("/problems", "/problems/conflict"):
@@ -248,14 +248,11 @@ def test_http_is_framed_strictly(fresh_environment: dict[str, str]) -> None:
             assert b"connection: close" in answer.lower()
             assert b"content-type: application/problem+json\r\n" in answer.lower()
         for much, status in (
-            (f"X-Much: {'x' * 9000}", 431),
-            (f"GET /?q={'x' * 9000} HTTP/1.1", 414),
+            ("GET / HTTP/1.1\r\nX-Much: {}\r\n\r\n", 431),
+            ("GET /?q={} HTTP/1.1\r\n\r\n", 414),
         ):
-            lines = ["GET / HTTP/1.1", much] if status == 431 else [much]
-            assert say(base, "\r\n".join([*lines, "", ""]).encode())[:2] == (
-                status,
-                "malformed-request",
-            )
+            told = say(base, much.format("x" * 9000).encode())[:2]
+            assert told == (status, "malformed-request")
         for headers, body, end, refusal in (
             ((chunked,), b"zz\r\n" + task, True, (400, "malformed-request")),
             ((chunked,), b"e\r\n" + task[:5], True, (400, "malformed-request")),
