@@ -6,7 +6,7 @@ from taskapp.errors import NotFound
 from taskapp.extensions import Row, db, now, one, read
 from taskapp.projects import access
 from taskapp.projects.access import Caller, Turn
-from taskapp.tasks.models import COLUMNS, TASKS, Task
+from taskapp.tasks.models import COLUMNS, TASKS
 
 Turns = dict[int | None, Turn]  # by project; None is the caller's inbox
 _VISIBLE = sa.select(*COLUMNS).where(
@@ -52,7 +52,9 @@ def lock(caller: Caller, turns: Turns, task_id: int, target_id: int | None = Non
 
 def bury_tasks_of(turn: Turn) -> None:
     """Leave a tombstone for every task of a project that is about to be deleted."""
-    task_ids = db.session.scalars(sa.select(Task.id).where(Task.project_id == turn.project_id))
+    # Each goes with its project then, and none with a parent: SQLite cascades 1,000 deep.
+    orphaned = sa.update(TASKS).where(TASKS.c.project_id == turn.project_id).values(parent_id=None)
+    task_ids = db.session.scalars(orphaned.returning(TASKS.c.id)).all()
     access.record(turn, "deleted", task_ids)
 
 

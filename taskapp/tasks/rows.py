@@ -58,8 +58,10 @@ def update(caller: Caller, task: Row, source: Turn, target: Turn, body: Body) ->
 
 
 def delete(task_id: int, turn: Turn) -> None:
-    access.record(turn, "deleted", [task_id, *_descendants(task_id)])
-    db.session.execute(sa.delete(TASKS).where(TASKS.c.id == task_id))  # its children by cascade
+    ids = [task_id, *_descendants(task_id)]
+    access.record(turn, "deleted", ids)
+    for chunk in task_query.chunks(ids[::-1]):  # lowest first: SQLite cascades 1,000 deep
+        db.session.execute(sa.delete(TASKS).where(TASKS.c.id.in_(chunk)))
 
 
 def new_row(turn: Turn, body: Body) -> Body:

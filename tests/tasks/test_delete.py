@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.conftest import Client, Json, add, refused
+import pytest
+
+from tests.conftest import Client, Json, add, made, refused
 
 URL = "/api/v1/tasks"
 
@@ -17,6 +19,26 @@ def test_deletes_all_that_is_below(alice: Client) -> None:
     for gone in (top, child, grandchild):
         assert refused(alice.get(f"{URL}/{gone['id']}")) == (404, "not-found")
     assert [task["id"] for task in alice.get(URL).get_json()["items"]] == [other["id"]]
+
+
+@pytest.mark.parametrize("what", ["tasks", "projects"])
+def test_a_chain_of_any_length_goes_whole(alice: Client, what: str) -> None:
+    """SQLite follows a foreign key 1,000 rows deep."""
+    project = made(alice, "projects", name="Garden")
+    rows = [{"id": n, "title": "x", "parent_id": n - 1 if n > 1 else None} for n in range(1, 1202)]
+    url = f"{URL}/import?project_id={project['id']}"
+    assert alice.post(url, json={"items": rows}).get_json()["created"] == 1201
+    top = alice.get(f"{URL}?parent=none&project_id={project['id']}").get_json()["items"][0]
+    told = alice.get("/api/v1/changes?limit=200").get_json()
+    while told["has_more"]:
+        told = alice.get(f"/api/v1/changes?limit=200&cursor={told['next_cursor']}").get_json()
+
+    gone = top["id"] if what == "tasks" else project["id"]
+    assert alice.delete(f"/api/v1/{what}/{gone}").status_code == 204
+
+    told = alice.get(f"/api/v1/changes?cursor={told['next_cursor']}").get_json()
+    assert (len(told["deleted"]), told["tasks"]) == (1201, [])
+    assert alice.get(f"{URL}?total=true").get_json()["total"] == 0
 
 
 def test_editors_may_and_viewers_may_not(alice: Client, bob: Client, shared: Json) -> None:
