@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from taskapp.extensions import Base, db, now, settings
 from taskapp.ops.checks import schema_found
 from taskapp.ops.openapi import VERSION
+from taskapp.projects.access import EVENTS, PROJECTS, RESTORED
 
 FILES = {"sqlite": "taskapp.db", "postgresql": "taskapp.dump"}
 
@@ -51,6 +52,7 @@ def restore(source: Path, verify: bool) -> None:
     _load(source, manifest)
     if verify:
         _compare(manifest)
+    _go_on_from_the_clock()
     click.echo(f"restored {source}, schema {schema_found()}; next: flask db upgrade, flask doctor")
 
 
@@ -116,6 +118,17 @@ def _load(source: Path, manifest: dict[str, Any]) -> None:
         for stale in ("-wal", "-shm"):
             Path(f"{target}{stale}").unlink(missing_ok=True)
         Path(shutil.copyfile(file, f"{target}.restoring")).replace(target)
+
+
+def _go_on_from_the_clock() -> None:
+    """No revision of the time that is undone comes again, where it would stand for other rows."""
+    at = now()
+    revision = int(at.timestamp() * 1e6)
+    renumbered = sa.update(PROJECTS).values(revision=revision).returning(PROJECTS.c.id)
+    with db.engine.begin() as connection:
+        told: dict[str, Any] = {"revision": revision, "kind": RESTORED, "changes": {}, "at": at}
+        if events := [{**told, "project_id": each} for each in connection.scalars(renumbered)]:
+            connection.execute(sa.insert(EVENTS), events)
 
 
 def _in_use() -> bool:

@@ -18,6 +18,7 @@ EDIT = ("owner", "editor")
 OWN = ("owner",)
 # Kinds of events by which a task comes into a project, and leaves it.
 ENTERS, LEAVES = {"created", "moved"}, {"deleted", "moved-away"}
+RESTORED = "restored"  # the project, from a backup: what was told before is void
 
 
 class ProjectNotFound(NotFound):
@@ -109,7 +110,7 @@ def role_in(project_id: int, user_id: int) -> str | None:
 
 def crossings(project_id: int, after: int, until: int) -> list[tuple[int, str]]:
     """(task id, kind) of the events by which tasks came into a project or left it, in order."""
-    crossing = Event.kind.in_(ENTERS | LEAVES)
+    crossing = Event.kind.in_(ENTERS | LEAVES | {RESTORED})
     between = (Event.revision > after, Event.revision <= until, crossing)
     chosen = sa.select(Event.task_id, Event.kind).where(Event.project_id == project_id, *between)
     return [tuple(row) for row in read(chosen.order_by(Event.revision, Event.id))]

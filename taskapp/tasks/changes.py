@@ -87,6 +87,8 @@ def _out_of_sight(saw: dict[int, int], sees: dict[int, int]) -> set[int]:
             here = set(read(sa.select(Task.id).where(Task.project_id == project_id)).scalars())
         crossings = access.crossings(project_id, revision, sees.get(project_id, INT64))
         first = dict(reversed(crossings))  # of each task the earliest
+        if access.RESTORED in first.values():
+            raise CursorExpired
         left = {task_id for task_id, kind in first.items() if kind in access.LEAVES}
         gone |= left | here - first.keys()
     return gone - _in_sight(sorted(gone), sees)

@@ -110,6 +110,32 @@ def test_the_drill(
     )
 
 
+def test_nothing_of_the_time_that_a_restore_undoes_passes_for_the_present(
+    fresh_environment: dict[str, str], elsewhere: dict[str, str], tmp_path: Path
+) -> None:
+    """Two tasks at one revision: a tag of the lost one must not answer for the other."""
+    key, folder = {"SECRET_KEY": os.urandom(32).hex()}, str(tmp_path / "backups")
+    with servers.gunicorn(**fresh_environment, **key) as base:
+        token = servers.sign_up(base, ALICE["email"])
+        run("backup", folder, **fresh_environment)
+        assert servers.ask(f"{base}/api/v1/tasks", {"title": "Lost"}, token=token)[0] == 201
+        tag = servers.ask(f"{base}/api/v1/tasks", token=token)[1]["ETag"]
+        cursor = servers.ask(f"{base}/api/v1/changes", token=token)[2]["next_cursor"]
+    run("restore", "--verify", folder, **elsewhere, **key)
+    with servers.gunicorn(**elsewhere, **key) as base:
+        token = servers.ask(f"{base}/api/v1/auth/login", ALICE)[2]["access_token"]
+        assert servers.ask(f"{base}/api/v1/tasks", {"title": "New"}, token=token)[0] == 201
+        status, _, page = servers.ask(f"{base}/api/v1/tasks", token=token, If_None_Match=tag)
+        old = servers.ask(f"{base}/api/v1/changes?cursor={cursor}", token=token)
+        fresh = servers.ask(f"{base}/api/v1/changes", token=token)[2]
+        follow = servers.ask(f"{base}/api/v1/changes?cursor={fresh['next_cursor']}", token=token)
+
+    assert (status, [task["title"] for task in page["items"]]) == (200, ["New"])
+    assert (old[0], old[2]["code"]) == (410, "cursor-expired")
+    assert [task["title"] for task in fresh["tasks"]] == ["New"]
+    assert (follow[0], follow[2]["tasks"], follow[2]["deleted"]) == (200, [], [])
+
+
 def test_keeps_the_newest_and_leaves_nothing_half_made(
     fresh_environment: dict[str, str], tmp_path: Path
 ) -> None:
