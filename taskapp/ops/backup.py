@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from taskapp.extensions import Base, db, now, settings
 from taskapp.ops.checks import schema_found
 from taskapp.ops.openapi import VERSION
-from taskapp.projects.access import EVENTS, PROJECTS, RESTORED
+from taskapp.projects.access import PROJECTS, RESTORED, Turn, record
 
 FILES = {"sqlite": "taskapp.db", "postgresql": "taskapp.dump"}
 
@@ -32,12 +32,11 @@ FILES = {"sqlite": "taskapp.db", "postgresql": "taskapp.dump"}
 def backup(folder: Path | None, keep: int | None) -> None:
     """Back up the database and the attachments into FOLDER (instance/backups)."""
     folder = folder or settings().instance / "backups"
-    final = folder / now().strftime("taskapp-%Y%m%dT%H%M%S.%fZ")
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".", dir=folder) as draft:  # nobody else can read it
         _fill(Path(draft))
         os.sync()
-        Path(draft).rename(final)
+        final = Path(draft).rename(folder / now().strftime("taskapp-%Y%m%dT%H%M%S.%fZ"))
     for old in _made(folder)[: -keep if keep else 0]:
         shutil.rmtree(old)
     click.echo(final)
@@ -48,11 +47,15 @@ def backup(folder: Path | None, keep: int | None) -> None:
 def restore(source: Path, verify: bool) -> None:
     """Restore a backup, or the newest in a folder of them, where no accounts are yet."""
     source = (_made(source) or [source])[-1]
-    manifest = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
-    _load(source, manifest)
+    _load(source, manifest := json.loads((source / "manifest.json").read_text(encoding="utf-8")))
     if verify:
         _compare(manifest)
-    _go_on_from_the_clock()
+    # No revision of the time that is undone comes again, where it would stand for other rows.
+    at = int(now().timestamp() * 1e6)
+    renumbered = sa.update(PROJECTS).values(revision=at).returning(PROJECTS.c.id)
+    for project_id in db.session.scalars(renumbered).all():
+        record(Turn(project_id, at, None), RESTORED)  # type: ignore[arg-type]  # nobody's hand
+    db.session.commit()
     click.echo(f"restored {source}, schema {schema_found()}; next: flask db upgrade, flask doctor")
 
 
@@ -118,17 +121,6 @@ def _load(source: Path, manifest: dict[str, Any]) -> None:
         for stale in ("-wal", "-shm"):
             Path(f"{target}{stale}").unlink(missing_ok=True)
         Path(shutil.copyfile(file, f"{target}.restoring")).replace(target)
-
-
-def _go_on_from_the_clock() -> None:
-    """No revision of the time that is undone comes again, where it would stand for other rows."""
-    at = now()
-    revision = int(at.timestamp() * 1e6)
-    renumbered = sa.update(PROJECTS).values(revision=revision).returning(PROJECTS.c.id)
-    with db.engine.begin() as connection:
-        told: dict[str, Any] = {"revision": revision, "kind": RESTORED, "changes": {}, "at": at}
-        if events := [{**told, "project_id": each} for each in connection.scalars(renumbered)]:
-            connection.execute(sa.insert(EVENTS), events)
 
 
 def _in_use() -> bool:

@@ -33,9 +33,8 @@ DONE = Counter("taskapp_tasks_done", "Tasks that became done.")
 LOOKUPS = Counter("taskapp_cache_lookups", "Lists looked for in the cache.", ["outcome"])
 _answered = lru_cache(4096)(REQUESTS.labels)
 _timed = lru_cache(1024)(SECONDS.labels)
-prometheus.REGISTRY.unregister(prometheus.GC_COLLECTOR)  # they tell of one worker;
-prometheus.REGISTRY.unregister(prometheus.PLATFORM_COLLECTOR)  # ours add up all
-prometheus.REGISTRY.unregister(prometheus.PROCESS_COLLECTOR)
+for each in ("GC", "PLATFORM", "PROCESS"):  # they tell of one worker; ours add up all
+    prometheus.REGISTRY.unregister(getattr(prometheus, f"{each}_COLLECTOR"))
 PAGE, TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 
 
