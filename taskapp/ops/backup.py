@@ -53,9 +53,9 @@ def restore(source: Path, verify: bool) -> None:
     # No revision of the time that is undone comes again, where it would stand for other rows.
     at = int(now().timestamp() * 1e6)
     renumbered = sa.update(PROJECTS).values(revision=at).returning(PROJECTS.c.id)
-    for project_id in db.session.scalars(renumbered).all():
-        record(Turn(project_id, at, None), RESTORED)  # type: ignore[arg-type]  # nobody's hand
-    db.session.commit()
+    with db.session.begin():
+        for project_id in db.session.scalars(renumbered).all():
+            record(Turn(project_id, at, None), RESTORED)  # type: ignore[arg-type]  # nobody's hand
     click.echo(f"restored {source}, schema {schema_found()}; next: flask db upgrade, flask doctor")
 
 
