@@ -2,7 +2,7 @@
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from hashlib import blake2b
 from typing import Any
 
@@ -71,18 +71,24 @@ def remembers(revisions: Callable[[Any], Any]) -> Callable[[View], View]:
             tag = digest(repr((ours, request.path, g.caller.user_id, query, seen)).encode())
             if request.if_none_match.contains_weak(tag):
                 return answer(b"", 200, tag, {})
-            kept = cache.get(tag)
-            LOOKUPS.labels("hit" if kept else "miss").inc()
-            if kept:
-                body, link = orjson.loads(kept)
-                return answer(body.encode(), 200, tag, {"Link": link} if link else {})
-            made: Response = view(query=query, seen=seen)
+            make = partial(view, query=query, seen=seen)
+            # A stream may be larger than memory, and to write it is what it costs.
+            made = _remembered(tag, make) if query["format"] == "json" else make()
             made.set_etag(tag)
-            if not made.is_streamed:  # a stream may be larger than memory
-                kept = orjson.dumps((made.get_data(as_text=True), made.headers.get("Link")))
-                cache.set(tag, kept, timeout=REMEMBERED_SECONDS)
             return made
 
         return wrapper
 
     return decorate
+
+
+def _remembered(tag: str, make: Callable[[], Response]) -> Response:
+    kept = cache.get(tag)
+    LOOKUPS.labels("hit" if kept else "miss").inc()
+    if kept:
+        body, link = orjson.loads(kept)
+        return answer(body.encode(), 200, None, {"Link": link} if link else {})
+    made = make()
+    told = orjson.dumps((made.get_data(as_text=True), made.headers.get("Link")))
+    cache.set(tag, told, timeout=REMEMBERED_SECONDS)
+    return made

@@ -123,11 +123,10 @@ def read(statement: sa.Executable, values: dict[str, Any] | None = None) -> sa.R
 
     The request keeps one connection for all of them; `release` hands it back.
     """
-    connection = g.get("reads")
+    connection: sa.Connection | None = g.get("reads")
     if connection is None:
         connection = g.reads = db.engines["reads"].connect()
-    result: sa.Result[Any] = connection.execute(statement, values)
-    return result
+    return connection.execute(statement, values)
 
 
 def one(found: sa.Result[Any], otherwise: type[Exception]) -> Row:

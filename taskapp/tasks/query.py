@@ -28,7 +28,6 @@ OPEN = ("todo", "in_progress")
 TASK, LABEL = TASKS.c, table(TaskLabel).c
 SORTS: dict[str, Any] = {name: TASK[name] for name in ("id", *SORTED_BY)}
 TIMES = {"due_at", "created_at", "updated_at"}
-TEXT = TASK.title + "\n" + TASK.description
 FOUND = sa.text("SELECT rowid FROM task_words WHERE task_words MATCH :terms")
 Condition = sa.ColumnElement[bool]
 Sorts = tuple[tuple[str, bool], ...]  # columns, and whether they descend
@@ -75,7 +74,7 @@ def page(project_ids: list[int], query: Body) -> Page:
     ]
     values |= {"projects": project_ids, **_each("project", project_ids), **_each("past", past)}
     shape = (conditions, sorts, tuple(value is None for value in past))
-    statement = _statement(*shape, _apart(len(project_ids), sorts))
+    statement = _statement(*shape, _apart(len(project_ids), query, sorts))
     found = cut(statement, query["limit"], [name for name, _ in sorts], values)
     if asked := query.get("fields"):
         found = found.only(*asked)
@@ -115,11 +114,14 @@ def _sorts(names: list[str]) -> Sorts:
     return sorts if "id" in dict(sorts) else (*sorts, ("id", sorts[-1][1]))
 
 
-def _apart(projects: int, sorts: Sorts) -> int:
-    """How many projects to ask one by one: an index has the order of each, and few that of all."""
-    if projects > 1 and sorts[0][0] == "id" and db.engine.dialect.name == "postgresql":
-        return 0
-    return projects if projects <= APART else 0
+def _apart(projects: int, query: Body, sorts: Sorts) -> int:
+    """How many projects to ask one by one: an index has the order of each, and few that of all.
+
+    What labels and words find, their own indexes find at once for all.
+    """
+    by_id = sorts[0][0] == "id" and db.engine.dialect.name == "postgresql"
+    at_once = by_id or query.keys() & {"label", "q"}
+    return 0 if projects > APART or (projects > 1 and at_once) else projects
 
 
 @lru_cache(128)
@@ -147,7 +149,7 @@ def _condition(name: str) -> Condition:
         return CONDITIONS[name]
     if name.startswith("label"):
         return TASK.id.in_(sa.select(LABEL.task_id).where(LABEL.key == given(name)))
-    return TEXT.icontains(given(name), escape="/")
+    return (TASK.title + "\n" + TASK.description).icontains(given(name), escape="/")
 
 
 def _ordered(chosen: sa.Select[Any], columns: Any, sorts: Sorts) -> sa.Select[Any]:

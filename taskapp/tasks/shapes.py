@@ -50,10 +50,9 @@ def negotiates(view: View) -> View:
 
 @lru_cache(64)
 def _liked(accept: str | None) -> str | None:
-    asked = parse_accept_header(accept, MIMEAccept)
-    ranges = [(media.partition(";")[0], weight) for media, weight in asked]
-    liked = MIMEAccept(ranges or [("*/*", 1)]).best_match(MEDIA)
-    return liked and MEDIA[liked]
+    asked = parse_accept_header(accept, MIMEAccept) or [("*/*", 1)]
+    ranges = MIMEAccept((media.partition(";")[0], weight) for media, weight in asked)
+    return MEDIA.get(ranges.best_match(MEDIA, ""))
 
 
 def subscribes(view: View) -> View:
