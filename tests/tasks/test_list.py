@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import Client, Json, add, named, refused
+from tests.conftest import Client, Json, add, made, named, refused
 
 URL = "/api/v1/tasks"
 STATUSES = ("todo", "in_progress", "done", "cancelled")
@@ -231,8 +231,10 @@ def test_a_cursor_is_good_for_its_caller_and_its_question_only(
         assert refused(client.get(f"{url}?cursor={cursor}")) == (422, "invalid-cursor")
 
 
-def fill(client: Client, count: int) -> list[Json]:
-    """Tasks in which every value is there more than once."""
+def fill(client: Client, count: int, projects: int) -> list[Json]:
+    """Tasks in which every value is there more than once, dealt out to the inbox and projects."""
+    homes = [{"project_id": made(client, "projects", name="a")["id"]} for _ in range(projects - 1)]
+    home = itertools.cycle([{}, *homes])
     values = itertools.islice(itertools.cycle(itertools.product("ab", range(7))), count)
     return [
         add(
@@ -242,6 +244,7 @@ def fill(client: Client, count: int) -> list[Json]:
             priority=PRIORITIES[n % 5],
             due_at=None if n % 3 else f"2030-01-0{n % 2 + 1}T00:00:00Z",
             labels=["home"] if n % 2 else [],
+            **next(home),
         )
         for title, n in values
     ]
@@ -278,10 +281,14 @@ QUERIES = st.fixed_dictionaries(
 )
 
 
-@pytest.mark.parametrize("noise", [False, True], ids=["quiet", "while others write"])
-def test_any_list_by_pages_is_the_list_at_once(alice: Client, noise: bool) -> None:
+@pytest.mark.parametrize(
+    ("projects", "noise"),
+    [(1, False), (3, True), (20, False)],
+    ids=["of one project", "of three while others write", "of more than are asked one by one"],
+)
+def test_any_list_by_pages_is_the_list_at_once(alice: Client, projects: int, noise: bool) -> None:
     """Whatever was there the whole time is there exactly once, and in order."""
-    tasks = {task["id"]: task for task in fill(alice, 25)}
+    tasks = {task["id"]: task for task in fill(alice, 25, projects)}
     over = threading.Event()
 
     def write() -> None:
