@@ -19,7 +19,6 @@ from taskapp.pages import MOST, Page, count, cut
 from taskapp.tasks.models import COLUMNS, SORTED_BY, TASKS, TaskLabel
 
 WORD = re.compile(r"[^\W_]+")
-WILD = re.compile(r"[/%_]")
 MAX_WORD = 100  # code points; PostgreSQL refuses lexemes past 2 KB
 AT_ONCE = 500  # rows or ids in a statement; SQLite takes 32,766 values
 APART = 16  # projects of a list that are each asked for its first rows
@@ -27,7 +26,6 @@ OPEN = ("todo", "in_progress")
 # Columns of the tables, because to compare a mapped attribute costs more.
 TASK, LABEL = TASKS.c, table(TaskLabel).c
 SORTS: dict[str, Any] = {name: TASK[name] for name in ("id", *SORTED_BY)}
-TIMES = {"due_at", "created_at", "updated_at"}
 FOUND = sa.text("SELECT rowid FROM task_words WHERE task_words MATCH :terms")
 Condition = sa.ColumnElement[bool]
 Sorts = tuple[tuple[str, bool], ...]  # columns, and whether they descend
@@ -69,12 +67,14 @@ def page(project_ids: list[int], query: Body) -> Page:
     conditions, values = _asked(query)
     sorts, key = _sorts(query.get("sort", ["-id"])), query.get("cursor") or []
     past = [
-        dt.datetime.fromisoformat(value) if name in TIMES and isinstance(value, str) else value
+        dt.datetime.fromisoformat(value)
+        if name.endswith("_at") and isinstance(value, str)
+        else value
         for value, (name, _) in zip(key, sorts, strict=False)  # the first page has no key
     ]
     values |= {"projects": project_ids, **_each("project", project_ids), **_each("past", past)}
     shape = (conditions, sorts, tuple(value is None for value in past))
-    statement = _statement(*shape, _apart(len(project_ids), query, sorts))
+    statement = _statement(*shape, _apart(len(project_ids), conditions, sorts))
     found = cut(statement, query["limit"], [name for name, _ in sorts], values)
     if asked := query.get("fields"):
         found = found.only(*asked)
@@ -100,7 +100,7 @@ def _asked(query: Body) -> tuple[tuple[str, ...], Body]:
 
 def _search(text: str) -> tuple[tuple[str, ...], Body]:
     """Every word must be there, the last may be a beginning; signs are looked for literally."""
-    signs = _each("sign", (WILD.sub(r"/\g<0>", p) for p in text.split() if WORD.sub("", p)))
+    signs = _each("sign", (re.sub(r"[/%_]", r"/\g<0>", p) for p in text.split() if WORD.sub("", p)))
     found, dialect = words(text), db.engine.dialect.name
     quote, both, start = ("'", " & ", ":*") if dialect == "postgresql" else ('"', " AND ", "*")
     terms = both.join(f"{quote}{word}{quote}" for word in found) + start
@@ -114,13 +114,17 @@ def _sorts(names: list[str]) -> Sorts:
     return sorts if "id" in dict(sorts) else (*sorts, ("id", sorts[-1][1]))
 
 
-def _apart(projects: int, query: Body, sorts: Sorts) -> int:
+def _apart(projects: int, conditions: tuple[str, ...], sorts: Sorts) -> int:
     """How many projects to ask one by one: an index has the order of each, and few that of all.
 
     What labels and words find, their own indexes find at once for all.
     """
-    by_id = sorts[0][0] == "id" and db.engine.dialect.name == "postgresql"
-    at_once = by_id or query.keys() & {"label", "q"}
+    postgresql = db.engine.dialect.name == "postgresql"
+    at_once = any(name[:5] in {"label", "words"} for name in conditions)
+    at_once |= sorts[0][0] == "id" and (postgresql or bool(conditions))
+    at_once |= (
+        postgresql and ("due_at", True) in sorts
+    )  # its empty values are last: no index has it
     return 0 if projects > APART or (projects > 1 and at_once) else projects
 
 
