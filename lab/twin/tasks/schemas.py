@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from lab.twin.database import now
 from lab.twin.fields import (
@@ -30,6 +30,12 @@ Priority = Literal["none", "low", "medium", "high", "urgent"]
 # A default is never validated: such a field may be left out, and still may not be null.
 ABSENT: Any = None
 Label = Annotated[Text, Trim, Field(min_length=1, max_length=50)]
+
+
+def _in_order(names: list[str]) -> list[str]:
+    """Compared without case: the first spelling of each stays."""
+    by_key = {name.casefold(): name for name in reversed(names)}
+    return [by_key[key] for key in sorted(by_key)]
 
 
 class Task(Resource):
@@ -71,7 +77,7 @@ class TaskPatch(Wire):
     due_at: TimeIn | None = None
     assignee_id: Id | None = None
     parent_id: Id | None = None
-    labels: Annotated[list[Label], Field(max_length=20)] = ABSENT
+    labels: Annotated[list[Label], Field(max_length=20), AfterValidator(_in_order)] = ABSENT
 
 
 class NewTask(TaskPatch):

@@ -5,7 +5,6 @@ Read it beside taskapp/tasks/service.py and rows.py: the rules are the same. Wha
 before an `await` may be old after it.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -86,8 +85,6 @@ async def update_task(
     await _check_people_and_parent(db, caller, target, task_id, body)
     if source != target:
         body = {**await _left_behind(db, task, target), **body}
-    if "labels" in body:
-        body["labels"] = _sorted_labels(body["labels"])
     changed = _changes(task, body)
     if not changed:
         await db.rollback()
@@ -167,8 +164,6 @@ def _changes(row: Row, body: Body) -> dict[str, list[Any]]:
 def _derived(new: Body, whole: Body, turn: Turn) -> Body:
     """The columns that follow from new values, and from the whole that they make."""
     derived: Body = {"revision": turn.revision, "updated_at": now()}
-    if "labels" in new:
-        derived["labels"] = _sorted_labels(new["labels"])
     if "status" in new:
         derived["completed_at"] = derived["updated_at"] if new["status"] == "done" else None
     if new.keys() & {"title", "description"}:
@@ -182,14 +177,6 @@ async def _unique(db: AsyncSession, statement: Any) -> sa.Result[Any]:
     except IntegrityError as error:
         raise Conflict("A task of this project has this external_id already.") from error
     return result
-
-
-def _sorted_labels(names: Iterable[str]) -> list[str]:
-    """Compared without case: the first spelling of each stays."""
-    by_key: dict[str, str] = {}
-    for name in names:
-        by_key.setdefault(name.casefold(), name)
-    return [by_key[key] for key in sorted(by_key)]
 
 
 async def _label(db: AsyncSession, task_id: int, names: list[str]) -> None:
