@@ -75,7 +75,6 @@ def _config(settings: Settings) -> dict[str, Any]:
         **cached,
         "JWT_SECRET_KEY": settings.secret_key,
         "JWT_ALGORITHM": "HS256",
-        "JWT_COOKIE_CSRF_PROTECT": False,  # no cookies here
         "JWT_ENCODE_ISSUER": "taskapp",
         "JWT_DECODE_ISSUER": "taskapp",
         "JWT_ENCODE_AUDIENCE": "taskapp",

@@ -5,7 +5,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -37,7 +37,7 @@ class Contract:
     query: Schema | None = None
     reply: Schema | None = None
     status: int = 200
-    may_raise: tuple[type[errors.Refusal], ...] = field(default=())
+    may_raise: tuple[type[errors.Refusal], ...] = ()
     once: bool = True  # a POST takes an Idempotency-Key
     creates: bool = False  # 201 where it had to make the resource
     takes: tuple[str, ...] = ()  # the media types of the body, where it is no JSON
@@ -99,7 +99,7 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
                 return result if isinstance(result, Response) else respond(result, contract)
 
             if contract.query is None and request.query_string:
-                load_query(NO_QUERY)
+                load_query(Schema())
             keyed = once and request.method == "POST"
             return retried(lambda: idempotency.once(kwargs, make) if keyed else make())
 
@@ -118,9 +118,6 @@ def retried(make: Callable[[], Response]) -> Response:
                 raise
             db.session.rollback()
     return make()
-
-
-NO_QUERY = Schema()
 
 
 def load_query(schema: Schema) -> dict[str, Any]:

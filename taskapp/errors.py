@@ -35,9 +35,7 @@ class Refusal(Exception):
     def of_operation(self, number: int) -> Self:
         """The same refusal, of one operation of a batch."""
         place = f"/operations/{number}"
-        named = [
-            {**part, "pointer": f"{place}/body{part['pointer']}"} for part in self.errors or []
-        ]
+        named = [{**one, "pointer": f"{place}/body{one['pointer']}"} for one in self.errors or []]
         self.errors = named or [{"pointer": place, "detail": self.detail}]
         return self
 

@@ -115,17 +115,14 @@ def _sorts(names: list[str]) -> Sorts:
 
 
 def _apart(projects: int, conditions: tuple[str, ...], sorts: Sorts) -> int:
-    """How many projects to ask one by one: an index has the order of each, and few that of all.
-
-    What labels and words find, their own indexes find at once for all.
-    """
+    """How many projects to ask one by one: an index has the order of each, and few that of all."""
     postgresql = db.engine.dialect.name == "postgresql"
-    at_once = any(name[:5] in {"label", "words"} for name in conditions)
-    at_once |= sorts[0][0] == "id" and (postgresql or bool(conditions))
-    at_once |= (
-        postgresql and ("due_at", True) in sorts
-    )  # its empty values are last: no index has it
-    return 0 if projects > APART or (projects > 1 and at_once) else projects
+    at_once = (
+        any(name[:5] in {"label", "words"} for name in conditions)  # their own index finds for all
+        or (sorts[0][0] == "id" and (postgresql or conditions))  # so has the primary key
+        or (postgresql and ("due_at", True) in sorts)  # its empty values are last: no index has it
+    )
+    return 0 if projects > 1 and (at_once or projects > APART) else projects
 
 
 @lru_cache(128)

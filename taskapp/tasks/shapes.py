@@ -1,7 +1,6 @@
 """The task list as CSV, NDJSON and iCalendar: the whole result, streamed page by page."""
 
 import csv
-import datetime as dt
 import io
 from collections.abc import Callable, Iterator
 from functools import lru_cache, wraps
@@ -30,9 +29,6 @@ MEDIA = {
 }
 STREAMS = tuple(MEDIA)[1:]
 ROWS = 2000  # read and written at once: what a stream holds in memory, some megabytes
-# RFC 5545, sections 3.8.1.11 and 3.8.1.9: 1 is the highest priority, 0 is none.
-STATUS = {"todo": "NEEDS-ACTION", "in_progress": "IN-PROCESS", "done": "COMPLETED"}
-PRIORITY = {"urgent": 1, "high": 3, "medium": 5, "low": 7, "none": 0}
 
 
 def negotiates(view: View) -> View:
@@ -101,7 +97,7 @@ def _csv(pages: Pages, names: list[str]) -> Iterator[bytes]:
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
         return f"'{value}" if RISKY.match(value) else value
-    return encode(value).decode().strip('"') if isinstance(value, dt.datetime | list) else value
+    return value if isinstance(value, int | None) else encode(value).decode().strip('"')
 
 
 def _ndjson(pages: Pages, names: list[str]) -> Iterator[bytes]:
@@ -110,32 +106,8 @@ def _ndjson(pages: Pages, names: list[str]) -> Iterator[bytes]:
 
 
 def _ics(pages: Pages, _: Any) -> Iterator[bytes]:
+    from taskapp.tasks.calendar import todo  # few requests need it, and icalendar is large
+
     yield b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//taskapp//taskapp//EN\r\n"
-    yield from (b"".join(map(_todo, rows)) for rows in pages)
+    yield from (b"".join(map(todo, rows)) for rows in pages)
     yield b"END:VCALENDAR\r\n"
-
-
-def _todo(task: Body) -> bytes:
-    """RFC 5545, section 3.6.2; its times are whole seconds."""
-    from icalendar import Todo  # few requests need it, and it is large
-
-    properties = {
-        "uid": f"task-{task['id']}@taskapp",
-        "dtstamp": task["updated_at"],
-        "summary": task["title"],
-        "description": task["description"] or None,
-        "status": STATUS.get(task["status"], "CANCELLED"),
-        "priority": PRIORITY[task["priority"]],
-        "due": task["due_at"],
-        "completed": task["completed_at"],
-        "created": task["created_at"],
-        "last-modified": task["updated_at"],
-        "categories": task["labels"] or None,
-        "related-to": task["parent_id"] and f"task-{task['parent_id']}@taskapp",
-        "sequence": task["revision"],
-    }
-    todo = Todo()
-    for name, value in properties.items():
-        if value is not None:
-            todo.add(name, value)
-    return bytes(todo.to_ical())

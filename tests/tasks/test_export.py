@@ -31,15 +31,15 @@ def pair(alice: Client) -> list[Json]:
     """A task with everything in it, and the one above it."""
     parent = alice.post(URL, json={"title": "Garden", "status": "in_progress"}).get_json()
     body = {
-        "title": "Water; the, \\n fern",
-        "description": 'Say "when",\nthen stop. ' + "ä" * 80,
+        "title": "Water; the, \\n fern in C:\\New",
+        "description": 'Say "when",\nthen stop \\\\N. ' + "ä" * 80,
         "external_id": "crm/1",
         "status": "done",
         "priority": "urgent",
         "due_at": "2030-01-31T17:00:00.5+01:00",
         "assignee_id": alice.user["id"],
         "parent_id": parent["id"],
-        "labels": ["home, sweet", "b;c"],
+        "labels": ["home, sweet", "b;c", "c\\N"],
     }
     return [parent, alice.post(URL, json=body).get_json()]
 
