@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
-from gunicorn import util
+from gunicorn import glogging, util
 from prometheus_client import values
 
 import config as _config  # gunicorn has a setting of that name
@@ -45,10 +45,16 @@ with suppress(AttributeError):  # not every C library has it
     # Blocks over 1 MiB go back to the system when freed: glibc would keep the 19 MiB that hashing a
     # password takes, in each worker (mallopt(3), M_MMAP_THRESHOLD).
     ctypes.CDLL(None).mallopt(-3, 1024 * 1024)
-accesslog = None  # the service writes its own line for each request
 logconfig_dict = _logs.configuration(_settings)  # and gunicorn's lines look like them
 loglevel = _settings.log_level
 proc_name = "taskapp"
+
+
+class logger_class(glogging.Logger):  # noqa: N801 - the setting's own name
+    """The service writes a line for each request; gunicorn would compose one that nobody reads."""
+
+    def access(self, *_: Any) -> None: ...
+
 
 # The workers' metrics lie in files of this folder. Each worker has a place, and its successor takes
 # that place over: counts go on, and the files stay as few as the workers. All bytes that they will
