@@ -11,7 +11,6 @@ from flask.ctx import _AppCtxGlobals
 from flask_caching import Cache
 from flask_jwt_extended import JWTManager
 from flask_limiter import Limiter
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy.exc import IntegrityError
@@ -86,7 +85,6 @@ class UnitOfWork(Session):
 
 
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False, "class_": UnitOfWork})
-migrate = Migrate()
 jwt = JWTManager()
 cache = Cache()
 limiter = Limiter(counted_by, in_memory_fallback_enabled=True, headers_enabled=False)

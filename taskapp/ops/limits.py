@@ -18,9 +18,8 @@ from limits.storage import Storage
 from config import Settings
 from taskapp.errors import RateLimited
 from taskapp.extensions import counted_by, here, limiter
-from taskapp.ops.shared import Count, Shared
+from taskapp.ops.shared import PREFIX, Count, Shared
 
-PREFIX = "taskapp:"  # of keys in Redis
 UNLIMITED = {None, "health", "docs"}  # blueprints; None has what is no route, and static files
 
 _ADD_IN_REDIS = """
@@ -37,8 +36,7 @@ class Counters(Storage):
 
     def __init__(self, uri: str, *, shared: Shared, **options: Any) -> None:
         super().__init__(uri, **options)
-        self.shared, self.file, self.redis = shared, shared.file, shared.redis
-        self.script = self.redis.register_script(_ADD_IN_REDIS)
+        self.shared, self.file = shared, shared.file
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -46,7 +44,7 @@ class Counters(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         hit = self.shared.ask(
-            lambda: _read(self.script([PREFIX + key], [amount, expiry])),
+            lambda redis: _read(redis.eval(_ADD_IN_REDIS, 1, PREFIX + key, amount, expiry)),
             lambda: self.file.add(key, amount, expiry),
         )
         g.setdefault("hits", {})[key] = hit
@@ -68,9 +66,11 @@ class Counters(Storage):
         raise NotImplementedError
 
     def _look(self, key: str) -> Count:
-        pipe: Any = self.redis.pipeline()
-        asked = pipe.get(PREFIX + key).pttl(PREFIX + key)
-        return self.shared.ask(lambda: _read(asked.execute()), lambda: self.file.look(key))
+        name = PREFIX + key
+        return self.shared.ask(
+            lambda redis: _read(redis.pipeline().get(name).pttl(name).execute()),
+            lambda: self.file.look(key),
+        )
 
 
 def _read(answer: Any) -> Count:

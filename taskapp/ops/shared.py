@@ -15,15 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flask import current_app
-from redis import Redis, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 T = TypeVar("T")
 Count = tuple[int, float]  # how many, and until when
+PREFIX = "taskapp:"  # of keys in Redis
 PATIENCE, QUIET = 0.25, 5.0  # seconds that a hung Redis may cost; that it is then left alone
-REDIS_OPTIONS: dict[str, Any] = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
-REDIS_OPTIONS |= {"retry": Retry(NoBackoff(), 0)}
 _ADD = """
 INSERT INTO counters (key, count, expires) VALUES (:key, :amount, :now + :seconds)
 ON CONFLICT (key) DO UPDATE SET
@@ -70,14 +66,16 @@ class Shared:
     """Redis where there is one and it answers, else what the caller can do without it."""
 
     def __init__(self, redis_url: str | None, counters: Path) -> None:
-        self.redis = Redis.from_url(redis_url or "redis://", **REDIS_OPTIONS)
-        self.file, self.has_redis, self.quiet_until = CountersFile(counters), bool(redis_url), 0.0
+        self.file, self.quiet_until = CountersFile(counters), 0.0
+        self.redis = _redis(redis_url) if redis_url else None
 
-    def ask(self, question: Callable[[], T], otherwise: Callable[[], T]) -> T:
-        if not self.has_redis or time.monotonic() < self.quiet_until:
+    def ask(self, question: Callable[[Any], T], otherwise: Callable[[], T]) -> T:
+        if self.redis is None or time.monotonic() < self.quiet_until:
             return otherwise()
+        from redis import RedisError
+
         try:
-            return question()
+            return question(self.redis)
         except RedisError as error:
             self.quiet_until = time.monotonic() + QUIET
             with suppress(sqlite3.Error):  # a full disk is somebody else's complaint
@@ -87,13 +85,21 @@ class Shared:
 
     def state(self) -> str:
         """What a write to Redis says now: "ok", "down", or "unused" where there is none."""
-        if not self.has_redis:
+        if self.redis is None:
             return "unused"
         self.quiet_until = 0.0  # do ask
-        takes = self.ask(lambda: bool(self.redis.set("taskapp:state", "", ex=60)), lambda: False)
-        return "ok" if takes else "down"
+        return self.ask(lambda redis: redis.set("taskapp:ok", "", ex=60) and "ok", lambda: "down")
 
 
 def shared() -> Shared:
     """What this app's workers share."""
     return current_app.extensions["shared"]  # type: ignore[no-any-return]  # it holds anything
+
+
+def _redis(url: str) -> Any:
+    from redis import Redis  # it is large, and loaded only where there is one
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    patience = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), PATIENCE)
+    return Redis.from_url(url, **patience, retry=Retry(NoBackoff(), 0))

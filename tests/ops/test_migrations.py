@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +19,7 @@ import taskapp.attachments.models
 import taskapp.comments.models  # noqa: F401 - tables are compared whether or not they are used
 from taskapp import create_app
 from taskapp.extensions import Base, db
+from taskapp.ops import checks
 from tests import servers
 from tests.conftest import DATABASES, new_database
 
@@ -70,3 +74,21 @@ def test_two_at_once_are_one(environment: dict[str, str]) -> None:
 
     assert [each.returncode for each in ran] == [0, 0], ran
     assert servers.flask("users", "list", **environment).returncode == 0
+
+
+def test_the_schema_that_is_wanted_is_the_last_migrations(empty: Flask) -> None:
+    assert checks.schema_found() is None
+
+    upgrade()
+
+    assert checks.schema_found() == checks.schema_wanted()
+
+
+def test_what_only_migrates_or_speaks_to_redis_is_not_loaded_to_serve(tmp_path: Path) -> None:
+    serve = "import sys, gunicorn.arbiter, wsgi; print(*LARGE & set(sys.modules))"
+    serve = f"LARGE = {{'alembic', 'redis', 'icalendar'}}; {serve}"
+    environment = {**os.environ, "TASKAPP_INSTANCE": str(tmp_path), "REDIS_URL": ""}
+
+    told = subprocess.check_output([sys.executable, "-c", serve], env=environment, text=True)
+
+    assert told.split() == []
