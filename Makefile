@@ -46,7 +46,7 @@ test: .venv/dev ## Run the whole suite, on SQLite and on PostgreSQL with Redis
 test-lab: .venv/lab ## Run the lab's tests
 	$(BIN)/pytest -n 2 --dist loadgroup lab --cov=lab --cov-config=lab/coverage.cfg
 
-test-faults: .venv/dev ## The faults that need minutes or root, and the tests of tasks in Kathmandu's time
+test-faults: .venv/dev ## The faults that need minutes, root or nginx, and the tests of tasks in Kathmandu's time
 	$(BIN)/pytest -m faults tests/faults
 	TZ=Asia/Kathmandu $(BIN)/pytest -n 2 tests/tasks tests/auth
 

@@ -16,12 +16,13 @@ from tests import servers
 from tests.faults.conftest import Load, Service, running
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-pytestmark = pytest.mark.skipif(NGINX is None, reason="there is no nginx on the PATH")
+pytestmark = pytest.mark.faults
 
 
 @contextmanager
 def nginx(folder: Path, base: str) -> Iterator[str]:
     """deploy/nginx/nginx.conf, with this machine's folders, ports and service put in."""
+    assert NGINX, "there is no nginx on the PATH"
     port = servers.free_port()
     text = (servers.ROOT / "deploy/nginx/nginx.conf").read_text()
     for there, here in {
@@ -38,7 +39,7 @@ def nginx(folder: Path, base: str) -> Iterator[str]:
         text = text.replace(there, here)
     (folder / "nginx.conf").write_text(text)
     folder.chmod(0o777)  # nginx's workers are nobody
-    command = [str(NGINX), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
+    command = [NGINX, "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
             servers._wait_for_answer(f"http://127.0.0.1:{port}/health")
@@ -114,7 +115,6 @@ def test_thirty_clients_that_stand_still_are_noticed_by_nobody(
         assert time.monotonic() - began < 10
 
 
-@pytest.mark.faults
 def test_no_request_fails_while_workers_are_replaced(
     fresh_environment: dict[str, str], tmp_path: Path
 ) -> None:
