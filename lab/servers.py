@@ -124,6 +124,9 @@ def _running(module: list[str], port: int, workers: int, env: dict[str, str]) ->
         try:
             server.wait(workers)
             yield server
+        except Exception as error:
+            error.add_note(f"the server said:\n{server._said()}")
+            raise
         finally:
             _end(process)
 

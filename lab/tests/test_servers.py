@@ -48,6 +48,16 @@ def test_an_app_that_does_not_load_is_said_so_with_its_log() -> None:
         pass
 
 
+def test_what_fails_while_it_runs_is_told_with_its_log() -> None:
+    with (
+        pytest.raises(ZeroDivisionError) as failed,
+        gunicorn("lab.experiments.queue.sync:app", workers=1),
+    ):
+        1 / 0
+
+    assert "Application startup complete" in failed.value.__notes__[0]
+
+
 def test_postgresql_ends_with_its_block() -> None:
     with postgresql() as database:
         processes = tree(database.pid)
