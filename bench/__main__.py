@@ -7,7 +7,7 @@ import logging
 import signal
 import sys
 
-from bench import compare, growth, remembered, report
+from bench import compare, growth, remembered, report, servers
 
 PLANS = {"compare": compare.Plan(), "quick": compare.QUICK}
 
@@ -18,6 +18,13 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stop what was started
     logging.disable(logging.INFO)  # Alembic tells of each migration
     what = parser.parse_args().what
+    with servers.nothing_left():
+        measure(what)
+    if what != "quick":
+        report.into_docs()
+
+
+def measure(what: str) -> None:
     if what in PLANS:
         told = compare.run(PLANS[what])
         report.save_comparison(what, told)
@@ -26,8 +33,6 @@ def main() -> None:
         report.save_growth(growth.run())
     elif what == "remembered":
         report.save_remembered(remembered.run())
-    if what != "quick":
-        report.into_docs()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 from lab import experiments, machine, report
 from lab.plots import figure
 from lab.results import SCALES, Experiment, Point, Scale, save
+from lab.servers import nothing_left
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -19,7 +20,8 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every server is ended
     folder: Path = told.output
     if told.command == "run":
-        run(SCALES[told.form], told.only or experiments.NAMES, folder)
+        with nothing_left():
+            run(SCALES[told.form], told.only or experiments.NAMES, folder)
     page = folder.with_name(f"{folder.name}.html")
     page.write_text(report.render(folder), encoding="utf-8")
     say(f"{page} and the tables in {folder}/")

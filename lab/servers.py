@@ -58,6 +58,19 @@ class Server:
         return self._log.read_text(encoding="utf-8", errors="replace")
 
 
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    """A signal may come between a server's start and the block that ends it."""
+    try:
+        yield
+    finally:
+        left = tree(os.getpid())[1:]
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, 5)
+
+
 def tree(pid: int) -> list[psutil.Process]:
     """A process and all that came of it."""
     first = psutil.Process(pid)
@@ -132,13 +145,17 @@ def _running(module: list[str], port: int, workers: int, env: dict[str, str]) ->
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """The whole group: politely, then not."""
+    """The whole group: politely, then not; when this returns, all of it is gone."""
+    group = list[psutil.Process]()
+    with suppress(psutil.NoSuchProcess):
+        group = tree(process.pid)
     with suppress(subprocess.TimeoutExpired):
         process.terminate()
         process.wait(2)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    psutil.wait_procs(group, 5)
 
 
 NGINX = """
