@@ -57,6 +57,7 @@ class Task(Base):
         sa.UniqueConstraint("project_id", "external_id"),
         sa.Index(None, "project_id", "id"),
         sa.Index(None, "project_id", "revision"),
+        # PostgreSQL has one more, made by migration 0002: the latest due date first, and none last.
         *(sa.Index(None, "project_id", name, "id") for name in SORTED_BY),
         sa.Index(None, "assignee_id", "id"),
         sa.Index(None, "parent_id", "id"),

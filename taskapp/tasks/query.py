@@ -120,7 +120,6 @@ def _apart(projects: int, conditions: tuple[str, ...], sorts: Sorts) -> int:
     at_once = (
         any(name[:5] in {"label", "words"} for name in conditions)  # their own index finds for all
         or (sorts[0][0] == "id" and (postgresql or conditions))  # so has the primary key
-        or (postgresql and ("due_at", True) in sorts)  # its empty values are last: no index has it
     )
     return 0 if projects > 1 and (at_once or projects > APART) else projects
 

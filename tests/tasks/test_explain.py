@@ -131,6 +131,8 @@ def test_no_question_reads_every_task(app: Flask, alice: Client, bob: Client) ->
         for statement, parameters in asked:
             explained = plan(app, statement, parameters)
             assert not reads_all(explained, "tasks"), f"{query}: {explained}"
+            if "sort=-due_at" in query and "LIMIT" in statement:
+                assert "ix_tasks_latest_due" in explained or "due_at_id" in explained, query
             if "rare77" in query:
                 assert "VIRTUAL TABLE INDEX" in explained or "ix_tasks_words" in explained
 

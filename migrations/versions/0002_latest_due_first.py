@@ -1,0 +1,23 @@
+"""The latest due date first and none last, on PostgreSQL: no index read backwards has that order.
+
+Revises: 0001
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+COLUMNS = ["project_id", sa.text("due_at DESC NULLS LAST"), sa.text("id DESC")]
+
+
+def upgrade() -> None:
+    if op.get_context().dialect.name == "postgresql":
+        op.create_index("ix_tasks_latest_due", "tasks", COLUMNS)
+
+
+def downgrade() -> None:
+    if op.get_context().dialect.name == "postgresql":
+        op.drop_index("ix_tasks_latest_due", "tasks")
