@@ -82,18 +82,20 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def _stage_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def _stage_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("instance")
-    return set_the_stage(folder, {})
+    yield (stage := set_the_stage(folder, {}))
+    servers.close(stage.app)
 
 
 @pytest.fixture(scope="session")
 def _stage_on_postgresql(
     tmp_path_factory: pytest.TempPathFactory, postgresql_url: str, redis_url: str
-) -> Stage:
+) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("instance")
     url = new_database(postgresql_url, f"stage_{os.getpid()}")
-    return set_the_stage(folder, {"DATABASE_URL": url, "REDIS_URL": redis_url})
+    yield (stage := set_the_stage(folder, {"DATABASE_URL": url, "REDIS_URL": redis_url}))
+    servers.close(stage.app)
 
 
 @pytest.fixture(params=DATABASES)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from flask import Flask
 
 import config
 from taskapp import create_app
@@ -126,12 +127,19 @@ def flask(*arguments: str, stdin: str = "", **variables: str) -> subprocess.Comp
     except config.ConfigError as error:
         return subprocess.CompletedProcess(arguments, 1, "", f"taskapp: {error}\n")
     told = app.test_cli_runner().invoke(args=arguments, input=stdin, env=variables)
-    with app.app_context():
-        for engine in db.engines.values():
-            engine.dispose()
+    close(app)
     if told.exception and not isinstance(told.exception, SystemExit):
         raise told.exception
     return subprocess.CompletedProcess(arguments, told.exit_code, told.stdout, told.stderr)
+
+
+def close(app: Flask) -> None:
+    """End what an app in this process keeps open."""
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.dispose()
+    if connection := vars(app.extensions["shared"].file).pop("connection", None):
+        connection.close()
 
 
 def process(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:

@@ -78,7 +78,8 @@ def killed_at_work(folder: Path) -> bool:
     def at_work() -> bool:
         path = folder / "taskapp.db"
         try:
-            with closing(sqlite3.connect(f"file:{path}?mode=rw", 0, uri=True)) as connection:
+            uri = f"file:{path}?mode=rw"
+            with closing(sqlite3.connect(uri, timeout=0, uri=True)) as connection:
                 connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             return "locked" in str(error)

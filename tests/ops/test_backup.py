@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -207,14 +209,12 @@ def test_the_doctor_names_what_is_wrong_and_its_remedy(
 
 @pytest.mark.parametrize("fresh_environment", ["sqlite"], indirect=True)
 def test_the_doctor_looks_at_files_and_the_clock(fresh_environment: dict[str, str]) -> None:
-    import sqlite3
-
     place = Path(fresh_environment["TASKAPP_INSTANCE"])
     run("doctor", **fresh_environment)
     (place / "secret_key").chmod(0o644)
     (place / "attachments").rmdir()
     (place / "attachments").write_text("a file in the way")
-    with sqlite3.connect(place / "taskapp.db") as database:
+    with closing(sqlite3.connect(place / "taskapp.db", isolation_level=None)) as database:
         database.execute("PRAGMA foreign_keys = OFF")
         database.execute(
             "INSERT INTO sessions (user_id, refresh_jti, user_agent, address, created_at,"

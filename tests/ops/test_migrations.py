@@ -39,8 +39,7 @@ def empty(environment: dict[str, str]) -> Iterator[Flask]:
     app = create_app(config.load(environment))
     with app.app_context():
         yield app
-        for engine in db.engines.values():
-            engine.dispose()
+    servers.close(app)
 
 
 def tables() -> set[str]:
