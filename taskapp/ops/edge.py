@@ -69,8 +69,7 @@ def begin(trusted_hosts: Sequence[str]) -> None:
 def finish(response: Response) -> Response:
     asked, mine = here()
     headers, add = response.headers, response.headers.add
-    links = [*headers.getlist("Link"), '</openapi.json>; rel="service-desc"']
-    headers["Link"] = ", ".join(links)
+    headers["Link"] = ", ".join([*headers.getlist("Link"), '</openapi.json>; rel="service-desc"'])
     if "Content-Security-Policy" not in headers:
         add("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     if "Cache-Control" not in headers:

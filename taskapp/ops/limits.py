@@ -57,7 +57,9 @@ class Counters(Storage):
         return self._look(key)[1]
 
     def check(self) -> bool:
-        return self.file.add("check", 1, 1)[0] > 0
+        with suppress(sqlite3.Error):  # a disk that is full still, or again
+            return self.file.add("check", 1, 1)[0] > 0
+        return False
 
     def reset(self) -> None:
         raise NotImplementedError

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -56,6 +57,22 @@ def test_without_room_writes_are_refused_and_reads_go_on(
         assert service.total() == 2
         assert {worker.pid for worker in service.workers} == workers
     assert sound(tmp_path)
+
+
+def test_without_room_signing_in_is_refused_as_other_writes_are(on_sqlite: dict[str, str]) -> None:
+    """Its limit counts in memory then, and tries the file again every few seconds."""
+    with servers.gunicorn(**on_sqlite, WEB_CONCURRENCY="1") as base:
+        servers.sign_up(base, "alice@example.com")
+        service = Service(base, "")
+        login = {"email": "alice@example.com", "password": "seven mossy lanterns"}
+        over, answers = time.monotonic() + 4, set()
+        with no_more_room(service):
+            while time.monotonic() < over:
+                for body in (login, {**login, "password": "not the right one"}):
+                    status, _, problem = service.ask("/api/v1/auth/login", body)
+                    answers.add((status, problem["code"]))
+
+        assert answers == {FULL, (401, "wrong-credentials"), (429, "rate-limited")}
 
 
 @pytest.mark.faults
