@@ -136,7 +136,7 @@ def one(found: sa.Result[Any], otherwise: type[Exception]) -> Row:
 
 
 def unique(statement: sa.Executable, otherwise: type[Exception], *values: Body) -> sa.Result[Any]:
-    """Write what may be there only once; the refusal says that it is there already."""
+    """Write what may be there only once, or hangs on what may go; the refusal says what is so."""
     try:
         return db.session.execute(statement, *values)
     except IntegrityError as error:

@@ -7,6 +7,10 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import sqlalchemy as sa
+from flask import Flask
+
+from taskapp.extensions import db, now
 from tests import servers
 from tests.conftest import PASSWORD, Client, Json, add, refused
 
@@ -55,6 +59,40 @@ def test_of_two_that_close_a_circle_one_is_refused(alice: Client) -> None:
         with ThreadPoolExecutor(2) as pool:
             pairs = [(first, second), (second, first)]
             assert sorted(pool.map(put_below, pairs)) == [200, 422]
+
+
+def test_a_user_who_goes_while_the_password_is_checked_is_refused(
+    admin: Client, bob: Client
+) -> None:
+    login = {"email": bob.user["email"], "password": PASSWORD}
+    change = {"current_password": PASSWORD, "new_password": PASSWORD}
+    with ThreadPoolExecutor(5) as pool:
+        answers = [pool.submit(bob.post, "/api/v1/auth/login", json=login) for _ in range(4)]
+        answers.append(pool.submit(bob.post, "/api/v1/auth/password", json=change))
+        time.sleep(0.01)
+        assert admin.delete(f"/api/v1/users/{bob.user['id']}").status_code == 204
+
+    assert {answer.result().status_code for answer in answers} <= {200, 204, 401}
+
+
+def test_a_user_who_goes_leaves_what_is_shared_meanwhile_and_not_what_is_gone_meanwhile(
+    admin: Client, bob: Client, shared: Json, app: Flask
+) -> None:
+    """A project without members would be there for ever, and nobody could see it."""
+    projects, members = (db.metadata.tables[name] for name in ("projects", "memberships"))
+    stamps: Json = {"revision": 1, "created_at": now()}
+    new = {**stamps, "name": "New", "description": "", "updated_at": now()}
+    with ThreadPoolExecutor(1) as pool, app.app_context():
+        with db.engine.begin() as others:
+            others.execute(sa.delete(projects).where(projects.c.id == shared["id"]))
+            made = others.scalar(sa.insert(projects).values(new).returning(projects.c.id))
+            bobs = {**stamps, "project_id": made, "user_id": bob.user["id"], "role": "owner"}
+            others.execute(sa.insert(members).values(bobs))
+            deleted = pool.submit(admin.delete, f"/api/v1/users/{bob.user['id']}")
+            time.sleep(0.3)
+        assert deleted.result().status_code == 204
+        with db.engine.connect() as connection:
+            assert not connection.scalars(sa.select(projects.c.id).filter_by(id=made)).all()
 
 
 def test_moves_in_opposite_directions_do_not_wait_for_each_other(

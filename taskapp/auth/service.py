@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from taskapp.auth import passwords, tokens
 from taskapp.auth.models import Session
 from taskapp.errors import NotFound, TokenReused, TokenRevoked, WrongCredentials
-from taskapp.extensions import Body, Row, db, now, read, settings, table
+from taskapp.extensions import Body, Row, db, now, read, settings, table, unique
 from taskapp.ops import throttle
 from taskapp.pages import Page, page_by
 from taskapp.users import access as users
@@ -32,7 +32,7 @@ def login(body: Body, user_agent: str, address: str) -> dict[str, Any]:
     values = {"user_id": user.id, "refresh_jti": jti, "user_agent": user_agent, "created_at": at}
     values |= {"last_used_at": at, "expires_at": _session_end(at), "address": address}
     inserted = sa.insert(SESSIONS).values(values).returning(Session.id)
-    session_id = db.session.execute(inserted).scalar_one()
+    session_id = unique(inserted, WrongCredentials).scalar_one()
     db.session.commit()
     return tokens.issue(user.id, session_id, jti, _session_end(at))
 

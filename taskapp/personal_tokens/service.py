@@ -5,8 +5,8 @@ from secrets import token_urlsafe
 
 import sqlalchemy as sa
 
-from taskapp.errors import InsufficientScope, Invalid, NotFound
-from taskapp.extensions import Body, Expect, Row, db, now, one, read, table
+from taskapp.errors import InsufficientScope, Invalid, NotFound, TokenRevoked
+from taskapp.extensions import Body, Expect, Row, db, now, one, read, table, unique
 from taskapp.pages import Created, Page, page_by
 from taskapp.personal_tokens import access
 from taskapp.personal_tokens.models import PersonalToken
@@ -32,7 +32,7 @@ def create_token(user_id: int, mintable: Collection[str], body: Body) -> Created
     if (ends := body.get("expires_at")) and ends <= at:
         raise Invalid.field("expires_at", "This time is over.")
     row = {**body, "user_id": user_id, "digest": access.digest(secret), "created_at": at}
-    made = db.session.execute(sa.insert(TOKENS).values(row).returning(*SHOWN)).one()
+    made = unique(sa.insert(TOKENS).values(row).returning(*SHOWN), TokenRevoked).one()
     db.session.commit()
     return Created(made, {"token": secret})
 

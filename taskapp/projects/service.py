@@ -1,10 +1,11 @@
 """What can be done with projects and their members."""
 
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 
-from taskapp.errors import Conflict, NotFound
+from taskapp.errors import Conflict, NotFound, Refusal, TokenRevoked
 from taskapp.extensions import Body, Expect, Row, changes, db, now, one, read, unique
 from taskapp.pages import Page, page_by
 from taskapp.projects import access
@@ -46,8 +47,7 @@ def get_project(caller: Caller, project_id: int) -> Row:
 
 
 def create_project(caller: Caller, body: Body) -> Row:
-    project_id = _create(caller.user_id, **body)
-    project = db.session.execute(_mine(caller, project_id)).one()
+    project = db.session.execute(_mine(caller, _create(caller.user_id, **body))).one()
     db.session.commit()
     return project
 
@@ -129,12 +129,12 @@ def remove_member(caller: Caller, project_id: int, user_id: int, expect: Expect)
 def leave_all(user: Caller) -> None:
     """Take a user who is being deleted out of every project; what only they see is deleted."""
     for project_id in db.session.scalars(access.visible_to(user.user_id).order_by("project_id")):
-        turn = access.take_turn(user, project_id, VIEW)
-        members = db.session.scalars(access.members_of(project_id)).all()
-        if len(members) == 1:
-            _delete(turn)
-        else:
-            _leave(turn, user.user_id)
+        with suppress(ProjectNotFound):  # while its lock was waited for, it or the member went
+            turn = access.take_turn(user, project_id, VIEW)
+            if db.session.scalars(access.members_of(project_id)).all() == [user.user_id]:
+                _delete(turn)
+            else:
+                _leave(turn, user.user_id)
 
 
 def _create(user_id: int, **values: Any) -> int:
@@ -142,7 +142,7 @@ def _create(user_id: int, **values: Any) -> int:
     project = {"description": "", "revision": 1, "created_at": at, "updated_at": at, **values}
     inserted = sa.insert(PROJECTS).values(project).returning(Project.id)
     turn = Turn(db.session.execute(inserted).scalar_one(), 1, user_id)
-    _join(turn, user_id, "owner")
+    _join(turn, user_id, "owner", TokenRevoked)
     access.record(turn, "project-created", name=[None, values["name"]])
     return turn.project_id
 
@@ -159,10 +159,10 @@ def _delete(turn: Turn) -> None:
     db.session.execute(sa.delete(Project).where(Project.id == turn.project_id))
 
 
-def _join(turn: Turn, user_id: int, role: str) -> None:
+def _join(turn: Turn, user_id: int, role: str, otherwise: type[Refusal] = AlreadyMember) -> None:
     member = {"project_id": turn.project_id, "user_id": user_id, "role": role}
     stamped = {**member, "revision": turn.revision, "created_at": now()}
-    unique(sa.insert(MEMBERSHIPS).values(stamped), AlreadyMember)
+    unique(sa.insert(MEMBERSHIPS).values(stamped), otherwise)
 
 
 def _leave(turn: Turn, user_id: int) -> None:

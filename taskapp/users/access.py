@@ -46,7 +46,7 @@ def check_password(user_id: int, password: str) -> None:
 
 def set_password(user_id: int, field: str, password: str) -> None:
     """Write a new password, in the caller's transaction."""
-    user = read(sa.select(User.email, User.name).where(User.id == user_id)).one()
+    user = one(read(sa.select(User.email, User.name).where(User.id == user_id)), WrongCredentials)
     passwords.refuse_guessable(field, password, user.email, user.name)
     values = {"password_hash": passwords.hash_password(password), "updated_at": now()}
     db.session.execute(sa.update(USERS).where(User.id == user_id).values(values))

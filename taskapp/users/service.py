@@ -98,6 +98,8 @@ def delete_user(user_id: int, expect: Expect) -> None:
     if last_admin:
         raise LastAdmin
     projects.leave_all(Actor(user_id))
+    db.session.execute(sa.select(User.id).where(User.id == user_id).with_for_update())
+    projects.leave_all(Actor(user_id))  # what they came into meanwhile; by now they can't any more
     db.session.execute(sa.delete(User).where(User.id == user_id))
     db.session.commit()
 
