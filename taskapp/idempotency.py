@@ -19,7 +19,7 @@ from flask import Response, g, request
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from taskapp.errors import IdempotencyMismatch, Invalid, RequestInProgress
+from taskapp import errors
 from taskapp.extensions import Base, db, now, read, secret_keys, table
 from taskapp.fields import encode
 
@@ -61,7 +61,8 @@ def once(arguments: dict[str, Any], make: Callable[[], Response]) -> Response:
         db.session.rollback()
         return _replay(name, payload, key)
     except OperationalError as error:
-        raise RequestInProgress from error
+        refusal = errors.from_database(error)  # one that waited too long waited for this key
+        raise errors.RequestInProgress if refusal.code == "database-busy" else refusal from error
     response = make()
     told = [response.status_code, [*response.headers], response.get_data(as_text=True)]
     row["answer"] = _vault(key).encrypt(orjson.dumps(told))
@@ -78,16 +79,16 @@ def _key() -> str | None:
     sent = request.headers.get("Idempotency-Key")
     if sent is not None and not KEY.fullmatch(sent):
         detail = "Idempotency-Key must be 8 to 255 visible ASCII characters."
-        raise Invalid(errors=[{"parameter": "Idempotency-Key", "detail": detail}])
+        raise errors.Invalid(errors=[{"parameter": "Idempotency-Key", "detail": detail}])
     return sent and sent.strip('"')
 
 
 def _replay(name: str, payload: str, key: str) -> Response:
     kept = read(sa.select(KEYS.c.payload, KEYS.c.answer).where(KEYS.c.id == name)).one_or_none()
     if kept is None or kept.answer is None:
-        raise RequestInProgress
+        raise errors.RequestInProgress
     if kept.payload != payload:
-        raise IdempotencyMismatch
+        raise errors.IdempotencyMismatch
     status, headers, body = orjson.loads(_vault(key).decrypt(kept.answer))
     return Response(body, status, [*headers, ("Idempotency-Replayed", "true")])
 

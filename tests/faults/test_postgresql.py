@@ -56,6 +56,9 @@ def test_says_so_while_it_is_down_and_goes_on_by_itself(
         for _ in range(4):
             assert service.create("meanwhile") == (503, "database-unavailable")
         assert service.read() == 503
+        new = {"email": "dora@example.com", "password": "seven mossy lanterns", "name": "Dora"}
+        keyed = service.ask("/api/v1/auth/register", new, Idempotency_Key="5f3c-retry-me")
+        assert (keyed[0], keyed[2]["code"]) == (503, "database-unavailable")
         assert service.ask("/health")[0] == 200
         status, _, problem = service.ask("/health/ready")
         assert (status, problem["code"]) == (503, "database-unavailable")
