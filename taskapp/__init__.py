@@ -69,6 +69,7 @@ def _config(settings: Settings) -> dict[str, Any]:
         "CACHE_THRESHOLD": 1000,  # entries in memory
         "JWT_SECRET_KEY": settings.secret_key,
         "JWT_ALGORITHM": "HS256",
+        "JWT_DECODE_LEEWAY": 60,  # seconds that clocks may differ; tokens.check minds the end
         "JWT_ENCODE_ISSUER": "taskapp",
         "JWT_DECODE_ISSUER": "taskapp",
         "JWT_ENCODE_AUDIENCE": "taskapp",

@@ -31,10 +31,9 @@ def login(body: Body, user_agent: str, address: str) -> dict[str, Any]:
     at, jti = now(), uuid4().hex
     values = {"user_id": user.id, "refresh_jti": jti, "user_agent": user_agent, "created_at": at}
     values |= {"last_used_at": at, "expires_at": _session_end(at), "address": address}
-    inserted = sa.insert(SESSIONS).values(values).returning(Session.id)
-    session_id = unique(inserted, WrongCredentials).scalar_one()
+    made = unique(sa.insert(SESSIONS).returning(Session.id), WrongCredentials, values).one()
     db.session.commit()
-    return tokens.issue(user.id, session_id, jti, _session_end(at))
+    return tokens.issue(user.id, made.id, jti, _session_end(at))
 
 
 def refresh(refresh_token: str) -> dict[str, Any]:

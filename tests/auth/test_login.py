@@ -167,6 +167,8 @@ def forged(token: str, key: str, drop: str = "", algorithm: str = "HS256", **cla
         ({"exp": 1}, "token-expired"),
         ({"exp": "soon"}, "invalid-token"),
         ({"nbf": 32503680000}, "invalid-token"),
+        ({"iat": 32503680000}, "invalid-token"),
+        ({"exp": int(time.time()) - 5}, "token-expired"),
         ({"sid": "999999"}, "token-revoked"),
         ({"sub": "999999"}, "token-revoked"),
     ],
@@ -180,6 +182,14 @@ def test_checks_every_claim(anonymous: Client, changes: Json, code: str) -> None
     response = anonymous.as_token(forged(token, key, drop, **others)).get("/api/v1/tasks")
 
     assert refused(response) == (401, code)
+
+
+def test_a_clock_that_was_put_right_ends_no_session(anonymous: Client) -> None:
+    """Nor one that goes after another's: the token then comes from a moment ahead."""
+    token, soon = pair_of(anonymous)["access_token"], int(time.time()) + 20
+    ahead = forged(token, settings_of(anonymous).secret_key, iat=soon, nbf=soon)
+
+    assert anonymous.as_token(ahead).get("/api/v1/tasks").status_code == 200
 
 
 def test_refuses_another_key_and_no_signature(anonymous: Client) -> None:
