@@ -150,6 +150,5 @@ def changes(row: Row, body: Body) -> dict[str, list[Any]]:
 
 
 def release(_: BaseException | None = None) -> None:
-    connection = g.pop("reads", None)
-    if connection is not None:
+    if connection := g.pop("reads", None):
         connection.close()

@@ -84,13 +84,17 @@ def _key() -> str | None:
 
 
 def _replay(name: str, payload: str, key: str) -> Response:
+    from cryptography.fernet import InvalidToken
+
     kept = read(sa.select(KEYS.c.payload, KEYS.c.answer).where(KEYS.c.id == name)).one_or_none()
     if kept is None or kept.answer is None:
         raise errors.RequestInProgress
     if kept.payload != payload:
         raise errors.IdempotencyMismatch
-    status, headers, body = orjson.loads(_vault(key).decrypt(kept.answer))
-    return Response(body, status, [*headers, ("Idempotency-Replayed", "true")])
+    with suppress(InvalidToken):
+        status, headers, body = orjson.loads(_vault(key).decrypt(kept.answer))
+        return Response(body, status, [*headers, ("Idempotency-Replayed", "true")])
+    raise errors.Conflict("It was carried out before; its answer is sealed with a key of old.")
 
 
 def _digest(value: bytes, key: str) -> str:

@@ -127,8 +127,7 @@ def list_events(caller: Caller, task_id: int, query: Body) -> Page:
 
 def see(caller: Caller, project_id: int) -> None:
     """Refuse unless the caller sees the project."""
-    mine = visible_to(caller.user_id).where(MEMBERSHIPS.c.project_id == project_id)
-    one(read(mine), ProjectNotFound)
+    one(read(_ROLE_IN, {"in_id": project_id, "user_id": caller.user_id}), ProjectNotFound)
 
 
 def take_turn(caller: Caller, project_id: int | None, roles: Sequence[str] = EDIT) -> Turn:

@@ -106,3 +106,20 @@ def test_keys_can_be_exchanged(fresh_environment: dict[str, str]) -> None:
         keys = {"SECRET_KEY": new, "SECRET_KEY_PREVIOUS": previous}
         with servers.gunicorn(**fresh_environment, **keys) as base:
             assert servers.ask(f"{base}/api/v1/tasks", token=token)[0] == status
+
+
+def test_a_retry_after_the_key_was_lost_does_nothing_twice(
+    fresh_environment: dict[str, str],
+) -> None:
+    """The first answer cannot be opened any more; that it was given is still known."""
+    task, login = {"title": "Once"}, {"email": "dora@example.com", "password": PASSWORD}
+    with servers.gunicorn(**fresh_environment, SECRET_KEY="0123456789abcdef" * 2) as base:
+        token = servers.sign_up(base, login["email"])
+        once = {"token": token, "Idempotency_Key": "5f3c-retry-me"}
+        assert servers.ask(f"{base}/api/v1/tasks", task, **once)[0] == 201
+
+    with servers.gunicorn(**fresh_environment, SECRET_KEY="02468ace13579bdf" * 2) as base:
+        once["token"] = servers.ask(f"{base}/api/v1/auth/login", login)[2]["access_token"]
+        status, _, problem = servers.ask(f"{base}/api/v1/tasks", task, **once)
+        assert (status, problem["code"]) == (409, "conflict")
+        assert len(servers.ask(f"{base}/api/v1/tasks", token=once["token"])[2]["items"]) == 1
