@@ -20,11 +20,12 @@ T = TypeVar("T")
 Count = tuple[int, float]  # how many, and until when
 PREFIX = "taskapp:"  # of keys in Redis
 PATIENCE, QUIET = 0.25, 5.0  # seconds that a hung Redis may cost; that it is then left alone
+# An end further ahead than a whole window is from before the clock was put back.
 _ADD = """
 INSERT INTO counters (key, count, expires) VALUES (:key, :amount, :now + :seconds)
 ON CONFLICT (key) DO UPDATE SET
-  count = CASE WHEN expires <= :now THEN 0 ELSE count END + :amount,
-  expires = CASE WHEN expires <= :now THEN :now + :seconds ELSE expires END
+  count = iif(expires BETWEEN :now AND excluded.expires + 1, count, 0) + :amount,
+  expires = iif(expires BETWEEN :now AND excluded.expires + 1, expires, excluded.expires)
 RETURNING count, expires
 """
 _FORGET = "DELETE FROM counters WHERE expires <= ?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -113,3 +114,14 @@ def test_of_all_hooks_only_ours_run(tmp_path: Path) -> None:
         *("journal.note", "edge.finish", "limits.explain"),
         "journal.leave",
     ]
+
+
+def test_a_clock_that_is_put_back_keeps_nobody_out(tmp_path: Path) -> None:
+    file = CountersFile(tmp_path / "counters.db")
+    assert file.add("tries", 1, 60)[0] == 1
+    assert file.add("tries", 1, 60)[0] == 2
+    file.connection.execute("UPDATE counters SET expires = expires + 3600")
+
+    count, ends = file.add("tries", 1, 60)
+    assert (count, ends - time.time() <= 60) == (1, True)
+    file.connection.close()
