@@ -75,6 +75,21 @@ def test_a_user_who_goes_while_the_password_is_checked_is_refused(
     assert {answer.result().status_code for answer in answers} <= {200, 204, 401}
 
 
+def test_who_signs_in_with_the_old_password_while_it_changes_is_out(
+    anonymous: Client, alice: Client, app: Flask
+) -> None:
+    """The change ends all sessions that it finds; one that began meanwhile it would not find."""
+    login = {"email": alice.user["email"], "password": PASSWORD}
+    users = db.metadata.tables["users"]
+    changed = sa.update(users).filter_by(id=alice.user["id"]).values(password_hash="another")
+    with ThreadPoolExecutor(1) as pool:
+        with app.app_context(), db.engine.begin() as others:
+            others.execute(changed)
+            signed_in = pool.submit(anonymous.post, "/api/v1/auth/login", json=login)
+            time.sleep(0.5)
+        assert refused(signed_in.result()) == (401, "wrong-credentials")
+
+
 def test_a_user_who_goes_leaves_what_is_shared_meanwhile_and_not_what_is_gone_meanwhile(
     admin: Client, bob: Client, shared: Json, app: Flask
 ) -> None:

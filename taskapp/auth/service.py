@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from taskapp.auth import passwords, tokens
 from taskapp.auth.models import Session
 from taskapp.errors import NotFound, TokenReused, TokenRevoked, WrongCredentials
-from taskapp.extensions import Body, Row, db, now, read, settings, table, unique
+from taskapp.extensions import Body, Row, db, now, one, read, settings, table
 from taskapp.ops import throttle
 from taskapp.pages import Page, page_by
 from taskapp.users import access as users
@@ -31,7 +31,8 @@ def login(body: Body, user_agent: str, address: str) -> dict[str, Any]:
     at, jti = now(), uuid4().hex
     values = {"user_id": user.id, "refresh_jti": jti, "user_agent": user_agent, "created_at": at}
     values |= {"last_used_at": at, "expires_at": _session_end(at), "address": address}
-    made = unique(sa.insert(SESSIONS).returning(Session.id), WrongCredentials, values).one()
+    one(db.session.execute(users.unchanged(user)), WrongCredentials)
+    made = db.session.execute(sa.insert(SESSIONS).returning(Session.id), values).one()
     db.session.commit()
     return tokens.issue(user.id, made.id, jti, _session_end(at))
 
@@ -80,15 +81,13 @@ def end_sessions(user_id: int) -> None:
 def change_password(user_id: int, session_id: int | None, body: Body) -> None:
     """All other sessions end: whoever knew the old password is out."""
     users.check_password(user_id, body["current_password"])
-    users.set_password(user_id, "new_password", body["new_password"])
-    _end(Session.user_id == user_id, Session.id != session_id)
-    db.session.commit()
+    reset_password(user_id, body["new_password"], "new_password", session_id or 0)
 
 
-def reset_password(user_id: int, password: str) -> None:
-    """For operators: no questions asked, and every session ends."""
-    users.set_password(user_id, "password", password)
-    _end(Session.user_id == user_id)
+def reset_password(user_id: int, password: str, field: str = "password", spared: int = 0) -> None:
+    """No questions asked, and every session ends but the one that is spared."""
+    users.set_password(user_id, field, password)
+    _end(Session.user_id == user_id, Session.id != spared)
     db.session.commit()
 
 

@@ -31,8 +31,7 @@ class TaskRowSchema(TaskSchema):
 
     @pre_load
     def _leave_out(self, row: Any, **_: Any) -> Any:
-        named = isinstance(row, dict)
-        return {k: v for k, v in row.items() if k not in IGNORED} if named else row
+        return {k: v for k, v in row.items() if k not in IGNORED} if isinstance(row, dict) else row
 
 
 ROW = TaskRowSchema(partial=("title",))  # a task that is there already has a title

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from taskapp.auth import passwords
 from taskapp.errors import NotFound, WrongCredentials
-from taskapp.extensions import db, now, one, read, table
+from taskapp.extensions import Row, db, now, one, read, table
 from taskapp.users.models import User
 
 USERS = table(User)
@@ -35,6 +35,11 @@ def with_email(email: str) -> sa.Result[Any]:
     """The user with this address, if there is one, who may be out."""
     found = sa.select(User.id, User.password_hash, User.is_active)
     return read(found.where(User.email_key == email_key(email)))
+
+
+def unchanged(user: Row) -> sa.Select[Any]:
+    """Finds a user who is still as they were read, and stays so until the transaction ends."""
+    return sa.select(USERS.c.id).filter_by(**user._mapping).with_for_update(read=True)
 
 
 def check_password(user_id: int, password: str) -> None:
