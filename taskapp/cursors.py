@@ -17,8 +17,7 @@ LEFT_ALONE = "!$%&'()*+,;=:@/?"  # what may stand in a query as it is (RFC 3986,
 
 
 def make(key: list[Any]) -> str:
-    token: bytes = _signer(*secret_keys()).dumps(key, salt=_salt())
-    return token.decode()
+    return str(_signer(*secret_keys()).dumps(key, salt=_salt()), "ascii")
 
 
 def read(cursor: str) -> list[Any]:

@@ -23,5 +23,4 @@ class InRedis(BaseCache):
         return shared().ask(lambda redis: redis.get(PREFIX + key), lambda: None)
 
     def set(self, key: str, value: Any, timeout: Any = None) -> Any:
-        keep = timeout or self.default_timeout
-        return shared().ask(lambda redis: redis.set(PREFIX + key, value, ex=keep), lambda: None)
+        return shared().ask(lambda redis: redis.set(PREFIX + key, value, ex=timeout), lambda: None)

@@ -121,8 +121,7 @@ def list_events(caller: Caller, task_id: int, query: Body) -> Page:
     mine = Event.project_id.in_(visible_to(caller.user_id))
     shown = (Event.id, Event.revision, Event.at, Event.user_id, Event.kind, Event.changes)
     told = sa.select(*shown).where(Event.task_id == task_id, mine, Event.kind != "moved-away")
-    page = page_by(told, Event.id, **query)
-    return page.only("revision", "at", "user_id", "kind", "changes")
+    return page_by(told, Event.id, **query).only("revision", "at", "user_id", "kind", "changes")
 
 
 def see(caller: Caller, project_id: int) -> None:
