@@ -261,6 +261,8 @@ def _put_back(stage: Stage) -> None:
             if rows := stage.rows[table.name]:
                 connection.execute(sa.insert(table), rows)
         cache.clear()
+        if redis := stage.app.extensions["shared"].redis:  # it remembers revisions to come again
+            redis.flushdb()
 
 
 def demote(owner: Client, member: Client, project_id: int) -> None:
