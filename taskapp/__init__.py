@@ -19,7 +19,7 @@ class IdConverter(IntegerConverter):
 class AnythingConverter(BaseConverter):
     """A client's own key: any text, slashes too (they come percent-encoded)."""
 
-    regex = ".+"
+    regex = "(?s:.+)"
     part_isolating = False
 
 

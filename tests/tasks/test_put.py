@@ -30,7 +30,7 @@ def test_creates_then_changes_then_leaves_alone(alice: Client, url: str, shared:
 
 
 @pytest.mark.parametrize(
-    "key", ["crm/4711", "a b", "ключ", "100%", "?q=#f", "//", "…" * 200, "..%2F"]
+    "key", ["crm/4711", "a b", "ключ", "100%", "?q=#f", "//", "…" * 200, "..%2F", "\n", "a\nb"]
 )
 def test_any_text_is_a_key(alice: Client, url: str, key: str) -> None:
     response = alice.put(f"{url}/{quote(key, safe='')}", json={"title": "x"})
