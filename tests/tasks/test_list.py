@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import threading
+from string import ascii_letters
 from typing import Any
 from urllib.parse import urlencode
 
@@ -222,6 +223,8 @@ def test_a_cursor_is_good_for_its_caller_and_its_question_only(
     other = "A" if cursor[middle] != "A" else "B"
     damaged = [cursor[:-1], cursor[1:], cursor[:middle], "x", "é", "a.b", "." * 4000]
     damaged += [cursor[:middle] + other + cursor[middle + 1 :], "", "%00", "%ff", "x" * 8000]
+    damaged += [cursor[:-1] + letter for letter in ascii_letters if letter != cursor[-1]]
+    damaged += [f"{cursor}=", f"{cursor}!!", f"{cursor}."]
     foreign = [f"{cursor}&sort=title", f"{cursor}&status=todo", f"{cursor}&project_id=1"]
     for bad in damaged + foreign:
         response = alice.get(f"{URL}?cursor={bad}")
