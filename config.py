@@ -63,6 +63,13 @@ def hosts(value: str) -> tuple[str, ...]:
     return names(value.lower())  # RFC 9110, section 4.2.3
 
 
+def origins(value: str) -> tuple[str, ...]:
+    told = names(value.lower())  # RFC 6454, section 4
+    if not all(re.fullmatch(r"\*|[a-z][a-z.+-]*://[a-z0-9._-]+(:[0-9]+)?", each) for each in told):
+        raise ValueError("must be * or a comma list of origins, as in: https://app.example.com")
+    return told
+
+
 def database(value: str) -> str:
     """SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3; this service brings psycopg2."""
     value = re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", value)
@@ -117,7 +124,7 @@ class Settings:
     require_if_match: bool = setting(False, yes_or_no)
     ratelimit_enabled: bool = setting(True, yes_or_no)
     ratelimit_default: str = setting("300 per minute", rate)
-    cors_origins: tuple[str, ...] = setting((), names)
+    cors_origins: tuple[str, ...] = setting((), origins)
     trusted_hosts: tuple[str, ...] = setting((), hosts)
     trusted_proxies: int = setting(0, whole(0, 10))
     metrics_token: str | None = setting(None, secret=True)

@@ -54,6 +54,9 @@ def test_makes_a_development_secret_once(tmp_path: Path) -> None:
         ("RATELIMIT_ENABLED", "2"),
         ("RATELIMIT_DEFAULT", "a lot"),
         ("TRUSTED_PROXIES", "all"),
+        ("CORS_ORIGINS", "app.example.com"),
+        ("CORS_ORIGINS", "https://app.example.com/"),
+        ("CORS_ORIGINS", "https://app.example.com,https://*.example.com"),  # would be a pattern
         ("ACCESS_TOKEN_MINUTES", "0"),
         ("PASSWORD_MIN_LENGTH", "7"),
         ("MAX_BODY_BYTES", "1MB"),
