@@ -39,8 +39,8 @@ def configure(app: Flask, settings: Settings) -> None:
         "hide_parameters": True,  # of what people wrote, nothing goes into a log
     }
     writes = {**options, **POOL, "url": settings.database_url}
-    reads = {**writes, "isolation_level": "AUTOCOMMIT"}
-    reads["pool_reset_on_return"] = None  # there is nothing to roll back
+    # Nothing of a read has to be rolled back.
+    reads = {**writes, "isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
     binds = {None: writes, "reads": reads}
     if url := settings.database_replica_url:  # asked for its state before each use, as a ping would
         binds["replica"] = {**reads, "url": url}
@@ -132,6 +132,7 @@ def _sqlite(path: Path) -> dict[str, Any]:
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # the driver's own BEGIN is deferred: ours are not
+    connection.create_function("lower", 1, str.lower)  # SQLite's own knows only A to Z
     for pragma in ("journal_mode = WAL", "foreign_keys = ON", "synchronous = FULL"):
         connection.execute(f"PRAGMA {pragma}")
 

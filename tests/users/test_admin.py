@@ -35,6 +35,13 @@ def test_lists_and_filters(admin: Client, query: str, found: list[str]) -> None:
     assert names(admin, query) == found
 
 
+def test_search_takes_no_notice_of_case_in_any_script(admin: Client) -> None:
+    body = {"email": "zoe@example.com", "name": "Zoë Ångström", "password": PASSWORD}
+    assert admin.post(URL, json=body).status_code == 201
+
+    assert names(admin, "q=%C3%A5NGSTR%C3%96M") == ["Zoë Ångström"]
+
+
 def test_pages_and_counts(admin: Client) -> None:
     first = admin.get(f"{URL}?limit=3&total=true").get_json()
     second = admin.get(f"{URL}?limit=3&cursor={first['next_cursor']}").get_json()
