@@ -280,8 +280,10 @@ class StorageFull(Refusal, status=503, code="storage-full"):
     """
 
 
-# What every route may say that wants a credential.
+# What every route that wants a credential may say, every write of tasks, and every conditional write.
 CREDENTIALS = (Unauthorized, InvalidToken, TokenExpired, TokenRevoked, InsufficientScope)
+WRITES = (Forbidden, NotFound, Conflict)
+CONDITIONS = (StaleRevision, PreconditionRequired)
 
 
 def explanation(refusal: type[Refusal]) -> str:

@@ -113,7 +113,7 @@ def _refusals(contract: Contract, rule: Rule, method: str) -> list[type[Refusal]
         (contract.body, (e.PayloadTooLarge, e.UnsupportedMediaType)),
         (method != "GET", (e.StorageFull,)),
         (method == "POST" and contract.once, (e.IdempotencyMismatch, e.RequestInProgress)),
-        (method in {"PATCH", "PUT", "DELETE"}, (e.StaleRevision, e.PreconditionRequired)),
+        (method in {"PATCH", "PUT", "DELETE"}, e.CONDITIONS),
     ]
     return [refusal for applies, refusals in follows if applies for refusal in refusals]
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from taskapp.auth.guard import caller
 from taskapp.conditional import if_match, remembers
 from taskapp.contract import accepts, replies
-from taskapp.errors import Conflict, Forbidden, NotAcceptable, NotFound
+from taskapp.errors import WRITES, Forbidden, NotAcceptable, NotFound
 from taskapp.extensions import Body, Row
 from taskapp.pages import Page
 from taskapp.projects.access import Seen, seen_by
@@ -17,7 +17,6 @@ from taskapp.tasks.shapes import STREAMS, negotiates, shape
 
 tasks = Blueprint("tasks", __name__, url_prefix="/api/v1")
 TASKS, TASK = "/tasks", "/tasks/<id:task_id>"
-WRITES = (Forbidden, NotFound, Conflict)
 
 
 @tasks.get(TASKS)

@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from taskapp.auth.guard import caller
 from taskapp.conditional import if_match, remembers
 from taskapp.contract import ANYONE, accepts, replies
-from taskapp.errors import Conflict, CursorExpired, Forbidden, NotFound, StaleRevision
+from taskapp.errors import CONDITIONS, WRITES, CursorExpired, NotFound
 from taskapp.extensions import Body, Row
 from taskapp.fields import PageQuerySchema, page_of
 from taskapp.pages import Created, Page
@@ -17,7 +17,6 @@ from taskapp.tasks.schemas import TaskSchema
 from taskapp.tasks.shapes import shape, subscribes
 
 scripts = Blueprint("scripts", __name__, url_prefix="/api/v1")
-WRITES = (Conflict, Forbidden, NotFound)
 
 
 @scripts.put("/projects/<id:project_id>/tasks/by-external-id/<anything:external_id>")
@@ -31,7 +30,7 @@ def put_task(project_id: int, external_id: str, body: Body) -> Row | Created:
 
 @scripts.post("/tasks/batch")
 @accepts(body=script_schemas.BatchSchema())
-@replies(script_schemas.BatchResultSchema(), 200, *WRITES, StaleRevision)
+@replies(script_schemas.BatchResultSchema(), 200, *WRITES, *CONDITIONS)
 def run_batch(body: Body) -> Body:
     """Create, update and delete up to 500 tasks, all or nothing."""
     return service.run_batch(caller(), body["operations"])

@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from taskapp.errors import Refusal, StaleRevision
-from taskapp.extensions import Body, Expect, Row, db
+from taskapp.errors import PreconditionRequired, Refusal, StaleRevision
+from taskapp.extensions import Body, Expect, Row, db, settings
 from taskapp.pages import Created, Page
 from taskapp.projects import access
 from taskapp.projects.access import Caller, Seen
@@ -106,6 +106,8 @@ def _carry_out(caller: Caller, turns: Turns, operation: Body) -> tuple[Row | Non
     """The task before and after one operation of a batch."""
 
     def expect(task: Row | None) -> None:
+        if settings().require_if_match and "revision" not in operation:
+            raise PreconditionRequired
         if task and operation.get("revision", task.revision) != task.revision:
             raise StaleRevision
 

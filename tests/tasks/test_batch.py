@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
+from flask import Flask
 
 from tests.conftest import Client, Json, named, refused
 
@@ -82,6 +84,23 @@ def test_a_stale_revision_is_412(alice: Client, task: Json) -> None:
 
     assert refused(response) == (412, "precondition-failed")
     assert titles(alice) == [task["title"]]
+
+
+def test_a_service_that_wants_if_match_wants_revisions(
+    app: Flask, alice: Client, task: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = replace(app.extensions["taskapp"], require_if_match=True)
+    monkeypatch.setitem(app.extensions, "taskapp", strict)
+    seen = {"op": "update", "id": task["id"], "revision": task["revision"], "body": {}}
+
+    for blind in (
+        {"op": "update", "id": task["id"], "body": {}},
+        {"op": "delete", "id": task["id"]},
+    ):
+        response = alice.post(URL, json={"operations": [create("x"), blind]})
+        assert refused(response) == (428, "precondition-required")
+        assert response.get_json()["errors"][0]["pointer"] == "/operations/1"
+    batch(alice, create("x"), seen)
 
 
 def test_a_viewer_may_not(alice: Client, bob: Client, shared: Json) -> None:
