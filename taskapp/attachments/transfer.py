@@ -71,5 +71,5 @@ def send(attachment: Row) -> Response:
         etag=tag,
         last_modified=attachment.created_at,
     )
-    response.cache_control.private = True
+    response.headers["Cache-Control"] = "private, no-cache"  # as everywhere
     return response
