@@ -16,7 +16,6 @@ class TokenSchema(fields.Resource):
     id = fields.Int(dump_only=True)
     name = fields.Text(min=1, max=200, trim=True, required=True, metadata=example("nightly"))
     scopes = fields.List(fields.Choice(tuple(SCOPES)), required=True, validate=ONE_OF_EACH)
-    created_at = fields.Time(dump_only=True)
     expires_at = fields.Time(allow_none=True)
 
 

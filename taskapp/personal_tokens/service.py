@@ -12,7 +12,7 @@ from taskapp.personal_tokens import access
 from taskapp.personal_tokens.models import PersonalToken
 
 TOKENS = table(PersonalToken)
-SHOWN = [TOKENS.c[name] for name in ("id", "name", "scopes", "created_at", "expires_at")]
+SHOWN = [TOKENS.c[name] for name in ("id", "name", "scopes", "expires_at")]
 
 
 class TokenNotFound(NotFound):

@@ -35,7 +35,7 @@ def test_shows_its_secret_once(alice: Client) -> None:
 
     assert (response.status_code, response.headers["Cache-Control"]) == (201, "no-store")
     assert response.headers["Location"] == f"{URL}/{token['id']}"
-    assert (token["name"], token["scopes"], token["expires_at"]) == ("nightly", ["write"], None)
+    assert token == {"id": token["id"], "name": "nightly", "scopes": ["write"], "expires_at": None}
     assert secret.startswith("tsk_")
     assert len(secret) >= 40
     assert got.get_json() == token
