@@ -25,8 +25,7 @@ def read(cursor: str) -> list[Any]:
     position, _, signature = cursor.partition(".")
     if not any(compare_digest(signature.encode(), ours.encode()) for ours in _signatures(position)):
         raise InvalidCursor(errors=[{"parameter": "cursor", "detail": "Not ours."}])
-    key: list[Any] = orjson.loads(urlsafe_b64decode(position))
-    return key
+    return list(orjson.loads(urlsafe_b64decode(position)))
 
 
 def url(cursor: str) -> str:

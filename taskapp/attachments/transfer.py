@@ -61,8 +61,10 @@ def send(attachment: Row) -> Response:
     asked = ONE_RANGE.fullmatch(request.headers.get("Range", ""))
     weak = request.headers.get("If-Range", "").startswith("W/")
     known = request.if_none_match.contains_weak(tag) or request.method == "HEAD"
-    if weak or known or asked is None or int(asked["last"] or 0) >= attachment.size:
+    if weak or known or asked is None:
         request.environ.pop("HTTP_RANGE", None)  # RFC 9110, 13.1.5, 13.2.2, 14.2: then all is sent
+    elif int(asked["last"] or 0) >= attachment.size:
+        request.environ["HTTP_RANGE"] = "bytes=0-"  # as many as there are (14.1.2)
     response = send_file(
         store.path(attachment.sha256),
         BINARY,

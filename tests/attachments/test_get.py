@@ -76,6 +76,8 @@ def test_head_says_the_same_without_the_bytes(alice: Client, bobs: str) -> None:
         ("bytes=1000-", 1000, SIZE),
         ("bytes=1000-999999", 1000, SIZE),
         ("bytes=-10", SIZE - 10, SIZE),
+        (f"bytes=-{SIZE}", 0, SIZE),
+        ("bytes=-999999", 0, SIZE),
     ],
 )
 def test_gives_a_range(alice: Client, bobs: str, asked: str, start: int, end: int) -> None:
@@ -95,8 +97,7 @@ def test_a_range_outside_is_416(alice: Client, bobs: str, asked: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
-    ["lines=1-2", "bytes=0-1,4-5", "bytes", "bytes=x-", f"bytes={'9' * 5000}-", "bytes=-5000"],
+    "asked", ["lines=1-2", "bytes=0-1,4-5", "bytes", "bytes=x-", f"bytes={'9' * 5000}-"]
 )
 def test_a_range_it_cannot_serve_is_ignored(alice: Client, bobs: str, asked: str) -> None:
     got = download(alice, bobs, Range=asked)
