@@ -224,7 +224,7 @@ def test_a_cursor_is_good_for_its_caller_and_its_question_only(
     damaged = [cursor[:-1], cursor[1:], cursor[:middle], "x", "é", "a.b", "." * 4000]
     damaged += [cursor[:middle] + other + cursor[middle + 1 :], "", "%00", "%ff", "x" * 8000]
     damaged += [cursor[:-1] + letter for letter in ascii_letters if letter != cursor[-1]]
-    damaged += [f"{cursor}=", f"{cursor}!!", f"{cursor}."]
+    damaged += [f"{cursor}=", f"{cursor}!!", f"{cursor}.", f"{cursor}%ff"]
     foreign = [f"{cursor}&sort=title", f"{cursor}&status=todo", f"{cursor}&project_id=1"]
     for bad in damaged + foreign:
         response = alice.get(f"{URL}?cursor={bad}")
