@@ -16,7 +16,7 @@ from taskapp.errors import RateLimited, WrongCredentials
 from taskapp.extensions import limiter
 
 # Failures of one account from one address; of one address; of one account from unknown addresses.
-BY_BOTH, BY_ADDRESS, BY_ACCOUNT = map(parse, ("10/15 minutes", "60/15 minutes", "50/hour"))
+BY_BOTH, BY_ADDRESS, BY_ACCOUNT = map(parse, ("10/minute", "60/5 minutes", "50/10 minutes"))
 
 
 @contextmanager
