@@ -98,6 +98,13 @@ def demand(scope: str) -> None:
         raise errors.InsufficientScope if may else errors.Forbidden("Only an admin may do this.")
 
 
+def oneself(user_id: int) -> int:
+    """The id, if it is the caller's; that of anybody else is for admins."""
+    if user_id != g.caller.user_id:
+        demand(ADMIN)
+    return user_id
+
+
 def by_secret(secret: str) -> Caller:
     """The caller behind a personal token."""
     found = personal_tokens.find(secret)

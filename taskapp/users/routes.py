@@ -2,10 +2,10 @@
 
 from flask import Blueprint
 
-from taskapp.auth.guard import caller
+from taskapp.auth.guard import caller, oneself
 from taskapp.conditional import if_match
 from taskapp.contract import ADMIN, accepts, replies
-from taskapp.errors import Conflict, EmailTaken, WrongCredentials
+from taskapp.errors import Conflict, EmailTaken, Forbidden, WrongCredentials
 from taskapp.extensions import Body, Row
 from taskapp.fields import page_of
 from taskapp.pages import Page
@@ -54,10 +54,10 @@ def create_user(body: Body) -> Row:
 
 
 @users.get("/<id:user_id>")
-@replies(schemas.UserSchema(), access=ADMIN)
+@replies(schemas.UserSchema(), 200, Forbidden)
 def get_user(user_id: int) -> Row:
-    """Show one user."""
-    return service.get_user(user_id)
+    """Show a user: yourself, or as an admin anybody."""
+    return service.get_user(oneself(user_id))
 
 
 @users.patch("/<id:user_id>")

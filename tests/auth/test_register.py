@@ -20,6 +20,7 @@ def test_makes_an_account_with_an_inbox(anonymous: Client) -> None:
 
     assert response.status_code == 201
     assert response.headers["Location"] == f"/api/v1/users/{user['id']}"
+    assert dora.get(response.headers["Location"]).get_json() == user
     assert response.headers["ETag"].startswith('"')
     assert (user["email"], user["name"], user["role"]) == ("Dora@Example.com", "Dora", "user")
     assert user["is_active"] is True
