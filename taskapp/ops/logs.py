@@ -37,7 +37,7 @@ class Line(logging.Formatter):
             fields |= {"exception": trace} if trace else {}
             return to_json({"at": at, "level": level, "event": event, **fields})
         told = [f"{at} {level:7} {to_json(event)[1:-1]}"]
-        told += [f"{n}={quote(v) if type(v) is str else v!a}" for n, v in fields.items()]
+        told += [f"{n}={quote(v) if type(v) is str else ascii(v)}" for n, v in fields.items()]
         below = [f"\n    {UNPRINTABLE.sub('?', line)}" for line in trace.splitlines()]
         return " ".join(told) + "".join(below)
 

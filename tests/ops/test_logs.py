@@ -115,6 +115,15 @@ def test_secrets_stay_out(alice: Client, anonymous: Client, lines: Lines) -> Non
     assert secret[4:] not in "".join(lines.written)
 
 
+def test_text_says_each_thing_as_json_would(alice: Client, lines: Lines) -> None:
+    lines.setFormatter(Line(as_json=False))
+    alice.get("/api/v1/tasks/7")
+
+    told = lines.written[0].split()
+    assert told[1:3] == ["info", "not-found"]
+    assert {'method="GET"', 'path="/api/v1/tasks/7"', "status=404"} <= set(told)
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 def test_nobody_can_forge_a_line_or_steer_a_terminal(
     anonymous: Client, lines: Lines, as_json: bool
