@@ -47,7 +47,7 @@ test-lab: .venv/lab ## Run the lab's tests
 	$(BIN)/pytest -n 2 --dist loadgroup lab --cov=lab --cov-config=lab/coverage.cfg
 
 test-faults: .venv/dev ## The faults that need minutes, root or nginx, and the tests of tasks in Kathmandu's time
-	$(BIN)/pytest -m faults tests/faults
+	$(BIN)/pytest -m faults
 	TZ=Asia/Kathmandu $(BIN)/pytest -n 2 tests/tasks tests/auth
 
 fuzz: .venv/dev ## Schemathesis, thoroughly: thousands of requests on both databases
