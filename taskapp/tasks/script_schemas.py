@@ -14,11 +14,14 @@ class PutTaskSchema(TaskSchema):
         exclude = ("project_id", "external_id")
 
 
+# Bytes that are none come as U+FFFD: many keys would be one.
+IN_UTF8 = validate.Regexp("[^\ufffd]*$", error="Not text in UTF-8.")
+
+
 class ExternalIdSchema(Schema):
     """A client's own key, in an address."""
 
-    # Bytes that are no UTF-8 come as U+FFFD: many keys would be one.
-    external_id = fields.Text(max=200, required=True, validate=[validate.ContainsNoneOf("\ufffd")])
+    external_id = fields.Text(max=200, required=True, validate=[IN_UTF8])
 
 
 class CreateOperationSchema(Schema):
