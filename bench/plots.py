@@ -141,9 +141,11 @@ def _growth_of(axes: Axes, told: dict[str, Any], database: str) -> None:
         )
         if grew:
             ends.append((shares[-1], name))
+    room = 0.0
     for share, name in sorted(ends)[-6:]:
+        room = max(share, room * 1.25)  # names do not lie on one another
         axes.annotate(
-            name, (sizes[-1], share), (-4, 4), textcoords="offset points", ha="right", fontsize=8
+            name, (sizes[-1], room), (-4, 4), textcoords="offset points", ha="right", fontsize=8
         )
     axes.axhline(told["flat"], color="#0b6e4f", linewidth=0.8, linestyle="--")
     axes.set_xscale("log")
