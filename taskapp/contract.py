@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import sqlalchemy as sa
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 from marshmallow import RAISE, Schema, ValidationError
 from sqlalchemy.exc import OperationalError
 
@@ -141,7 +141,7 @@ def load_query(schema: Schema) -> dict[str, Any]:
 
 def respond(result: Any, contract: Contract) -> Response:
     if contract.reply is None:
-        return Response(status=contract.status)
+        return current_app.response_class(status=contract.status)
     headers: dict[str, str] = {}
     status, secrets = contract.status, dict[str, Any]()
     if isinstance(result, Created):

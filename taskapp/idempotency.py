@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -93,7 +93,8 @@ def _replay(name: str, payload: str, key: str) -> Response:
         raise errors.IdempotencyMismatch
     with suppress(InvalidToken):
         status, headers, body = orjson.loads(_vault(key).decrypt(kept.answer))
-        return Response(body, status, [*headers, ("Idempotency-Replayed", "true")])
+        headers.append(("Idempotency-Replayed", "true"))
+        return current_app.response_class(body, status, headers)
     raise errors.Conflict("It was carried out before; its answer is sealed with a key of old.")
 
 

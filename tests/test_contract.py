@@ -12,7 +12,7 @@ from flask import Flask
 
 from tests import servers
 from tests.calls import ADMIN, CALLS, names_for
-from tests.conftest import Client, Json, named, refused
+from tests.conftest import Client, Json, add, named, refused
 
 URL = "/api/v1/tasks"
 NAMES = dict.fromkeys(("project", "task", "user", "session", "token", "comment", "attachment"), 1)
@@ -45,6 +45,13 @@ def test_options_work_everywhere_and_for_everybody(app: Flask, anonymous: Client
         response = anonymous.options(path)
         assert (response.status_code, response.data) == (200, b"")
         assert set(response.headers["Allow"].split(", ")) == known
+        assert "Content-Type" not in response.headers
+
+
+def test_what_has_no_body_has_no_type(alice: Client) -> None:
+    deleted = alice.delete(f"/api/v1/tasks/{add(alice)['id']}")
+
+    assert (deleted.status_code, deleted.headers.get("Content-Type")) == (204, None)
 
 
 def test_head_is_get_without_a_body(alice: Client, admin: Client, shared: Json) -> None:

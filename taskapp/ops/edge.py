@@ -22,13 +22,14 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # What a script in a browser may read of an answer.
 EXPOSED = ["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After"]
 EXPOSED += ["X-Request-ID", "Idempotency-Replayed", "Content-Disposition", "Content-Range"]
-YEAR = 365 * 24 * 3600
 ON_ALL = [("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY")]
 ON_ALL += [("Referrer-Policy", "no-referrer")]
 
 
 class Answer(Response):
     """Our headers go out as they are; Werkzeug copies them, to mend what these never need."""
+
+    default_mimetype = None  # what has no body has no type
 
     def get_wsgi_headers(self, environ: Any) -> Headers:
         as_they_are = self.status_code in {200, 201}
@@ -76,7 +77,7 @@ def finish(response: Response) -> Response:
         credentials = asked.path.startswith("/api/v1/auth/")
         add("Cache-Control", "no-store" if credentials else "private, no-cache")
     if asked.is_secure:
-        add("Strict-Transport-Security", f"max-age={YEAR}")
+        add("Strict-Transport-Security", "max-age=31536000")
     add("X-Request-ID", mine.request_id)
     app, database = time.perf_counter() - mine.started, sum(mine.database_seconds)
     add("Server-Timing", f"app;dur={app * 1e3:.1f}, db;dur={database * 1e3:.1f}")

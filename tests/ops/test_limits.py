@@ -8,8 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import config
 from taskapp import create_app
+from taskapp.extensions import limiter
 from taskapp.ops.shared import CountersFile
 from tests import servers
 from tests.ops.conftest import LIMIT
@@ -104,7 +107,9 @@ def test_counters_past_their_time_go_when_a_worker_opens_their_file(tmp_path: Pa
         file.connection.close()
 
 
-def test_of_all_hooks_only_ours_run(tmp_path: Path) -> None:
+def test_of_all_hooks_only_ours_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in vars(limiter).items():
+        monkeypatch.setattr(limiter, name, value)  # all apps share it: the others have no limits
     app = create_app(config.load({"TASKAPP_INSTANCE": str(tmp_path)}))
 
     tables = (app.before_request_funcs, app.after_request_funcs, app.teardown_request_funcs)
