@@ -21,6 +21,7 @@ from taskapp.ops.shared import shared
 
 Told = tuple[str, ...]  # how it is ("degraded": the service goes on), what was found, a remedy
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+SCHEMA = sa.select(sa.column("version_num", sa.String)).select_from(sa.table("alembic_version"))
 LOCAL = ("127.", "localhost:", "[::1]:", "unix:")
 
 
@@ -141,9 +142,8 @@ DOCTOR = (configuration, secret, *HEALTH, replica, folders, proxies, clock)
 def schema_found() -> str | None:
     """The schema that the database is at, or None where there is none."""
     with db.engines["reads"].connect() as connection:
-        if not sa.inspect(connection).has_table("alembic_version"):
-            return None
-        return str(connection.scalar(sa.text("SELECT version_num FROM alembic_version")))
+        there = sa.inspect(connection).has_table("alembic_version")
+        return connection.scalar(SCHEMA) if there else None
 
 
 @lru_cache

@@ -91,3 +91,11 @@ def test_what_only_migrates_or_speaks_to_redis_is_not_loaded_to_serve(tmp_path: 
     told = subprocess.check_output([sys.executable, "-c", serve], env=environment, text=True)
 
     assert told.split() == []
+
+
+def test_an_empty_note_of_the_schema_is_none(empty: Flask) -> None:
+    upgrade()
+    with db.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM alembic_version")
+
+    assert checks.schema_found() is None
