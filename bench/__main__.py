@@ -7,7 +7,8 @@ import logging
 import signal
 import sys
 
-from bench import compare, growth, remembered, report, servers
+from bench import compare, growth, remembered, report
+from lab.servers import nothing_left
 
 PLANS = {"compare": compare.Plan(), "quick": compare.QUICK}
 
@@ -18,7 +19,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stop what was started
     logging.disable(logging.INFO)  # Alembic tells of each migration
     what = parser.parse_args().what
-    with servers.nothing_left():
+    with nothing_left():
         measure(what)
     if what != "quick":
         report.into_docs()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,17 +94,6 @@ def running(kind: Kind, environment: dict[str, str]) -> Iterator[Server]:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-@contextmanager
-def nothing_left() -> Iterator[None]:
-    """A signal may come between a server's start and the block that ends it."""
-    try:
-        yield
-    finally:
-        for pid in tree(os.getpid())[1:]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
 
 
 def _log(kind: Kind) -> int:
