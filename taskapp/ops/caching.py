@@ -22,5 +22,5 @@ class InRedis(BaseCache):
     def get(self, key: str) -> Any:
         return shared().ask(lambda redis: redis.get(PREFIX + key), lambda: None)
 
-    def set(self, key: str, value: Any, timeout: Any = None) -> Any:
+    def set(self, key: str, value: Any, timeout: Any = 300) -> Any:  # seconds
         return shared().ask(lambda redis: redis.set(PREFIX + key, value, ex=timeout), lambda: None)

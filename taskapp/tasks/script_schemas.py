@@ -14,7 +14,7 @@ class PutTaskSchema(TaskSchema):
         exclude = ("project_id", "external_id")
 
 
-# Bytes that are none come as U+FFFD: many keys would be one.
+# Bytes that are no UTF-8 come as U+FFFD: many keys would be one.
 IN_UTF8 = validate.Regexp("[^\ufffd]*$", error="Not text in UTF-8.")
 
 
