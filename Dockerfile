@@ -8,7 +8,8 @@ RUN python -m venv --without-pip /venv
 COPY requirements.txt /build/
 # hadolint ignore=DL3042
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --python /venv/bin/python install --disable-pip-version-check --requirement /build/requirements.txt
+    pip --python /venv/bin/python install --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
+        --requirement /build/requirements.txt
 WORKDIR /app
 COPY wsgi.py config.py gunicorn.conf.py requirements.txt ./
 COPY migrations/ migrations/

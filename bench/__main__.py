@@ -1,4 +1,4 @@
-"""python -m bench compare|quick|growth|remembered|report"""
+"""python -m bench compare|quick|taste|growth|remembered|report"""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import sys
 from bench import compare, growth, remembered, report
 from lab.servers import nothing_left
 
-PLANS = {"compare": compare.Plan(), "quick": compare.QUICK}
+PLANS = {"compare": compare.Plan(), "quick": compare.QUICK, "taste": compare.TASTE}
+KINDS = (*PLANS, "growth", "remembered", "report")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", choices=["compare", "quick", "growth", "remembered", "report"])
+    parser.add_argument("what", choices=KINDS)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stop what was started
     logging.disable(logging.INFO)  # Alembic tells of each migration
     what = parser.parse_args().what
     with nothing_left():
         measure(what)
-    if what != "quick":
+    if what not in {"quick", "taste"}:
         report.into_docs()
 
 

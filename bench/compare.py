@@ -38,6 +38,7 @@ class Plan:
 
 
 QUICK = Plan(20_000, 2, 0.2, 0.8, 1, 1.5, 150.0, 2)
+TASTE = Plan(1_000, 1, 0.05, 0.2, 1, 0.3, 20.0, 1)  # shows that it runs, measures nothing
 
 
 @dataclass
