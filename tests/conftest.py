@@ -69,9 +69,9 @@ class Stage:
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_url() -> Iterator[str]:
     """A PostgreSQL server for this test process."""
-    with servers.postgresql(tmp_path_factory.mktemp("pg")) as url:
+    with servers.postgresql() as url:
         yield url
 
 

@@ -25,6 +25,7 @@ from flask import Flask
 import config
 from taskapp import create_app
 from taskapp.extensions import db
+from tests import leftovers
 from tests.serving import LIBRARIES, serve
 
 ROOT = Path(__file__).parents[1]
@@ -42,12 +43,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """A PostgreSQL of our own, or the one in TEST_DATABASE_URL; yields a maintenance URL."""
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield given
         return
-    with postgresql_server(folder) as server:
+    with leftovers.folder() as folder, postgresql_server(folder / "data") as server:
         # Tests may lose their data when the power fails: the tests are over then.
         server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET synchronous_commit = off;")
         server.psql("ALTER SYSTEM SET full_page_writes = off;")
@@ -78,6 +79,7 @@ def redis(folder: Path) -> Iterator[str]:
     port = free_port()
     command = [_redis_server(), "--port", str(port), "--bind", "127.0.0.1"]
     command += ["--dir", str(folder), "--save", "", "--appendonly", "no"]
+    command += ["--set-proc-title", "no"]  # a new title overwrites the environment, and the mark
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         _wait_for_port(port, process.poll)
         try:
@@ -115,7 +117,8 @@ def _wait_for_port(port: int, ended: Callable[[], int | None], seconds: float = 
 
 def environment(**variables: str) -> dict[str, str]:
     """The environment of a real process of ours: nothing of the tester's own but the PATH."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
+    names = ("PATH", "HOME", "TZ", leftovers.MARK)
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     coverage = {name: value for name, value in os.environ.items() if name.startswith("COV")}
     return {**kept, **coverage, **variables}
 

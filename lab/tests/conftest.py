@@ -63,8 +63,8 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with servers.postgresql(tmp_path_factory.mktemp("pg")) as url:
+def postgresql_url() -> Iterator[str]:
+    with servers.postgresql() as url:
         yield url
 
 

@@ -18,7 +18,7 @@ import psutil
 import psycopg2
 import pytest
 
-from tests import servers
+from tests import leftovers, servers
 from tests.conftest import new_database
 
 URL = "/api/v1/tasks"
@@ -122,7 +122,6 @@ class Postgres:
         self.server.stop()
 
     def start(self) -> None:
-        self.server.ensure_pgdata_inited()  # another pytest that starts closes the folders above
         self.server.ensure_postgres_running()
 
     def crash(self) -> None:
@@ -155,8 +154,8 @@ class Postgres:
 
 
 @pytest.fixture(scope="session")
-def _postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with servers.postgresql_server(tmp_path_factory.mktemp("breakable")) as server:
+def _postgres() -> Iterator[Postgres]:
+    with leftovers.folder() as folder, servers.postgresql_server(folder / "data") as server:
         server.psql("ALTER SYSTEM SET max_connections = 20;")
         server.stop()
         server.ensure_postgres_running()

@@ -21,7 +21,7 @@ from werkzeug.test import TestResponse
 
 import config
 from taskapp import create_app
-from tests import servers
+from tests import leftovers, servers
 from tests.conftest import Client, Json, Stage, add, made, new_database, set_the_stage
 from tests.faults.conftest import Postgres, wait_until
 
@@ -82,12 +82,14 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def _pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    primary_folder, folder = (tmp_path_factory.mktemp(name) for name in ("primary", "replica"))
+def _pair() -> Iterator[Pair]:
     with ExitStack() as running:
-        primary = running.enter_context(servers.postgresql_server(primary_folder))
+        above = running.enter_context(leftovers.folder())
+        folder = above / "replica"
+        primary = running.enter_context(servers.postgresql_server(above / "primary"))
         for setting in ("fsync = off", "log_statement = 'all'"):
             primary.psql(f"ALTER SYSTEM SET {setting}; SELECT pg_reload_conf();")
+        folder.mkdir(mode=0o700)
         if primary.system_user:  # PostgreSQL refuses to be root
             shutil.chown(folder, primary.system_user)
         copy = [primary.bin_path / "pg_basebackup", "-R", "-D", folder, "-d", primary.get_uri()]
