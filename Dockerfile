@@ -19,6 +19,11 @@ COPY taskapp/ taskapp/
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
 
 FROM python:${PYTHON}-slim-trixie AS service
+# The release adds source, revision and version.
+LABEL org.opencontainers.image.title="taskapp" \
+      org.opencontainers.image.description="A task tracker's back end" \
+      org.opencontainers.image.authors="the taskapp authors" \
+      org.opencontainers.image.licenses="MIT"
 # A number, so that "must not run as root" can be checked from outside; the same one owns the secrets (deploy/make_secrets.py).
 RUN groupadd --gid 10001 taskapp \
     && useradd --uid 10001 --gid taskapp --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin taskapp \

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
 .DEFAULT_GOAL := help
 .PHONY: help install serve seed test test-lab test-faults fuzz lint-openapi check bench bench-quick bench-taste bench-growth \
-  bench-cache instructions lab lab-full lab-taste lab-sample format pins clean
+  bench-cache instructions lab lab-full lab-taste lab-sample format pins audit sbom clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ $(VENV)/runtime: requirements.txt $(VENV)/pip
 	$(PIP) -r $<
 	touch $@
 
-$(VENV)/dev $(VENV)/lab $(VENV)/bench: $(VENV)/%: requirements-%.txt $(VENV)/pip
+$(VENV)/dev $(VENV)/lab $(VENV)/bench $(VENV)/audit: $(VENV)/%: requirements-%.txt $(VENV)/pip
 	@echo "Installing what '$*' needs: a few minutes"
 	$(PIP) -r $<
 	touch $@
@@ -96,11 +96,18 @@ format: $(VENV)/dev ## Put the code into shape
 	$(BIN)/ruff format .
 
 pins: $(VENV)/dev ## Refresh every pin to today's releases
-	for file in requirements requirements-dev requirements-lab requirements-bench; do \
+	for file in requirements requirements-dev requirements-lab requirements-bench requirements-audit; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url --no-emit-find-links $$file.in -o $$file.txt && \
 	  sed -i '1i # Made by `make pins` from '$$file'.in.' $$file.txt; \
 	done
+
+audit: $(VENV)/audit ## Look up whether anything pinned has a known vulnerability; asks pypi.org
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip $(addprefix -r ,$(wildcard requirements*.txt)) || \
+	  { echo "A pinned package has a known vulnerability, or pypi.org did not tell: see above."; exit 1; }
+
+sbom: $(VENV)/audit ## List what the image is made of, as CycloneDX: sbom.json
+	$(BIN)/cyclonedx-py requirements requirements.txt --output-reproducible --of JSON -o sbom.json
 
 clean: ## Remove what the targets above made, but not instance/
 	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

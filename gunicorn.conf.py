@@ -6,6 +6,7 @@ import ctypes
 import gc
 import os
 import shutil
+import sys
 import tempfile
 from contextlib import suppress
 from itertools import count, product
@@ -92,6 +93,15 @@ def _refuse(client: Any, status: int, reason: str, _detail: str) -> None:
 
 
 util.write_error = _refuse
+
+
+def when_ready(server: Any) -> None:
+    """Tell whoever has just started it for themselves where to go."""
+    if _settings.environment == "development":
+        server.log.info("Open http://%s/docs in a browser; register there and sign in.", bind)
+        server.log.info("`make seed` fills a demo and says how to sign in to it.")
+        admin = "flask --app wsgi users create --admin YOU@EXAMPLE.COM"
+        server.log.info("An admin: %s/%s", Path(sys.executable).parent, admin)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
