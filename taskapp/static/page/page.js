@@ -1,0 +1,220 @@
+// The start of the page, and the keyboard.
+
+import { loadTask, undoLast } from './actions.js'
+import { connection, hasSession } from './api.js'
+import { showKeys } from './dialogs.js'
+import { askProviders, closeDoor, comeBackFromProvider, openDoor, showReset } from './door.js'
+import { $ } from './elements.js'
+import { today } from './dates.js'
+import { renderFigures } from './figures.js'
+import {
+  endSearch, openQuickAdd, openSearch, renderBar, renderHead, renderNotice, renderSide, toast,
+} from './frame.js'
+import { move, renderList, taskLinks } from './list.js'
+import { loadNumbers, openView, view } from './lists.js'
+import { closePanel, renderPanel } from './panel.js'
+import { renderQuickAdd, showQuickAdd } from './quick.js'
+import { enterAgain } from './session.js'
+import { changed, events, go, mayWrite, route, state, STATUSES, taskById } from './store.js'
+import { askNow } from './sync.js'
+import { getLanguage, startLanguage, t } from './words.js'
+
+// Rendering ------------------------------------------------------------------------------------------------------
+
+function render() {
+  $('app').hidden = !state.me || view.lists.length === 0
+  if ($('app').hidden) return
+  if ($('quick').lang !== getLanguage()) {
+    $('quick').lang = getLanguage()
+    $('head').replaceChildren()
+    renderQuickAdd()
+  }
+  $('skip').textContent = t('skip')
+  renderSide()
+  showQuickAdd()
+  renderHead()
+  renderNotice()
+  renderList()
+  renderFigures()
+  renderBar()
+  renderPanel()
+}
+
+// Keyboard -------------------------------------------------------------------------------------------------------
+
+const PLACES = { t: 'today', u: 'upcoming', a: 'all', i: 'inbox' } // after g
+const focusedTask = () => taskById(document.activeElement.closest('.task')?.dataset.id) ?? taskById(route().task)
+
+function step(by) {
+  const links = taskLinks()
+  const index = links.indexOf(document.activeElement)
+  const next = index < 0 ? 0 : Math.max(0, Math.min(index + by, links.length - 1))
+  links[next]?.focus()
+}
+
+function stepColumn(by) {
+  const columns = [...document.querySelectorAll('.column')]
+  const here = columns.indexOf(document.activeElement.closest('.column'))
+  const ahead = by > 0 ? columns.slice(here + 1) : columns.slice(0, here).reverse()
+  ahead.map((column) => column.querySelector('.task-title')).find(Boolean)?.focus()
+}
+
+function moveCard(by) {
+  const task = focusedTask()
+  const status = STATUSES[STATUSES.indexOf(task.status) + by]
+  if (status) move(task, status)
+}
+
+function complete() {
+  const task = focusedTask()
+  if (!task || !mayWrite(task.project_id)) return
+  const box = document.querySelector(`.task[data-id="${task.id}"] .tick`)
+  if (box) box.click()
+  else move(task, task.status === 'done' ? 'todo' : 'done')
+}
+
+function edit() {
+  const task = focusedTask()
+  if (!task) return
+  go({ task: task.id })
+  setTimeout(() => $('panel').querySelector('.title')?.focus(), 60)
+}
+
+function escape() {
+  if ($('app').classList.contains('show-lists')) {
+    $('app').classList.remove('show-lists')
+    renderBar()
+  } else if (route().task) closePanel()
+  else if (state.query) endSearch()
+}
+
+let afterG = false
+const SINGLE_KEYS = {
+  n: openQuickAdd,
+  '/': openSearch,
+  '?': showKeys,
+  u: undoLast,
+  x: complete,
+  e: edit,
+  j: () => step(1),
+  k: () => step(-1),
+  b: () => go({ mode: route().mode === 'board' ? 'list' : 'board' }),
+  g: () => {
+    afterG = true
+  },
+}
+const ALWAYS = { ArrowDown: () => step(1), ArrowUp: () => step(-1), Escape: escape }
+const ON_CARD = {
+  ArrowRight: (event) => (event.shiftKey ? moveCard(1) : stepColumn(1)),
+  ArrowLeft: (event) => (event.shiftKey ? moveCard(-1) : stepColumn(-1)),
+}
+
+function actionFor({ key }) {
+  if (afterG && PLACES[key]) return () => go({ view: PLACES[key], mode: 'list', task: null })
+  if (document.activeElement.closest('.column') && ON_CARD[key]) return ON_CARD[key]
+  return ALWAYS[key] ?? (state.singleKeys ? SINGLE_KEYS[key] : undefined)
+}
+
+document.addEventListener('keydown', (event) => {
+  const elsewhere = $('app').hidden || !$('door').hidden || $('dialog').open
+  if (elsewhere || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return
+  const field = event.target.closest('input:not([type=checkbox]), textarea, select')
+  if (field) {
+    if (event.key === 'Escape' && field.closest('#panel')) closePanel()
+    return
+  }
+  const run = actionFor(event)
+  afterG = false
+  if (!run) return
+  event.preventDefault()
+  run(event)
+})
+
+// Where we are ---------------------------------------------------------------------------------------------------
+
+let shown = null
+
+function followAddress() {
+  if (location.hash.startsWith('#/reset/')) return showReset(decodeURIComponent(location.hash.slice('#/reset/'.length)))
+  if (!state.me) return
+  const { view, mode, task } = route()
+  const here = `${view}/${mode}`
+  if (here !== shown) {
+    const otherView = shown?.split('/')[0] !== view
+    shown = here
+    $('app').classList.remove('show-lists', 'searching', 'adding')
+    state.query = ''
+    if ($('search')) $('search').value = ''
+    openView()
+    if (otherView) loadNumbers().catch(() => null)
+    scrollTo(0, 0)
+  }
+  if (task) loadTask(task)
+  changed()
+}
+
+// A new day: "today" is another one.
+let day = today()
+setInterval(() => {
+  if (today() === day || !state.me) return
+  day = today()
+  openView()
+}, 30_000)
+
+// Start ----------------------------------------------------------------------------------------------------------
+
+const setOnline = (online) => () => {
+  if (state.online === online) return
+  state.online = online
+  changed()
+}
+
+events.addEventListener('changed', render)
+events.addEventListener('said', ({ detail }) => toast(detail.text, detail.undo))
+events.addEventListener('sign-out', () => {
+  shown = null
+  closeDoor()
+  openDoor()
+})
+connection.addEventListener('reached', setOnline(true))
+connection.addEventListener('unreachable', setOnline(false))
+connection.addEventListener('ended', () => {
+  closeDoor()
+  openDoor()
+})
+addEventListener('online', askNow)
+addEventListener('offline', setOnline(false))
+addEventListener('hashchange', followAddress)
+$('skip').addEventListener('click', (event) => {
+  event.preventDefault()
+  $('list').focus()
+})
+
+async function start() {
+  startLanguage()
+  try {
+    const inside = (await comeBackFromProvider()) || ((await mayEnter()) && (await enterAgain()))
+    if (!inside) openDoor()
+  } catch (error) {
+    if (error.status && error.status < 500) return openDoor().then(() => toast(error.message))
+    return waitForService(error)
+  }
+}
+
+/** With a session of this browser, or where a proxy says who we are. */
+const mayEnter = async () => hasSession() || (await askProviders()).proxy
+
+/** Not even who we are could be asked: once more, in a while. */
+function waitForService(error) {
+  $('door').hidden = false
+  $('door').textContent = t(error.status ? 'serviceBusy' : 'serviceGone')
+  setTimeout(start, (error.retryAfter ?? 5) * 1000)
+}
+
+events.addEventListener('entered', () => {
+  closeDoor()
+  followAddress()
+})
+
+start()
+

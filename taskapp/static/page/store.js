@@ -1,0 +1,155 @@
+// What the page knows. Views read it; only store, actions, outbox, lists and sync write to it.
+
+import { recall } from './browser.js'
+import { dayName, today, toDay } from './dates.js'
+import { t } from './words.js'
+
+export const STATUSES = ['todo', 'in_progress', 'done', 'cancelled']
+export const PRIORITIES = ['none', 'low', 'medium', 'high', 'urgent']
+
+export const state = {
+  me: null,
+  projects: [],
+  members: new Map(), // project id → its members
+  invitations: [],
+  labels: [],
+  stats: null,
+  counts: new Map(), // view → open tasks
+  tasks: new Map(), // as shown: what the service said, and on top what waits to be sent
+  details: new Map(), // task id → comments, attachments, history
+  pending: [], // the outbox: changes that the service has not confirmed
+  online: true,
+  query: '',
+  singleKeys: recall('keys') ?? true,
+  leaving: new Set(), // tasks that were just completed and are still shown
+  fresh: new Set(), // tasks that have just come or changed
+  own: new Set(), // tasks that were added in this window
+  renamed: new Map(), // the id that a task had before the service gave it one → its id
+}
+
+// page.js listens to these two.
+export const events = new EventTarget()
+export const say = (text, undo) => events.dispatchEvent(new CustomEvent('said', { detail: { text, undo } }))
+
+let waiting = false
+
+/** Renders soon, once for whatever changes meanwhile. */
+export function changed() {
+  if (waiting) return
+  waiting = true
+  queueMicrotask(() => {
+    waiting = false
+    events.dispatchEvent(new Event('changed'))
+  })
+}
+
+// Where we are: #/<view>/<mode>/<task>, so that every state has an address. ------------------------------------
+
+export function route() {
+  const [, view, mode, task] = location.hash.split('/')
+  return { view: view || 'today', mode: mode === 'board' ? 'board' : 'list', task: task || null }
+}
+
+export function href(change) {
+  const { view, mode, task } = { ...route(), ...change }
+  return `#/${view}/${mode}${task ? `/${task}` : ''}`
+}
+
+export const go = (change) => {
+  location.hash = href(change)
+}
+
+// Tasks ----------------------------------------------------------------------------------------------------------
+
+const confirmed = new Map() // task id → the task as the service said it last
+
+export const taskById = (id) => state.tasks.get(String(state.renamed.get(String(id)) ?? id)) ?? null
+export const confirmedTask = (id) => confirmed.get(String(id)) ?? null
+export const pendingOf = (id) => state.pending.filter((entry) => String(entry.task) === String(id))
+export const etagOf = (task) => `"${task.project_id}-${task.revision}"`
+export const isOpen = (task) => task.status === 'todo' || task.status === 'in_progress'
+export const dueDay = (task) => task.due_on ?? (task.due_at ? toDay(new Date(task.due_at)) : null)
+
+export function isLate(task) {
+  if (!isOpen(task)) return false
+  return task.due_at ? new Date(task.due_at) < new Date() : Boolean(task.due_on) && task.due_on < today()
+}
+
+/** Takes tasks as the service has them; answers which of them are news here. */
+export function takeTasks(tasks) {
+  const news = []
+  for (const task of tasks) {
+    const before = confirmedTask(task.id)
+    const sameProject = before?.project_id === task.project_id
+    if (sameProject && before.revision >= task.revision) continue
+    confirmed.set(String(task.id), task)
+    refreshTask(task.id)
+    news.push({ task, before })
+  }
+  return news
+}
+
+export function forgetTasks(ids) {
+  for (const id of ids) {
+    confirmed.delete(String(id))
+    state.details.delete(String(id))
+    refreshTask(id)
+  }
+}
+
+export function forgetAll() {
+  confirmed.clear()
+  for (const map of [state.tasks, state.details, state.members, state.counts]) map.clear()
+}
+
+/** Lays what waits to be sent on what the service said. */
+export function refreshTask(id) {
+  let task = confirmedTask(id)
+  for (const entry of pendingOf(id)) task = APPLY[entry.op]?.(task, entry) ?? task
+  if (task && !task.gone) state.tasks.set(String(id), task)
+  else state.tasks.delete(String(id))
+  changed()
+}
+
+const APPLY = {
+  create: (task, entry) => ({ ...entry.seen, ...task }),
+  update: (task, entry) => task && { ...task, ...entry.fields },
+  delete: (task) => task && { ...task, gone: true },
+  restore: (task, entry) => ({ ...entry.seen, ...task, gone: false }),
+}
+
+// Projects and people --------------------------------------------------------------------------------------------
+
+export const projectById = (id) => state.projects.find((project) => project.id === Number(id))
+export const projectName = (project) => (project?.kind === 'inbox' ? t('inbox') : (project?.name ?? t('unknownProject')))
+export const inbox = () => state.projects.find((project) => project.kind === 'inbox')
+export const activeProjects = () => state.projects.filter((project) => !project.archived_at)
+export const membersOf = (projectId) => state.members.get(Number(projectId)) ?? []
+export const isMe = (userId) => userId === state.me?.id
+
+export function mayWrite(projectId) {
+  const project = projectById(projectId)
+  return Boolean(project) && project.role !== 'viewer' && !project.archived_at
+}
+
+/** Everybody we know of, ourselves first. */
+export function people() {
+  const known = new Map([[state.me.id, { user_id: state.me.id, name: state.me.name, email: state.me.email }]])
+  for (const members of state.members.values()) {
+    for (const member of members) if (!known.has(member.user_id)) known.set(member.user_id, member)
+  }
+  return [...known.values()]
+}
+
+export function personName(userId) {
+  if (userId == null) return t('nobody')
+  return people().find((person) => person.user_id === userId)?.name ?? t('somebody')
+}
+
+// What the service can do ------------------------------------------------------------------------------------------
+
+/** Due on a day, repeat, reminders and restore came together with the account's time zone. */
+export const knowsDays = () => state.me !== null && 'timezone' in state.me
+
+/** Where a task is, for whoever does not see it in the list. */
+export const placeOf = (task) => (dueDay(task) ? dayName(dueDay(task)) : projectName(projectById(task.project_id)))
