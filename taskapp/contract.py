@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from taskapp import conditional, cursors, errors, idempotency
 from taskapp.body import load_json
-from taskapp.extensions import Body, db
+from taskapp.extensions import Body, transaction
 from taskapp.fields import Resource, encode
 from taskapp.pages import Created
 
@@ -100,8 +100,15 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
 
             if contract.query is None and request.query_string:
                 load_query(Schema())
-            keyed = once and request.method == "POST"
-            return retried(lambda: idempotency.once(kwargs, make) if keyed else make())
+            if request.method in {"GET", "HEAD"}:
+                return make()
+
+            def carry_out() -> Response:
+                keyed = once and request.method == "POST"
+                with transaction():
+                    return idempotency.once(kwargs, make) if keyed else make()
+
+            return retried(carry_out)
 
         return wrapper
 
@@ -116,7 +123,6 @@ def retried(make: Callable[[], Response]) -> Response:
         except OperationalError as error:
             if getattr(error.orig, "pgcode", None) not in GIVEN_UP:
                 raise
-            db.session.rollback()
     return make()
 
 

@@ -1,7 +1,8 @@
 """The extensions, made once and bound to an app by the factory; it imports nothing of ours."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from typing import Any, cast
 
@@ -12,7 +13,6 @@ from flask_caching import Cache
 from flask_jwt_extended import JWTManager
 from flask_limiter import Limiter
 from flask_sqlalchemy import SQLAlchemy
-from flask_sqlalchemy.session import Session
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column, registry
 from sqlalchemy.types import TypeDecorator
@@ -76,15 +76,7 @@ def client_address() -> str:
     return str(address if address.version == 4 else ip_network((address, 64), strict=False))
 
 
-class UnitOfWork(Session):
-    """A service commits as its last statement; idempotency.py may hold that back for a moment."""
-
-    def commit(self) -> None:
-        if not g.get("held"):
-            super().commit()
-
-
-db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False, "class_": UnitOfWork})
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 jwt = JWTManager()
 cache = Cache()
 limiter = Limiter(counted_by, in_memory_fallback_enabled=True, headers_enabled=False)
@@ -125,6 +117,17 @@ def read(statement: sa.Executable, values: dict[str, Any] | None = None) -> sa.R
     if connection is None:
         connection = g.reads = db.engines["reads"].connect()
     return connection.execute(statement, values)
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """Commit what is written inside, or leave nothing of it behind."""
+    try:
+        yield
+        db.session.commit()
+    except BaseException:
+        db.session.rollback()
+        raise
 
 
 def one(found: sa.Result[Any], otherwise: type[Exception]) -> Row:

@@ -52,7 +52,6 @@ def once(arguments: dict[str, Any], make: Callable[[], Response]) -> Response:
     name = _digest(repr((user_id, request.method, request.path)).encode(), key)
     payload = _digest(encode(arguments), key)
     expired = KEYS.c.created_at < now() - KEPT
-    g.held = True  # the service's commit waits until the answer is stored beside its effect
     try:
         db.session.execute(sa.delete(KEYS).where(KEYS.c.id == name, expired))
         row: dict[str, Any] = {"id": name, "payload": payload, "created_at": now()}
@@ -66,12 +65,7 @@ def once(arguments: dict[str, Any], make: Callable[[], Response]) -> Response:
     response = make()
     told = [response.status_code, [*response.headers], response.get_data(as_text=True)]
     row["answer"] = _vault(key).encrypt(orjson.dumps(told))
-    stored = sa.update(KEYS).where(KEYS.c.id == name).values(row).returning(KEYS.c.id)
-    if db.session.execute(stored).one_or_none() is None:  # nothing to change: it was rolled back
-        with suppress(IntegrityError):  # then another request has the key by now, to the same end
-            db.session.execute(sa.insert(KEYS).values(row))
-    g.held = False
-    db.session.commit()
+    db.session.execute(sa.update(KEYS).where(KEYS.c.id == name).values(row))
     return response
 
 

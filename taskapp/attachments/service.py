@@ -31,24 +31,22 @@ def get_attachment(caller: Caller, task_id: int, attachment_id: int) -> Row:
 
 def add_attachment(caller: Caller, task_id: int, body: Body) -> Row:
     """Name bytes that are in the store already."""
-    turn = tasks.take_turn(caller, task_id)
+    lock = tasks.lock_project_of(caller, task_id)
     values = {**body, "task_id": task_id, "created_by": caller.user_id, "created_at": now()}
     attachment = db.session.execute(sa.insert(ATTACHMENTS).returning(ATTACHMENTS), values).one()
     told = {"attachment_id": [None, attachment.id], "name": [None, attachment.name]}
-    record(turn, "attachment-created", [task_id], **told)
-    db.session.commit()
+    record(lock.advance(), "attachment-created", [task_id], **told)
     return attachment
 
 
 def delete_attachment(caller: Caller, task_id: int, attachment_id: int, expect: Expect) -> None:
     """Forget the row; its bytes go with a later sweep, unless another row names them."""
-    turn = tasks.take_turn(caller, task_id)
+    lock = tasks.lock_project_of(caller, task_id)
     attachment = one(db.session.execute(_one(task_id, attachment_id)), AttachmentNotFound)
     expect(attachment)
     db.session.execute(sa.delete(ATTACHMENTS).where(Attachment.id == attachment_id))
     told = {"attachment_id": [attachment_id, None], "name": [attachment.name, None]}
-    record(turn, "attachment-deleted", [task_id], **told)
-    db.session.commit()
+    record(lock.advance(), "attachment-deleted", [task_id], **told)
 
 
 def sweep_store() -> int:

@@ -33,7 +33,6 @@ def login(body: Body, user_agent: str, address: str) -> dict[str, Any]:
     values |= {"last_used_at": at, "expires_at": _session_end(at), "address": address}
     one(db.session.execute(users.unchanged(user)), WrongCredentials)
     made = db.session.execute(sa.insert(SESSIONS).returning(Session.id), values).one()
-    db.session.commit()
     return tokens.issue(user.id, made.id, jti, _session_end(at))
 
 
@@ -50,7 +49,6 @@ def refresh(refresh_token: str) -> dict[str, Any]:
         .returning(SESSIONS.c.id)
     )
     if swapped.one_or_none():
-        db.session.commit()
         return tokens.issue(claims.user_id, claims.session_id, jti, _session_end(at))
     current = db.session.scalar(sa.select(Session.refresh_jti).where(live))
     if current in (None, claims.token_id):  # ended, or its user may not sign in
@@ -70,12 +68,10 @@ def list_sessions(user_id: int, session_id: int | None, query: Body) -> Page:
 def end_session(user_id: int, session_id: int) -> None:
     if not _end(Session.id == session_id, Session.user_id == user_id):
         raise SessionNotFound
-    db.session.commit()
 
 
 def end_sessions(user_id: int) -> None:
     _end(Session.user_id == user_id)
-    db.session.commit()
 
 
 def change_password(user_id: int, session_id: int | None, body: Body) -> None:
@@ -88,7 +84,6 @@ def reset_password(user_id: int, password: str, field: str = "password", spared:
     """No questions asked, and every session ends but the one that is spared."""
     users.set_password(user_id, field, password)
     _end(Session.user_id == user_id, Session.id != spared)
-    db.session.commit()
 
 
 def _began_at(address: str, user: Row | None) -> bool:

@@ -8,7 +8,7 @@ from taskapp.comments.models import Comment
 from taskapp.errors import Forbidden, NotFound
 from taskapp.extensions import Body, Expect, Row, changes, db, now, one, read, table
 from taskapp.pages import Page, page_by
-from taskapp.projects.access import Caller, Turn, record, role_in
+from taskapp.projects.access import Caller, Lock, record
 from taskapp.tasks import access as tasks
 
 COMMENTS = table(Comment)
@@ -29,45 +29,42 @@ def get_comment(caller: Caller, task_id: int, comment_id: int) -> Row:
 
 
 def add_comment(caller: Caller, task_id: int, body: Body) -> Row:
-    turn, at = tasks.take_turn(caller, task_id), now()
+    lock, at = tasks.lock_project_of(caller, task_id), now()
     values = {**body, "task_id": task_id, "created_by": caller.user_id}
     inserted = sa.insert(COMMENTS).values(**values, created_at=at, updated_at=at)
     comment = db.session.execute(inserted.returning(COMMENTS)).one()
-    record(turn, "comment-created", [task_id], comment_id=[None, comment.id])
-    db.session.commit()
+    record(lock.advance(), "comment-created", [task_id], comment_id=[None, comment.id])
     return comment
 
 
 def update_comment(
     caller: Caller, task_id: int, comment_id: int, body: Body, expect: Expect
 ) -> Row:
-    turn, comment = _open(caller, task_id, comment_id)
+    lock, comment = _open(caller, task_id, comment_id)
     expect(comment)
     if not changes(comment, body):
         return comment
     written = sa.update(COMMENTS).where(Comment.id == comment_id).values(**body, updated_at=now())
     comment = db.session.execute(written.returning(COMMENTS)).one()
-    record(turn, "comment-updated", [task_id], comment_id=[comment_id, comment_id])
-    db.session.commit()
+    record(lock.advance(), "comment-updated", [task_id], comment_id=[comment_id, comment_id])
     return comment
 
 
 def delete_comment(caller: Caller, task_id: int, comment_id: int, expect: Expect) -> None:
-    turn, comment = _open(caller, task_id, comment_id, "owner")
+    lock, comment = _open(caller, task_id, comment_id, "owner")
     expect(comment)
     db.session.execute(sa.delete(COMMENTS).where(Comment.id == comment_id))
-    record(turn, "comment-deleted", [task_id], comment_id=[comment_id, None])
-    db.session.commit()
+    record(lock.advance(), "comment-deleted", [task_id], comment_id=[comment_id, None])
 
 
-def _open(caller: Caller, task_id: int, comment_id: int, *roles: str) -> tuple[Turn, Row]:
+def _open(caller: Caller, task_id: int, comment_id: int, *roles: str) -> tuple[Lock, Row]:
     """The comment, inside a turn, for its author and for whoever has one of the roles."""
-    turn = tasks.take_turn(caller, task_id)
+    lock = tasks.lock_project_of(caller, task_id)
     comment = one(db.session.execute(_one(task_id, comment_id)), CommentNotFound)
     mine = comment.created_by == caller.user_id
-    if not mine and role_in(turn.project_id, caller.user_id) not in roles:
+    if not mine and lock.role not in roles:
         raise Forbidden(" or an ".join(["Only its author", *roles]) + " may do this.")
-    return turn, comment
+    return lock, comment
 
 
 def _one(task_id: int, comment_id: int) -> sa.Select[Any]:

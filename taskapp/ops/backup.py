@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from taskapp.extensions import Base, db, now, settings
 from taskapp.ops.checks import schema_found
 from taskapp.ops.openapi import VERSION
-from taskapp.projects.access import PROJECTS, RESTORED, Turn, record
+from taskapp.projects.access import PROJECTS, RESTORED, Revision, record
 
 FILES = {"sqlite": "taskapp.db", "postgresql": "taskapp.dump"}
 
@@ -55,7 +55,7 @@ def restore(source: Path, verify: bool) -> None:
     renumbered = sa.update(PROJECTS).values(revision=at).returning(PROJECTS.c.id)
     with db.session.begin():
         for project_id in db.session.scalars(renumbered).all():
-            record(Turn(project_id, at, None), RESTORED)  # type: ignore[arg-type]  # nobody's hand
+            record(Revision(project_id, at, None), RESTORED)  # type: ignore[arg-type]  # nobody's hand
     click.echo(f"restored {source}, schema {schema_found()}; next: flask db upgrade, flask doctor")
 
 

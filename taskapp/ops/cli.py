@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from taskapp.auth import service as auth
 from taskapp.errors import Refusal, reasons
-from taskapp.extensions import one, read, table
+from taskapp.extensions import one, read, table, transaction
 from taskapp.fields import encode
 from taskapp.ops import checks, openapi
 from taskapp.users import access, service
@@ -27,7 +27,8 @@ class Careful(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with transaction():
+                return super().invoke(ctx)
         except ValidationError as error:
             told = reasons(error.messages)
         except Refusal as error:

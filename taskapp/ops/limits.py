@@ -86,14 +86,11 @@ def configure(app: Flask, settings: Settings) -> None:
     app.config["RATELIMIT_ENABLED"] = settings.ratelimit_enabled
     app.config["RATELIMIT_STORAGE_URI"] = "shared://"
     app.config["RATELIMIT_STORAGE_OPTIONS"] = {"shared": shared}
+    # The extension adds its hooks to apps that it does not know yet. Ours do the same for less, and
+    # with the headers of the draft.
+    app.extensions["limiter"] = {limiter}
     limiter.init_app(app)
     if limiter.enabled:
-        # Every request meets one limit, and a few another one. The extension finds that out anew
-        # for each request, which takes as long as the rest of a short one. Its headers are not
-        # those of the draft, and what it remembers of a request ends with it anyway.
-        app.before_request_funcs[None].remove(limiter._check_request_limit)
-        app.after_request_funcs[None].pop()
-        app.teardown_request_funcs[None].pop()
         app.before_request(partial(count, parse(settings.ratelimit_default)))
         app.after_request(explain)
 

@@ -36,12 +36,14 @@ def seed(tasks: int, people: int) -> None:
         home = projects.create_project(crew[0], {"name": f"Workshop {first // 5 + 1}"}).id
         for account in accounts[first + 1 : first + 5]:
             projects.add_member(crew[0], home, {"email": account.email, "role": "editor"})
+        db.session.commit()
         homes.append((home, crew))
     with click.progressbar(range(0, tasks, BATCH), label="tasks", file=sys.stderr) as bar:
         for done in bar:
             home, crew = homes[done // BATCH % len(homes)]
             size = min(BATCH, tasks - done)
             service.import_tasks(crew[0], home, [_task(dice, crew) for _ in range(size)])
+            db.session.commit()
     click.echo(f"Sign in as {accounts[0].email} (or any of {people}) with the password {password}")
 
 

@@ -33,7 +33,6 @@ def create_token(user_id: int, mintable: Collection[str], body: Body) -> Created
         raise Invalid.field("expires_at", "This time is over.")
     row = {**body, "user_id": user_id, "digest": access.digest(secret), "created_at": at}
     made = unique(sa.insert(TOKENS).values(row).returning(*SHOWN), TokenRevoked).one()
-    db.session.commit()
     return Created(made, {"token": secret})
 
 
@@ -45,4 +44,3 @@ def get_token(user_id: int, token_id: int) -> Row:
 def end_token(user_id: int, token_id: int, expect: Expect) -> None:
     expect(get_token(user_id, token_id))  # a token never changes, so no lock is needed
     db.session.execute(sa.update(TOKENS).where(TOKENS.c.id == token_id).values(ended_at=now()))
-    db.session.commit()

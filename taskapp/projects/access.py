@@ -1,6 +1,7 @@
 """The one door to "may this caller …?", and to a project's next revision."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
@@ -36,12 +37,30 @@ class Actor(NamedTuple):
     user_id: int
 
 
-class Turn(NamedTuple):
-    """A project whose row is locked for this transaction, and the revision taken in it."""
+class Revision(NamedTuple):
+    """A project's revision that this transaction took, and for whom."""
 
     project_id: int
     revision: int
     user_id: int
+
+
+@dataclass
+class Lock:
+    """A project whose row is locked until the transaction ends, and the caller's role in it."""
+
+    project_id: int
+    user_id: int
+    role: str
+    before: int  # the project's revision when it was locked
+    taken: bool = False
+
+    def advance(self) -> Revision:
+        """The project's next revision; a transaction takes one, however much it changes."""
+        if not self.taken:
+            self.taken = True
+            db.session.execute(_ADVANCE, {"in_id": self.project_id, "next": self.before + 1})
+        return Revision(self.project_id, self.before + 1, self.user_id)
 
 
 def visible_to(user_id: int | sa.BindParameter[int]) -> sa.Select[int]:
@@ -64,21 +83,19 @@ _SEEN = (
 )
 _ROLE = sa.select(MEMBERSHIPS.c.role).where(MEMBERSHIPS.c.user_id == USER_ID)
 _ROLE_IN = _ROLE.where(MEMBERSHIPS.c.project_id == PROJECT_ID)
-# Its columns have names of their own: SQLite's RETURNING has them without their table's.
-_BEFORE = sa.select(PROJECTS.c.id.label("same_id"), PROJECTS.c.revision.label("before")).subquery()
-NEXT_TURN = (
-    sa.update(PROJECTS)
-    .where(PROJECTS.c.id.in_(visible_to(USER_ID)))
-    .values(revision=PROJECTS.c.revision + 1)
-    .returning(
-        PROJECTS.c.id,
-        PROJECTS.c.revision,
-        _ROLE.where(MEMBERSHIPS.c.project_id == PROJECTS.c.id).scalar_subquery().label("role"),
-        sa.select(_BEFORE.c.before).where(_BEFORE.c.same_id == PROJECTS.c.id).label("before"),
-    )
+# Both rows are locked, so that PostgreSQL tells both as they are once the lock is won. SQLite's
+# transaction holds its one lock from the beginning.
+LOCKED = (
+    sa.select(PROJECTS.c.id, PROJECTS.c.revision, MEMBERSHIPS.c.role)
+    .join(MEMBERSHIPS, MEMBERSHIPS.c.project_id == PROJECTS.c.id)
+    .where(MEMBERSHIPS.c.user_id == USER_ID)
+    .with_for_update(key_share=True)
 )
-_TURN = NEXT_TURN.where(PROJECTS.c.id == PROJECT_ID)
-_INBOX_TURN = NEXT_TURN.where(PROJECTS.c.inbox_of == USER_ID)
+_LOCK = LOCKED.where(PROJECTS.c.id == PROJECT_ID)
+_LOCK_INBOX = LOCKED.where(PROJECTS.c.inbox_of == USER_ID)
+_ADVANCE = (
+    sa.update(PROJECTS).where(PROJECTS.c.id == PROJECT_ID).values(revision=sa.bindparam("next"))
+)
 _RECORD = sa.insert(EVENTS)
 
 
@@ -129,44 +146,31 @@ def see(caller: Caller, project_id: int) -> None:
     one(read(_ROLE_IN, {"in_id": project_id, "user_id": caller.user_id}), ProjectNotFound)
 
 
-def take_turn(caller: Caller, project_id: int | None, roles: Sequence[str] = EDIT) -> Turn:
-    """Lock the project, the inbox if none is named, and take its next revision.
-
-    A caller that then finds nothing to change rolls back, and the revision was never taken.
-    """
+def lock_project(caller: Caller, project_id: int | None, roles: Sequence[str] = EDIT) -> Lock:
+    """Lock a project, the inbox if none is named; refuse whoever has none of the roles in it."""
     named = {"in_id": project_id, "user_id": caller.user_id}
-    return turn_of(_TURN if project_id else _INBOX_TURN, named, roles, ProjectNotFound)
+    return lock_by(_LOCK if project_id else _LOCK_INBOX, named, roles, ProjectNotFound)
 
 
-def turn_of(
+def lock_by(
     statement: sa.Executable, named: Body, roles: Sequence[str], otherwise: type[NotFound]
-) -> Turn:
-    """The turn that an UPDATE of one project takes, if the user has one of the roles.
-
-    The role is the one that counts once the lock is won: whoever changed it took a turn, too, and
-    shows as a gap between this revision and the one before the statement had to wait.
-    """
-    taken = one(db.session.execute(statement, named), otherwise)
-    role, user_id = taken.role, named["user_id"]
-    if taken.revision > taken.before + 1:
-        role = role_in(taken.id, user_id)
-    if role is None:
-        raise otherwise
-    if role not in roles:
-        raise Forbidden(f"Your role here is {role}; this needs {' or '.join(roles)}.")
-    return Turn(taken.id, taken.revision, user_id)
+) -> Lock:
+    found = one(db.session.execute(statement, named), otherwise)
+    if found.role not in roles:
+        raise Forbidden(f"Your role here is {found.role}; this needs {' or '.join(roles)}.")
+    return Lock(found.id, named["user_id"], found.role, found.revision)
 
 
-def record(turn: Turn, kind: str, task_ids: Iterable[int | None] = (None,), **changes: Any) -> None:
+def record(
+    revision: Revision, kind: str, task_ids: Iterable[int | None] = (None,), **changes: Any
+) -> None:
     """Leave an event for each task, or one for the project: who changed what, at which revision."""
-    record_each(turn, kind, ((task_id, changes) for task_id in task_ids))
+    record_each(revision, kind, ((task_id, changes) for task_id in task_ids))
 
 
-def record_each(turn: Turn, kind: str, changes: Iterable[tuple[int | None, Body]]) -> None:
+def record_each(revision: Revision, kind: str, changes: Iterable[tuple[int | None, Body]]) -> None:
     """Leave an event for each task, with what changed in it."""
-    project_id, revision, user_id = turn
-    common: Body = {"project_id": project_id, "revision": revision, "user_id": user_id}
-    common |= {"kind": kind, "at": now()}
+    common: Body = {**revision._asdict(), "kind": kind, "at": now()}
     if events := [{**common, "task_id": task_id, "changes": made} for task_id, made in changes]:
         db.session.execute(_RECORD, events)
         db.session.info.setdefault("events", []).extend(events)  # for ops/metrics, on commit

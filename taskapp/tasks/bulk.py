@@ -1,9 +1,9 @@
 """Many tasks at once: the rule of an import, in few statements, inside one turn; no commit here."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
-from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from taskapp.errors import Invalid, Reason
 from taskapp.extensions import Body, Row, changes, db
 from taskapp.projects import access
-from taskapp.projects.access import Turn
+from taskapp.projects.access import Lock
 from taskapp.tasks.models import COLUMNS, TASKS, Task, TaskLabel
 from taskapp.tasks.query import chunks
 from taskapp.tasks.rows import LABELS, columns, label, new_row
@@ -32,12 +32,12 @@ def _with_row(pointer: str, detail: str) -> Reason:
     return {"pointer": pointer, "detail": f"Row {int(row[1]) + 1}: {detail}" if row else detail}
 
 
-def upsert(turn: Turn, items: Sequence[Body]) -> Body:
+def upsert(lock: Lock, items: Sequence[Body]) -> Body:
     """Create a task for each item, or set the fields of the one that has its external_id."""
-    there = {task.external_id: task for task in _named(turn, "external_id", items)}
+    there = {task.external_id: task for task in _named(lock, "external_id", items)}
     found = [there.get(item.get("external_id")) for item in items]
-    _check(turn, items, found)
-    new = iter(_insert(turn, [item for item, task in zip(items, found, strict=True) if not task]))
+    _check(lock, items, found)
+    new = iter(_insert(lock, [item for item, task in zip(items, found, strict=True) if not task]))
     ids = [next(new) if task is None else task.id for task in found]
     of_file = {item.get("id"): task_id for item, task_id in zip(items, ids, strict=True)}
     made: list[tuple[int, Changed]] = []
@@ -52,19 +52,20 @@ def upsert(turn: Turn, items: Sequence[Body]) -> Body:
         elif told := changes(task, wanted):
             changed.append((task_id, told))
             fresh = {name: value for name, (_, value) in told.items()}
-            values.append((task_id, columns(turn, fresh, task._mapping)))
+            values.append((task_id, columns(lock.advance(), fresh, task._mapping)))
     _set(values)
-    _refuse_circles(turn, items, ids)
-    access.record_each(turn, "created", made)
-    access.record_each(turn, "updated", changed)
+    _refuse_circles(lock, items, ids)
+    if made or changed:
+        access.record_each(lock.advance(), "created", made)
+        access.record_each(lock.advance(), "updated", changed)
     unchanged = len(items) - len(made) - len(changed)
     return {"created": len(made), "updated": len(changed), "unchanged": unchanged}
 
 
-def _check(turn: Turn, items: Sequence[Body], found: list[Row | None]) -> None:
-    members: set[int | None] = {None, *db.session.scalars(access.members_of(turn.project_id))}
+def _check(lock: Lock, items: Sequence[Body], found: list[Row | None]) -> None:
+    members: set[int | None] = {None, *db.session.scalars(access.members_of(lock.project_id))}
     parents = {None, *(item.get("id") for item in items)}
-    parents |= {task.id for task in _named(turn, "id", items, by="parent_id")}
+    parents |= {task.id for task in _named(lock, "id", items, by="parent_id")}
     seen: set[tuple[str, Any]] = set()
     wrong: list[Reason] = []
     for n, (item, task) in enumerate(zip(items, found, strict=True)):
@@ -82,16 +83,21 @@ def _check(turn: Turn, items: Sequence[Body], found: list[Row | None]) -> None:
         raise InvalidRows(wrong)
 
 
-def _insert(turn: Turn, items: list[Body]) -> list[int]:
+def _insert(lock: Lock, items: list[Body]) -> list[int]:
     """Insert tasks, without their parents; returns their ids, in the same order.
 
     RETURNING would cost SQLite a statement a row: nothing else has this turn's revision yet.
     """
+    if not items:
+        return []
+    revision = lock.advance()
     for chunk in chunks(items):
         new = [{**_wanted(item, {}), "parent_id": None} for item in chunk]
-        db.session.execute(sa.insert(TASKS), [new_row(turn, item) for item in new])
-    here = sa.select(Task.id, Task.title).where(Task.project_id == turn.project_id)
-    made = db.session.execute(here.where(Task.revision == turn.revision).order_by(Task.id)).all()
+        db.session.execute(sa.insert(TASKS), [new_row(revision, item) for item in new])
+    here = sa.select(Task.id, Task.title).where(Task.project_id == lock.project_id)
+    made = db.session.execute(
+        here.where(Task.revision == revision.revision).order_by(Task.id)
+    ).all()
     if [task.title for task in made] != [item["title"] for item in items]:
         raise RuntimeError("the database numbered new tasks in another order")
     for chunk in chunks(list(zip(made, items, strict=True))):
@@ -110,19 +116,21 @@ def _wanted(item: Body, of_file: dict[int | None, int]) -> Body:
 def _set(values: list[tuple[int, Body]]) -> None:
     """Set columns of tasks, those with the same columns in one go; and their labels."""
     written = sa.update(TASKS).where(TASKS.c.id == sa.bindparam("task_id"))
-    sets = sorted(({**new, "task_id": task_id} for task_id, new in values), key=sorted)
-    for _, alike in groupby(sets, key=sorted):
-        db.session.execute(written, list(alike))
+    by_columns: dict[frozenset[str], list[Body]] = defaultdict(list)
+    for task_id, new in values:
+        by_columns[frozenset(new)].append({**new, "task_id": task_id})
+    for rows in by_columns.values():
+        db.session.execute(written, rows)
     for chunk in chunks([(task_id, new["labels"]) for task_id, new in values if "labels" in new]):
         ids = [task_id for task_id, _ in chunk]
         db.session.execute(sa.delete(LABELS).where(TaskLabel.task_id.in_(ids)))
         label(chunk)
 
 
-def _refuse_circles(turn: Turn, items: Sequence[Body], ids: list[int]) -> None:
+def _refuse_circles(lock: Lock, items: Sequence[Body], ids: list[int]) -> None:
     if not any(item.get("parent_id") for item in items):
         return
-    below = sa.select(Task.id, Task.parent_id).where(Task.project_id == turn.project_id)
+    below = sa.select(Task.id, Task.parent_id).where(Task.project_id == lock.project_id)
     pairs = db.session.execute(below.where(Task.parent_id.is_not(None)))
     try:
         TopologicalSorter({task_id: [parent_id] for task_id, parent_id in pairs}).prepare()
@@ -132,9 +140,9 @@ def _refuse_circles(turn: Turn, items: Sequence[Body], ids: list[int]) -> None:
         raise InvalidRows([reason]) from None
 
 
-def _named(turn: Turn, column: str, items: Sequence[Body], by: str = "") -> Iterator[Row]:
+def _named(lock: Lock, column: str, items: Sequence[Body], by: str = "") -> Iterator[Row]:
     """The project's tasks that the items name."""
     values = {item[by or column] for item in items if item.get(by or column)}
-    here = sa.select(*COLUMNS).where(Task.project_id == turn.project_id)
+    here = sa.select(*COLUMNS).where(Task.project_id == lock.project_id)
     for chunk in chunks(list(values)):
         yield from db.session.execute(here.where(TASKS.c[column].in_(chunk)))

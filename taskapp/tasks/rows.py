@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from taskapp.errors import Conflict, Invalid, NotFound
 from taskapp.extensions import Body, Row, changes, db, now, table, unique
 from taskapp.projects import access
-from taskapp.projects.access import Caller, Turn
+from taskapp.projects.access import Caller, Lock, Revision
 from taskapp.tasks import query as task_query
 from taskapp.tasks.models import COLUMNS, TASKS, TaskLabel
 
@@ -31,49 +31,52 @@ class ParentNotFound(NotFound):
     """No task that you can see has the parent's id."""
 
 
-def insert(caller: Caller, turn: Turn, body: Body) -> Row:
-    _check_people_and_parent(caller, turn, None, body)
-    task = unique(_INSERT, ExternalIdTaken, new_row(turn, body)).one()
+def insert(caller: Caller, lock: Lock, body: Body) -> Row:
+    _check_people_and_parent(caller, lock.project_id, None, body)
+    revision = lock.advance()
+    task = unique(_INSERT, ExternalIdTaken, new_row(revision, body)).one()
     label([(task.id, task.labels)])
-    access.record(turn, "created", [task.id], **{name: [None, body[name]] for name in body})
+    access.record(revision, "created", [task.id], **{name: [None, body[name]] for name in body})
     return task
 
 
-def update(caller: Caller, task: Row, source: Turn, target: Turn, body: Body) -> Row:
+def update(caller: Caller, task: Row, source: Lock, target: Lock, body: Body) -> Row:
     """Change the fields that are sent; the same row comes back when that changes nothing."""
-    _check_people_and_parent(caller, target, task.id, body)
-    if source != target:
+    _check_people_and_parent(caller, target.project_id, task.id, body)
+    moves = source is not target
+    if moves:
         body = {**_left_behind(task, target), **body}
     if not (changed := changes(task, body)):
         return task
-    new = columns(target, {name: value for name, (_, value) in changed.items()}, task._mapping)
+    revision = target.advance()
+    new = columns(revision, {name: value for name, (_, value) in changed.items()}, task._mapping)
     task = unique(_UPDATE, ExternalIdTaken, {**new, "task_id": task.id}).one()
     if "labels" in changed:
         db.session.execute(sa.delete(LABELS).where(LABELS.c.task_id == task.id))
         label([(task.id, task.labels)])
-    if source != target:
-        _move_children(task.id, source, target)
-    access.record(target, "updated" if source == target else "moved", [task.id], **changed)
+    if moves:
+        _move_children(task.id, source.advance(), revision)
+    access.record(revision, "moved" if moves else "updated", [task.id], **changed)
     return task
 
 
-def delete(task_id: int, turn: Turn) -> None:
+def delete(task_id: int, lock: Lock) -> None:
     ids = [task_id, *_descendants(task_id)]
-    access.record(turn, "deleted", ids)
+    access.record(lock.advance(), "deleted", ids)
     for chunk in task_query.chunks(ids[::-1]):  # lowest first: SQLite cascades 1,000 deep
         db.session.execute(sa.delete(TASKS).where(TASKS.c.id.in_(chunk)))
 
 
-def new_row(turn: Turn, body: Body) -> Body:
+def new_row(revision: Revision, body: Body) -> Body:
     """The columns of a new task; the items of a demo bring times of their own."""
-    ids = {"project_id": turn.project_id, "created_by": turn.user_id}
-    row = columns(turn, {**BLANK, **body, **ids}, {})
+    ids = {"project_id": revision.project_id, "created_by": revision.user_id}
+    row = columns(revision, {**BLANK, **body, **ids}, {})
     return {"created_at": row["updated_at"], **row}
 
 
-def columns(turn: Turn, new: Body, old: Mapping[Any, Any]) -> Body:
+def columns(revision: Revision, new: Body, old: Mapping[Any, Any]) -> Body:
     """New values, and the columns that follow from them and from what stays."""
-    values = {"revision": turn.revision, "updated_at": now(), **new}
+    values = {"revision": revision.revision, "updated_at": now(), **new}
     if "status" in new:
         values.setdefault("completed_at", values["updated_at"] if new["status"] == "done" else None)
     if new.keys() & {"title", "description"}:
@@ -82,9 +85,11 @@ def columns(turn: Turn, new: Body, old: Mapping[Any, Any]) -> Body:
     return values
 
 
-def _check_people_and_parent(caller: Caller, turn: Turn, task_id: int | None, body: Body) -> None:
+def _check_people_and_parent(
+    caller: Caller, project_id: int, task_id: int | None, body: Body
+) -> None:
     assignee_id, parent_id = body.get("assignee_id"), body.get("parent_id")
-    if assignee_id is not None and access.role_in(turn.project_id, assignee_id) is None:
+    if assignee_id is not None and access.role_in(project_id, assignee_id) is None:
         raise AssigneeNotFound(errors=[{"pointer": "/assignee_id", "detail": "No member."}])
     if parent_id is None:
         return
@@ -92,7 +97,7 @@ def _check_people_and_parent(caller: Caller, turn: Turn, task_id: int | None, bo
     home = db.session.scalar(sa.select(TASKS.c.project_id).where(TASKS.c.id == parent_id, visible))
     if home is None:
         raise ParentNotFound(errors=[{"pointer": "/parent_id", "detail": "No such task."}])
-    if home != turn.project_id:
+    if home != project_id:
         raise Invalid.field("parent_id", "The parent must be in the same project.")
     if task_id is not None and parent_id in {task_id, *_descendants(task_id)}:
         raise Invalid.field("parent_id", "A task cannot be below itself.")
@@ -111,13 +116,13 @@ def label(tasks: Iterable[tuple[int, list[str]]]) -> None:
         db.session.execute(sa.insert(LABELS), labels)
 
 
-def _left_behind(task: Row, target: Turn) -> Body:
+def _left_behind(task: Row, target: Lock) -> Body:
     """What a moving task loses unless the client says otherwise: its parent, a foreign assignee."""
     stays = task.assignee_id and access.role_in(target.project_id, task.assignee_id)
     return {"parent_id": None} | ({} if stays else {"assignee_id": None})
 
 
-def _move_children(task_id: int, source: Turn, target: Turn) -> None:
+def _move_children(task_id: int, source: Revision, target: Revision) -> None:
     """Children go with their parent; assignees who are no members there are cleared."""
     below, moved = _descendants(task_id), [source.project_id, target.project_id]
     assignee, members = TASKS.c.assignee_id, access.members_of(target.project_id)

@@ -6,10 +6,10 @@ from taskapp.errors import PreconditionRequired, Refusal, StaleRevision
 from taskapp.extensions import Body, Expect, Row, db, settings
 from taskapp.pages import Created, Page
 from taskapp.projects import access
-from taskapp.projects.access import Caller, Seen
+from taskapp.projects.access import Caller, Lock, Seen
 from taskapp.tasks import bulk, rows
 from taskapp.tasks import query as task_query
-from taskapp.tasks.access import Turns, lock, visible_task
+from taskapp.tasks.access import Locks, lock_task, visible_task
 from taskapp.tasks.models import COLUMNS, Task
 
 
@@ -23,87 +23,66 @@ def list_tasks(caller: Caller, seen: Seen, query: Body) -> Page:
 
 
 def create_task(caller: Caller, body: Body) -> Row:
-    task = rows.insert(caller, access.take_turn(caller, body.get("project_id")), body)
-    db.session.commit()
-    return task
+    return rows.insert(caller, access.lock_project(caller, body.get("project_id")), body)
 
 
 def update_task(caller: Caller, task_id: int, body: Body, expect: Expect) -> Row:
     """Change the fields that are sent; sent as they are already, they change nothing at all."""
-    return _keep(*_update(caller, {}, task_id, body, expect))
+    return _update(caller, {}, task_id, body, expect)
 
 
 def put_task(
     caller: Caller, project_id: int, external_id: str, body: Body, expect: Expect
 ) -> Row | Created:
     """Make it so: the project's lock decides which of many at once creates the task."""
-    turn = access.take_turn(caller, project_id)
+    lock = access.lock_project(caller, project_id)
     there = sa.select(*COLUMNS).where(Task.project_id == project_id)
     before = db.session.execute(there.where(Task.external_id == external_id)).one_or_none()
     expect(before)
     if before is not None:
-        return _keep(before, rows.update(caller, before, turn, turn, body))
-    task = rows.insert(caller, turn, {**body, "external_id": external_id})
-    db.session.commit()
-    return Created(task, {})
+        return rows.update(caller, before, lock, lock, body)
+    return Created(rows.insert(caller, lock, {**body, "external_id": external_id}), {})
 
 
 def delete_task(caller: Caller, task_id: int, expect: Expect) -> None:
-    turns: Turns = {}
-    task = lock(caller, turns, task_id)
-    expect(task)
-    rows.delete(task_id, turns[task.project_id])
-    db.session.commit()
+    locks: Locks = {}
+    _delete(caller, locks, task_id, expect)
 
 
 def run_batch(caller: Caller, operations: list[Body]) -> Body:
     """Carry out all operations or none; a refusal is the one that its operation would have had."""
-    turns: Turns = {}
-    results, changed = [], False
+    locks: Locks = {}
+    results = []
     for number, operation in enumerate(operations):
         try:
-            before, after = _carry_out(caller, turns, operation)
+            task = _carry_out(caller, locks, operation)
         except Refusal as refusal:
             raise refusal.of_operation(number) from None
-        changed = changed or before is not after
         result = {"op": operation["op"], "id": operation.get("id")}
-        results.append(result if after is None else {**result, "id": after.id, "task": after})
-    _end(changed)
+        results.append(result if task is None else {**result, "id": task.id, "task": task})
     return {"results": results}
 
 
 def import_tasks(caller: Caller, project_id: int | None, items: list[Body]) -> Body:
     """Create or update what the items say, all or nothing."""
-    turn = access.take_turn(caller, project_id)
-    counts = bulk.upsert(turn, items)
-    _end(counts["created"] + counts["updated"] > 0)
-    return counts
+    return bulk.upsert(access.lock_project(caller, project_id), items)
 
 
-def _keep(before: Row, after: Row) -> Row:
-    """Commit a change; without one give the turn back, so that not even the revision moves."""
-    _end(after is not before)
-    return after
-
-
-def _end(changed: bool) -> None:
-    if changed:
-        db.session.commit()
-    else:
-        db.session.rollback()
-
-
-def _update(
-    caller: Caller, turns: Turns, task_id: int, body: Body, expect: Expect
-) -> tuple[Row, Row]:
-    before = lock(caller, turns, task_id, body.get("project_id"))
+def _update(caller: Caller, locks: Locks, task_id: int, body: Body, expect: Expect) -> Row:
+    before = lock_task(caller, locks, task_id, body.get("project_id"))
     expect(before)
-    source, target = before.project_id, body.get("project_id") or before.project_id
-    return before, rows.update(caller, before, turns[source], turns[target], body)
+    target_id = body.get("project_id") or before.project_id
+    return rows.update(caller, before, locks[before.project_id], locks[target_id], body)
 
 
-def _carry_out(caller: Caller, turns: Turns, operation: Body) -> tuple[Row | None, Row | None]:
-    """The task before and after one operation of a batch."""
+def _delete(caller: Caller, locks: Locks, task_id: int, expect: Expect) -> None:
+    task = lock_task(caller, locks, task_id)
+    expect(task)
+    rows.delete(task_id, locks[task.project_id])
+
+
+def _carry_out(caller: Caller, locks: Locks, operation: Body) -> Row | None:
+    """The task after one operation of a batch."""
 
     def expect(task: Row | None) -> None:
         if settings().require_if_match and "revision" not in operation:
@@ -112,14 +91,17 @@ def _carry_out(caller: Caller, turns: Turns, operation: Body) -> tuple[Row | Non
             raise StaleRevision
 
     if operation["op"] == "update":
-        return _update(caller, turns, operation["id"], operation["body"], expect)
+        return _update(caller, locks, operation["id"], operation["body"], expect)
     if operation["op"] == "delete":
-        before = lock(caller, turns, operation["id"])
-        expect(before)
-        rows.delete(before.id, turns[before.project_id])
-        return before, None
+        _delete(caller, locks, operation["id"], expect)
+        return None
     home = operation["body"].get("project_id")
-    if home not in turns:
-        turn = access.take_turn(caller, home)
-        turns[home] = turns[turn.project_id] = turn
-    return None, rows.insert(caller, turns[home], operation["body"])
+    return rows.insert(caller, _lock(caller, locks, home), operation["body"])
+
+
+def _lock(caller: Caller, locks: Locks, project_id: int | None) -> Lock:
+    """The lock of a project, taken once; None is the inbox."""
+    if project_id not in locks:
+        lock = access.lock_project(caller, project_id)
+        locks[project_id] = locks.setdefault(lock.project_id, lock)
+    return locks[project_id]

@@ -42,9 +42,7 @@ def register(body: Body) -> Row:
 
 
 def create_user(body: Body) -> Row:
-    user = add_user(**body)
-    db.session.commit()
-    return user
+    return add_user(**body)
 
 
 def add_user(email: str, password: str, name: str, **more: Any) -> Row:
@@ -82,7 +80,6 @@ def update_user(user_id: int, body: Body, expect: Expect) -> Row:
     if "is_active" in changed:
         event = "user enabled" if user.is_active else "user disabled"
         log.warning(event, extra={"fields": {"account": user_id}})
-    db.session.commit()
     return user
 
 
@@ -101,7 +98,6 @@ def delete_user(user_id: int, expect: Expect) -> None:
     db.session.execute(sa.select(User.id).where(User.id == user_id).with_for_update())
     projects.leave_all(Actor(user_id))  # what they came into meanwhile; by now they can't any more
     db.session.execute(sa.delete(User).where(User.id == user_id))
-    db.session.commit()
 
 
 def _locked(user_id: int) -> tuple[Row, bool]:
