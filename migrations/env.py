@@ -9,7 +9,8 @@ from alembic import context
 from flask import current_app
 from psycopg2.extensions import set_wait_callback
 
-from taskapp.extensions import Base, db
+from taskapp.extensions import db
+from taskapp.schema import Base
 
 LOCK = 0x7461736B  # any number, the same for all: "task"
 

@@ -33,9 +33,11 @@ class Taskapp(Flask):
 def create_app(settings: Settings) -> Flask:
     """Build the application: settings, extensions, what surrounds a request, then the rooms."""
     from taskapp import errors
-    from taskapp.auth import guard
-    from taskapp.extensions import cache, db, jwt, release
-    from taskapp.ops import database, edge, limits, reporting
+    from taskapp.database import engines
+    from taskapp.database.session import release
+    from taskapp.extensions import cache, db, jwt
+    from taskapp.ops import reporting
+    from taskapp.web import headers, rate_limits, request_log
 
     app = Taskapp(__name__, static_folder="static", static_url_path="/static")
     app.extensions["taskapp"] = settings
@@ -44,8 +46,8 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False
 
     errors.init_app(app)
-    edge.configure(app, settings)
-    database.configure(app, settings)
+    headers.configure(app, settings)
+    engines.configure(app, settings, request_log.note_statement)
     if "gunicorn.arbiter" not in sys.modules:  # a server migrates nothing, and saves 11 MiB
         from flask_migrate import Migrate
 
@@ -54,18 +56,44 @@ def create_app(settings: Settings) -> Flask:
         Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     jwt.init_app(app)
     cache.init_app(app)
-    app.before_request(guard.identify)
-    limits.configure(app, settings)
-    app.before_request(guard.admit)
+    rate_limits.configure(app, settings)
+    _surround(app, settings)
     app.teardown_appcontext(release)
     _add_rooms(app)
     reporting.configure(app, settings)
     return app
 
 
+def _surround(app: Flask, settings: Settings) -> None:
+    """What every request goes through before its view and after it, in this order."""
+    from taskapp.auth import guard
+    from taskapp.web import headers, rate_limits, request_log
+    from taskapp.web.contract import public
+    from taskapp.web.hooks import surround
+
+    surround(
+        app,
+        before=[
+            request_log.begin,
+            headers.identify_request,
+            headers.check_host,
+            guard.authenticate,
+            rate_limits.counter(settings.ratelimit_default),
+            guard.authorize,
+        ],
+        after=[
+            rate_limits.explainer(settings.ratelimit_default),
+            headers.finish,
+            request_log.write,
+        ],
+    )
+    app.teardown_request(request_log.end)
+    app.view_functions["static"] = public(app.view_functions["static"])
+
+
 def _config(settings: Settings) -> dict[str, Any]:
     return {
-        "CACHE_TYPE": f"taskapp.ops.caching.{'InRedis' if settings.redis_url else 'InMemory'}",
+        "CACHE_TYPE": f"taskapp.database.caches.{'InRedis' if settings.redis_url else 'InMemory'}",
         "CACHE_THRESHOLD": 1000,  # entries in memory
         "JWT_SECRET_KEY": settings.secret_key,
         "JWT_ALGORITHM": "HS256",
@@ -81,21 +109,23 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.attachments.routes import attachments
     from taskapp.auth.routes import auth
     from taskapp.comments.routes import comments
+    from taskapp.exchange.routes import exchange
     from taskapp.ops.backup import backup, restore
     from taskapp.ops.cli import Careful, accounts, doctor, print_openapi
-    from taskapp.ops.docs import docs
     from taskapp.ops.health import health
     from taskapp.ops.purge import purge
     from taskapp.ops.seed import seed
     from taskapp.personal_tokens.routes import personal_tokens
     from taskapp.projects.routes import projects
+    from taskapp.reports.routes import reports
+    from taskapp.sync.routes import sync
     from taskapp.tasks.routes import tasks
-    from taskapp.tasks.script_routes import scripts
     from taskapp.users.routes import users
+    from taskapp.web.docs import docs
 
-    for room in (auth, personal_tokens, users, projects, tasks, scripts, comments, attachments):
-        app.register_blueprint(room)
-    for room in (health, docs):
+    people = (auth, personal_tokens, users, projects)
+    work = (tasks, comments, attachments, sync, exchange, reports)
+    for room in (*people, *work, health, docs):
         app.register_blueprint(room)
     for command in (seed, doctor, backup, restore, purge):
         app.cli.command(cls=Careful)(command)

@@ -306,8 +306,10 @@ def described(refusal: Refusal, status: int, request_id: str) -> dict[str, Any]:
 
 def problem(refusal: Refusal) -> Response:
     """Render a refusal as application/problem+json."""
-    g.code = refusal.code  # names the request in the log
-    body = described(refusal, refusal.status, g.get("request_id", ""))
+    current = g.get("current")  # web/current.py; none for a command
+    if current is not None:
+        current.problem = refusal.code  # names the request in the log
+    body = described(refusal, refusal.status, current.request_id if current else "")
     headers = {"Cache-Control": "no-store", **refusal.headers}
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = _challenge(refusal)

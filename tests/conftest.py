@@ -21,7 +21,8 @@ from werkzeug.test import TestResponse
 
 import config
 from taskapp import create_app
-from taskapp.extensions import Base, cache, db
+from taskapp.extensions import cache, db
+from taskapp.schema import Base
 from tests import servers
 from tests.document import Document
 

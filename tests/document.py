@@ -10,7 +10,7 @@ from jsonschema_rs import Draft202012Validator
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
-from taskapp.ops import openapi
+from taskapp.web import openapi
 
 
 class Document:

@@ -10,7 +10,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from flask import Flask
 
-from taskapp.extensions import db, now
+from taskapp.database.session import now
+from taskapp.extensions import db
 from tests import servers
 from tests.conftest import PASSWORD, Client, Json, add, refused
 

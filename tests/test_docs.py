@@ -11,7 +11,7 @@ from flask import Flask
 
 import config
 from taskapp.errors import Refusal
-from taskapp.ops import openapi
+from taskapp.web import openapi
 from tests import servers
 
 README = (servers.ROOT / "README.md").read_text(encoding="utf-8")

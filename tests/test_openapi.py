@@ -10,8 +10,7 @@ from flask import Flask
 from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate
 
-from taskapp import idempotency
-from taskapp.ops import openapi
+from taskapp.web import idempotency, openapi
 from tests.conftest import Client, Json, add, named, refused
 
 # Pages for people and files have no schema to show.

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from lab.tests.conftest import DATABASES, SERVICES, START, Json, Service, ids, made, refused
 from lab.twin.database import Base
 from lab.twin.tasks import models  # noqa: F401 - so that the tables are known
-from taskapp.extensions import Base as TaskappBase
+from taskapp.schema import Base as TaskappBase
 from tests.servers import free_port
 
 pytestmark = pytest.mark.xdist_group("sync")  # whose servers these tests share
@@ -129,8 +129,9 @@ def test_without_a_database_it_lives_and_says_so(kind: str, tmp_path: Any) -> No
 
 
 def test_the_twins_models_are_a_part_of_taskapps_schema() -> None:
-    import taskapp.auth.models
     import taskapp.projects.models
+
+    import taskapp.auth.models
     import taskapp.tasks.models
     import taskapp.users.models  # noqa: F401
 

@@ -5,13 +5,13 @@ from flask import Blueprint, Response
 from taskapp.attachments import service
 from taskapp.attachments.schemas import AttachmentSchema, UploadSchema
 from taskapp.attachments.transfer import BINARY, MULTIPART, receive, send
-from taskapp.auth.guard import caller
-from taskapp.conditional import if_match
-from taskapp.contract import accepts, replies
+from taskapp.database.pages import Page
+from taskapp.database.session import Body, Row
 from taskapp.errors import Forbidden, RangeNotSatisfiable, StaleRevision
-from taskapp.extensions import Body, Row
-from taskapp.fields import PageQuerySchema, page_of
-from taskapp.pages import Page
+from taskapp.web.conditional import if_match
+from taskapp.web.contract import accepts, replies
+from taskapp.web.current import caller
+from taskapp.web.fields import PageQuerySchema, page_of
 
 attachments = Blueprint("attachments", __name__, url_prefix="/api/v1")
 ATTACHMENTS = "/tasks/<id:task_id>/attachments"

@@ -2,8 +2,8 @@
 
 from marshmallow import Schema
 
-from taskapp import fields
-from taskapp.fields import example
+from taskapp.web import fields
+from taskapp.web.fields import example
 
 AS_FILE = dict.fromkeys(("required", "null"), "Send a file with its name: curl -F file=@NAME")
 BYTES = {"format": "binary", "minLength": 0, "maxLength": 2**30}  # the setting's own bound

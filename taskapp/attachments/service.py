@@ -6,10 +6,13 @@ import sqlalchemy as sa
 
 from taskapp.attachments import store
 from taskapp.attachments.models import Attachment
+from taskapp.caller import Caller
+from taskapp.database.pages import Page, page_by
+from taskapp.database.session import Body, Precondition, Row, now, one_or_raise, read
 from taskapp.errors import NotFound
-from taskapp.extensions import Body, Expect, Row, db, now, one, read, table
-from taskapp.pages import Page, page_by
-from taskapp.projects.access import Caller, record
+from taskapp.extensions import db
+from taskapp.ledger.revisions import record
+from taskapp.schema import table
 from taskapp.tasks import access as tasks
 
 ATTACHMENTS = table(Attachment)
@@ -26,7 +29,7 @@ def list_attachments(caller: Caller, task_id: int, query: Body) -> Page:
 
 def get_attachment(caller: Caller, task_id: int, attachment_id: int) -> Row:
     tasks.visible_task(caller, task_id)
-    return one(read(_one(task_id, attachment_id)), AttachmentNotFound)
+    return one_or_raise(read(_one(task_id, attachment_id)), AttachmentNotFound)
 
 
 def add_attachment(caller: Caller, task_id: int, body: Body) -> Row:
@@ -39,11 +42,13 @@ def add_attachment(caller: Caller, task_id: int, body: Body) -> Row:
     return attachment
 
 
-def delete_attachment(caller: Caller, task_id: int, attachment_id: int, expect: Expect) -> None:
+def delete_attachment(
+    caller: Caller, task_id: int, attachment_id: int, precondition: Precondition
+) -> None:
     """Forget the row; its bytes go with a later sweep, unless another row names them."""
     lock = tasks.lock_project_of(caller, task_id)
-    attachment = one(db.session.execute(_one(task_id, attachment_id)), AttachmentNotFound)
-    expect(attachment)
+    attachment = one_or_raise(db.session.execute(_one(task_id, attachment_id)), AttachmentNotFound)
+    precondition(attachment)
     db.session.execute(sa.delete(ATTACHMENTS).where(Attachment.id == attachment_id))
     told = {"attachment_id": [attachment_id, None], "name": [attachment.name, None]}
     record(lock.advance(), "attachment-deleted", [task_id], **told)

@@ -10,8 +10,9 @@ from werkzeug.formparser import FormDataParser
 
 from taskapp import errors
 from taskapp.attachments import store
-from taskapp.conditional import etag
-from taskapp.extensions import Body, Row, settings
+from taskapp.database.session import Body, Row
+from taskapp.extensions import settings
+from taskapp.web.conditional import etag
 
 MULTIPART, BINARY = "multipart/form-data", "application/octet-stream"
 MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")  # RFC 6838, 4.2

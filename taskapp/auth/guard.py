@@ -1,44 +1,25 @@
 """Who is calling, and may they use this route at all?
 
-`identify` runs first and never refuses, so that the limits can count by caller and refused
-credentials count too; `admit` then refuses.
+`authenticate` runs first and never refuses, so that the limits can count by caller and refused
+credentials count too; `authorize` then refuses. A route that does not say who may use it is for
+signed-in users.
 """
 
 import datetime as dt
 from base64 import b64decode
-from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from flask import current_app, g
+from flask import current_app
 
 from taskapp import errors
 from taskapp.auth import tokens
 from taskapp.auth.models import Session
-from taskapp.contract import ADMIN, ANYONE, contract_of
-from taskapp.extensions import here, now, read
+from taskapp.caller import ADMIN, ANYONE, SCOPES, Caller
+from taskapp.database.session import read
 from taskapp.personal_tokens import access as personal_tokens
 from taskapp.users import access as users
-
-SAFE = {"GET", "HEAD", "OPTIONS"}
-
-
-class Caller(NamedTuple):
-    """Who is calling, with what right, and until when; a personal token has no session."""
-
-    user_id: int
-    role: str
-    scopes: frozenset[str]
-    expires_at: dt.datetime | None
-    session_id: int | None = None
-
-    def describe(self) -> dict[str, Any]:
-        return {
-            "kind": "token" if self.session_id is None else "session",
-            "user_id": self.user_id,
-            "scopes": sorted(self.scopes),
-            "expires_at": self.expires_at,
-        }
-
+from taskapp.web.contract import contract_of
+from taskapp.web.current import SAFE_METHODS, Current, require_scope
 
 _active = users.active()
 _LIVE_SESSION = (
@@ -49,89 +30,36 @@ _LIVE_SESSION = (
 )
 
 
-def caller() -> Caller:
-    """The signed-in caller of this request; `admit` has seen to it that there is one."""
-    signed_in: Caller = g.caller
-    return signed_in
-
-
-def session_id() -> int:
-    """The caller's session; a personal token, which has none, is refused."""
-    if g.caller.session_id is None:
-        raise errors.Forbidden("This credential is no session: sign in, or delete the token.")
-    return int(g.caller.session_id)
-
-
-def mintable() -> frozenset[str]:
-    """The scopes that the caller may give to a new token: none that it lacks."""
-    scopes: frozenset[str] = g.caller.scopes
-    return scopes if g.caller.session_id is None else scopes | {"feed"}
-
-
-def identify() -> None:
-    asked, mine = here()
-    mine.caller, mine.refusal = None, None
+def authenticate(current: Current) -> None:
+    """Find out who is calling; `current.refusal` says why it is nobody."""
     try:
-        mine.caller = _authenticate(asked.environ.get("HTTP_AUTHORIZATION"))
+        current.caller = _caller_behind(current.request.environ.get("HTTP_AUTHORIZATION"))
     except errors.Refusal as refusal:
-        mine.refusal = refusal
-    except sa.exc.DBAPIError as error:  # who needs no credential needs no database for it either
-        mine.refusal = errors.from_database(error)
+        current.refusal = refusal
+    except sa.exc.DBAPIError as error:  # public routes must work while the database is down
+        current.refusal = errors.from_database(error)
 
 
-def admit() -> None:
-    asked, _ = here()
-    view = current_app.view_functions.get(asked.endpoint or "")
-    if view is None or "contract" not in view.__dict__ or asked.method == "OPTIONS":
+def authorize(current: Current) -> None:
+    """Refuse who may not use this route.
+
+    Raises:
+        Refusal: There is no credential, or it lacks the scope.
+    """
+    request = current.request
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or request.method == "OPTIONS":  # the router's own 404, 405 and Allow
         return
     access = contract_of(view).access
-    if access != ANYONE:
-        demand(access if access == ADMIN else "read" if asked.method in SAFE else "write")
+    if access == ANYONE:
+        return
+    if access == ADMIN:
+        require_scope(ADMIN)
+    else:
+        require_scope("read" if request.method in SAFE_METHODS else "write")
 
 
-def demand(scope: str) -> None:
-    """Refuse unless the caller has a credential, and that one the scope."""
-    if g.refusal is not None:
-        raise g.refusal
-    if scope not in g.caller.scopes:
-        may = g.caller.role == ADMIN or scope != ADMIN
-        raise errors.InsufficientScope if may else errors.Forbidden("Only an admin may do this.")
-
-
-def oneself(user_id: int) -> int:
-    """The id, if it is the caller's; that of anybody else is for admins."""
-    if user_id != g.caller.user_id:
-        demand(ADMIN)
-    return user_id
-
-
-def by_secret(secret: str) -> Caller:
-    """The caller behind a personal token."""
-    found = personal_tokens.find(secret)
-    if found is None:
-        raise errors.InvalidToken
-    if found.ended_at is not None or found.role is None:
-        raise errors.TokenRevoked
-    if found.expires_at is not None and found.expires_at <= now():
-        raise errors.TokenExpired
-    scopes = frozenset(scope for given in found.scopes for scope in personal_tokens.SCOPES[given])
-    if found.role != ADMIN:
-        scopes -= {ADMIN}
-    return Caller(found.user_id, found.role, scopes, found.expires_at)
-
-
-def by_feed(secret: str) -> Caller:
-    """The owner of a `feed` token; whatever else the secret is, there is no such feed."""
-    try:
-        owner = by_secret(secret)
-    except errors.Refusal:
-        raise errors.NotFound from None
-    if "feed" not in owner.scopes:
-        raise errors.NotFound
-    return owner
-
-
-def _authenticate(header: str | None) -> Caller:
+def _caller_behind(header: str | None) -> Caller:
     """RFC 6750 and RFC 7617; a scheme's name is compared without case (RFC 9110, 11.1)."""
     scheme, _, token = (header or "").partition(" ")
     token = token.strip()
@@ -141,7 +69,9 @@ def _authenticate(header: str | None) -> Caller:
             raise errors.Unauthorized("Basic takes a personal token as its password.")
     elif scheme.lower() != "bearer":
         raise errors.Unauthorized
-    return by_secret(token) if token.startswith(personal_tokens.PREFIX) else _by_session(token)
+    if token.startswith(personal_tokens.PREFIX):
+        return personal_tokens.caller_by(token)
+    return _caller_by_session(token)
 
 
 def _password(credentials: str) -> str:
@@ -151,12 +81,12 @@ def _password(credentials: str) -> str:
         raise errors.Unauthorized from None
 
 
-def _by_session(token: str) -> Caller:
+def _caller_by_session(token: str) -> Caller:
     claims = tokens.check(token, "access")
-    who = {"session_id": claims.session_id, "user_id": claims.user_id}
-    role = read(_LIVE_SESSION, who).scalar_one_or_none()
+    values = {"session_id": claims.session_id, "user_id": claims.user_id}
+    role = read(_LIVE_SESSION, values).scalar_one_or_none()
     if role is None:
         raise errors.TokenRevoked
-    scopes = personal_tokens.SCOPES[ADMIN if role == ADMIN else "write"]
+    scopes = SCOPES[ADMIN if role == ADMIN else "write"]
     expires_at = dt.datetime.fromtimestamp(claims.expires, dt.UTC)
     return Caller(claims.user_id, role, scopes, expires_at, claims.session_id)

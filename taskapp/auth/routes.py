@@ -4,13 +4,14 @@ from flask import Blueprint, request
 
 from taskapp import errors
 from taskapp.auth import schemas, service
-from taskapp.auth.guard import caller, session_id
-from taskapp.contract import ANYONE, accepts, replies
-from taskapp.extensions import Body, Row, client_address, limiter
-from taskapp.fields import PageQuerySchema, page_of
-from taskapp.pages import Page
+from taskapp.database.pages import Page
+from taskapp.database.session import Body, Row
+from taskapp.extensions import limiter
 from taskapp.users import service as accounts
 from taskapp.users.schemas import NewUserSchema, UserSchema
+from taskapp.web.contract import accepts, public, replies
+from taskapp.web.current import caller, client_address, rate_limit_key, session_id
+from taskapp.web.fields import PageQuerySchema, page_of
 
 auth = Blueprint("auth", __name__, url_prefix="/api/v1/auth")
 BAD_REFRESH = (errors.InvalidToken, errors.TokenExpired, errors.TokenReused, errors.TokenRevoked)
@@ -18,25 +19,28 @@ SIGN_INS = "60 per minute"
 
 
 @auth.post("/register")
+@public
 @accepts(body=NewUserSchema())
-@replies(UserSchema(), 201, errors.EmailTaken, errors.RegistrationClosed, access=ANYONE)
+@replies(UserSchema(), 201, errors.EmailTaken, errors.RegistrationClosed)
 def register(body: Body) -> Row:
     """Make an account."""
     return accounts.register(body)
 
 
 @auth.post("/login")
-@limiter.limit(SIGN_INS, override_defaults=False)
+@public
+@limiter.limit(SIGN_INS, key_func=rate_limit_key, override_defaults=False)
 @accepts(body=schemas.LoginSchema())
-@replies(schemas.TokenPairSchema(), 200, errors.WrongCredentials, access=ANYONE, once=False)
+@replies(schemas.TokenPairSchema(), 200, errors.WrongCredentials, once=False)
 def login(body: Body) -> Body:
     """Sign in: begin a session."""
     return service.login(body, request.user_agent.string[:200], client_address())
 
 
 @auth.post("/refresh")
+@public
 @accepts(body=schemas.RefreshSchema())
-@replies(schemas.TokenPairSchema(), 200, *BAD_REFRESH, access=ANYONE, once=False)
+@replies(schemas.TokenPairSchema(), 200, *BAD_REFRESH, once=False)
 def refresh(body: Body) -> Body:
     """Swap the refresh token for a new pair."""
     return service.refresh(body["refresh_token"])

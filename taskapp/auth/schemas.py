@@ -2,9 +2,9 @@
 
 from marshmallow import Schema, validate
 
-from taskapp import fields
-from taskapp.fields import example
-from taskapp.personal_tokens.access import SCOPES
+from taskapp.caller import SCOPES
+from taskapp.web import fields
+from taskapp.web.fields import example
 
 
 class LoginSchema(Schema):

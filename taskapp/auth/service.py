@@ -6,13 +6,15 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from taskapp.auth import passwords, tokens
+from taskapp.auth import throttle, tokens
 from taskapp.auth.models import Session
+from taskapp.database.pages import Page, page_by
+from taskapp.database.session import Body, Row, now, one_or_raise, read
 from taskapp.errors import NotFound, TokenReused, TokenRevoked, WrongCredentials
-from taskapp.extensions import Body, Row, db, now, one, read, settings, table
-from taskapp.ops import throttle
-from taskapp.pages import Page, page_by
+from taskapp.extensions import db, settings
+from taskapp.schema import table
 from taskapp.users import access as users
+from taskapp.users import passwords
 
 SESSIONS = table(Session)
 SHOWN = [SESSIONS.c[n] for n in ("id", "user_agent", "created_at", "last_used_at", "expires_at")]
@@ -31,7 +33,7 @@ def login(body: Body, user_agent: str, address: str) -> dict[str, Any]:
     at, jti = now(), uuid4().hex
     values = {"user_id": user.id, "refresh_jti": jti, "user_agent": user_agent, "created_at": at}
     values |= {"last_used_at": at, "expires_at": _session_end(at), "address": address}
-    one(db.session.execute(users.unchanged(user)), WrongCredentials)
+    one_or_raise(db.session.execute(users.unchanged(user)), WrongCredentials)
     made = db.session.execute(sa.insert(SESSIONS).returning(Session.id), values).one()
     return tokens.issue(user.id, made.id, jti, _session_end(at))
 

@@ -10,9 +10,10 @@ from flask_jwt_extended import create_access_token, create_refresh_token, decode
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import ExpiredSignatureError, PyJWTError
 
+from taskapp.database.session import Body
 from taskapp.errors import InvalidToken, TokenExpired
-from taskapp.extensions import Body, jwt, settings
-from taskapp.fields import CANONICAL_INT, INT64
+from taskapp.extensions import jwt, settings
+from taskapp.web.fields import CANONICAL_INT, INT64
 
 
 class Claims(NamedTuple):

@@ -2,15 +2,15 @@
 
 from flask import Blueprint
 
-from taskapp.auth.guard import caller
 from taskapp.comments import service
 from taskapp.comments.schemas import CommentSchema
-from taskapp.conditional import if_match
-from taskapp.contract import accepts, replies
+from taskapp.database.pages import Page
+from taskapp.database.session import Body, Row
 from taskapp.errors import Forbidden
-from taskapp.extensions import Body, Row
-from taskapp.fields import PageQuerySchema, page_of
-from taskapp.pages import Page
+from taskapp.web.conditional import if_match
+from taskapp.web.contract import accepts, replies
+from taskapp.web.current import caller
+from taskapp.web.fields import PageQuerySchema, page_of
 
 comments = Blueprint("comments", __name__, url_prefix="/api/v1")
 COMMENTS = "/tasks/<id:task_id>/comments"

@@ -1,7 +1,7 @@
 """Comments on the wire."""
 
-from taskapp import fields
-from taskapp.fields import example
+from taskapp.web import fields
+from taskapp.web.fields import example
 
 
 class CommentSchema(fields.Resource):

@@ -4,11 +4,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from taskapp.caller import Caller
 from taskapp.comments.models import Comment
+from taskapp.database.pages import Page, page_by
+from taskapp.database.session import (
+    Body,
+    Precondition,
+    Row,
+    changed_fields,
+    now,
+    one_or_raise,
+    read,
+)
 from taskapp.errors import Forbidden, NotFound
-from taskapp.extensions import Body, Expect, Row, changes, db, now, one, read, table
-from taskapp.pages import Page, page_by
-from taskapp.projects.access import Caller, Lock, record
+from taskapp.extensions import db
+from taskapp.ledger.revisions import Lock, record
+from taskapp.schema import table
 from taskapp.tasks import access as tasks
 
 COMMENTS = table(Comment)
@@ -25,7 +36,7 @@ def list_comments(caller: Caller, task_id: int, query: Body) -> Page:
 
 def get_comment(caller: Caller, task_id: int, comment_id: int) -> Row:
     tasks.visible_task(caller, task_id)
-    return one(read(_one(task_id, comment_id)), CommentNotFound)
+    return one_or_raise(read(_one(task_id, comment_id)), CommentNotFound)
 
 
 def add_comment(caller: Caller, task_id: int, body: Body) -> Row:
@@ -38,11 +49,11 @@ def add_comment(caller: Caller, task_id: int, body: Body) -> Row:
 
 
 def update_comment(
-    caller: Caller, task_id: int, comment_id: int, body: Body, expect: Expect
+    caller: Caller, task_id: int, comment_id: int, body: Body, precondition: Precondition
 ) -> Row:
     lock, comment = _open(caller, task_id, comment_id)
-    expect(comment)
-    if not changes(comment, body):
+    precondition(comment)
+    if not changed_fields(comment, body):
         return comment
     written = sa.update(COMMENTS).where(Comment.id == comment_id).values(**body, updated_at=now())
     comment = db.session.execute(written.returning(COMMENTS)).one()
@@ -50,9 +61,11 @@ def update_comment(
     return comment
 
 
-def delete_comment(caller: Caller, task_id: int, comment_id: int, expect: Expect) -> None:
+def delete_comment(
+    caller: Caller, task_id: int, comment_id: int, precondition: Precondition
+) -> None:
     lock, comment = _open(caller, task_id, comment_id, "owner")
-    expect(comment)
+    precondition(comment)
     db.session.execute(sa.delete(COMMENTS).where(Comment.id == comment_id))
     record(lock.advance(), "comment-deleted", [task_id], comment_id=[comment_id, None])
 
@@ -60,7 +73,7 @@ def delete_comment(caller: Caller, task_id: int, comment_id: int, expect: Expect
 def _open(caller: Caller, task_id: int, comment_id: int, *roles: str) -> tuple[Lock, Row]:
     """The comment, inside a turn, for its author and for whoever has one of the roles."""
     lock = tasks.lock_project_of(caller, task_id)
-    comment = one(db.session.execute(_one(task_id, comment_id)), CommentNotFound)
+    comment = one_or_raise(db.session.execute(_one(task_id, comment_id)), CommentNotFound)
     mine = comment.created_by == caller.user_id
     if not mine and lock.role not in roles:
         raise Forbidden(" or an ".join(["Only its author", *roles]) + " may do this.")

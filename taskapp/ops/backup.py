@@ -19,10 +19,14 @@ import click
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from taskapp.extensions import Base, db, now, settings
+from taskapp.database.session import now
+from taskapp.extensions import db, settings
+from taskapp.ledger.access import PROJECTS
+from taskapp.ledger.events import RESTORED
+from taskapp.ledger.revisions import Revision, record
 from taskapp.ops.checks import schema_found
-from taskapp.ops.openapi import VERSION
-from taskapp.projects.access import PROJECTS, RESTORED, Revision, record
+from taskapp.schema import Base
+from taskapp.web.openapi import VERSION
 
 FILES = {"sqlite": "taskapp.db", "postgresql": "taskapp.dump"}
 
@@ -55,7 +59,7 @@ def restore(source: Path, verify: bool) -> None:
     renumbered = sa.update(PROJECTS).values(revision=at).returning(PROJECTS.c.id)
     with db.session.begin():
         for project_id in db.session.scalars(renumbered).all():
-            record(Revision(project_id, at, None), RESTORED)  # type: ignore[arg-type]  # nobody's hand
+            record(Revision(project_id, at, None), RESTORED)
     click.echo(f"restored {source}, schema {schema_found()}; next: flask db upgrade, flask doctor")
 
 

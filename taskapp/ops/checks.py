@@ -15,9 +15,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from taskapp.auth.models import Session
-from taskapp.extensions import db, now, read, settings
-from taskapp.ops.openapi import VERSION
-from taskapp.ops.shared import shared
+from taskapp.database.redis import shared
+from taskapp.database.session import now, read
+from taskapp.extensions import db, settings
+from taskapp.web.openapi import VERSION
 
 Told = tuple[str, ...]  # how it is ("degraded": the service goes on), what was found, a remedy
 MIGRATIONS = Path(__file__).parents[2] / "migrations"

@@ -13,13 +13,15 @@ from marshmallow import ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from taskapp.auth import service as auth
+from taskapp.database.encoding import encode
+from taskapp.database.session import one_or_raise, read, transaction
 from taskapp.errors import Refusal, reasons
-from taskapp.extensions import one, read, table, transaction
-from taskapp.fields import encode
-from taskapp.ops import checks, openapi
+from taskapp.ops import checks
+from taskapp.schema import table
 from taskapp.users import access, service
 from taskapp.users.models import User
 from taskapp.users.schemas import NewUserSchema
+from taskapp.web import openapi
 
 
 class Careful(click.Command):
@@ -92,7 +94,7 @@ def enable(email: str) -> None:
 
 
 def _id_of(email: str) -> int:
-    return int(one(access.with_email(email), access.UserNotFound).id)
+    return int(one_or_raise(access.with_email(email), access.UserNotFound).id)
 
 
 def print_openapi() -> None:

@@ -8,13 +8,14 @@ from marshmallow import Schema, validate
 from marshmallow.fields import Float
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from taskapp import fields
-from taskapp.auth.guard import demand
-from taskapp.contract import ADMIN, ANYONE, replies
+from taskapp.caller import ADMIN
+from taskapp.database.redis import shared
 from taskapp.errors import CREDENTIALS, DatabaseUnavailable, Forbidden
 from taskapp.extensions import settings
-from taskapp.ops import checks, metrics
-from taskapp.ops.shared import shared
+from taskapp.ops import checks, exposition
+from taskapp.web import fields
+from taskapp.web.contract import public, replies
+from taskapp.web.current import require_scope
 
 health = Blueprint("health", __name__)
 OPERATORS = (*CREDENTIALS, Forbidden)
@@ -46,7 +47,8 @@ class DetailedHealthSchema(Schema):
 
 
 @health.get("/health")
-@replies(HealthSchema(), access=ANYONE)
+@public
+@replies(HealthSchema())
 def alive() -> dict[str, Any]:
     """The process answers; nothing else is touched."""
     return {"status": "ok"}
@@ -54,7 +56,8 @@ def alive() -> dict[str, Any]:
 
 @health.get("/health/startup", endpoint="started")
 @health.get("/health/ready")
-@replies(HealthSchema(), 200, DatabaseUnavailable, access=ANYONE)
+@public
+@replies(HealthSchema(), 200, DatabaseUnavailable)
 def is_ready() -> dict[str, Any]:
     """The database is there, at this code's schema; without Redis it is degraded, and serves."""
     database, *told = checks.database()
@@ -66,7 +69,8 @@ def is_ready() -> dict[str, Any]:
 
 
 @health.get("/health/detailed")
-@replies(DetailedHealthSchema(), 200, *OPERATORS, access=ANYONE)
+@public
+@replies(DetailedHealthSchema(), 200, *OPERATORS)
 def detailed() -> dict[str, Any]:
     """How each part is; for admins, and for METRICS_TOKEN as Bearer."""
     admit_operator()
@@ -76,12 +80,13 @@ def detailed() -> dict[str, Any]:
 
 
 @health.get("/metrics")
-@replies(None, 200, *OPERATORS, access=ANYONE, gives=("text/plain",))
+@public
+@replies(None, 200, *OPERATORS, gives=("text/plain",))
 def expose_metrics() -> Response:
     """What Prometheus reads; METRICS_TOKEN as Bearer where it is set."""
     if settings().metrics_token:
         admit_operator()
-    return Response(metrics.exposition(), content_type=CONTENT_TYPE_LATEST)
+    return Response(exposition.exposition(), content_type=CONTENT_TYPE_LATEST)
 
 
 def admit_operator() -> None:
@@ -90,4 +95,4 @@ def admit_operator() -> None:
     token = settings().metrics_token or ""
     if token and scheme.lower() == "bearer" and hmac.compare_digest(sent.encode(), token.encode()):
         return
-    demand(ADMIN)
+    require_scope(ADMIN)

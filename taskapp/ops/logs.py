@@ -28,8 +28,8 @@ class Line(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = dict(record.__dict__.get("fields", ()))
-        if has_request_context():
-            fields = {"request_id": g.get("request_id"), **fields}
+        if has_request_context() and "current" in g:
+            fields = {"request_id": g.current.request_id, **fields}
         trace = self.formatException(record.exc_info) if record.exc_info else ""
         at = f"{_second(int(record.created))}.{int(record.msecs):03}Z"
         level, event = record.levelname.lower(), record.getMessage()

@@ -8,12 +8,14 @@ import sqlalchemy as sa
 
 from taskapp.attachments.service import sweep_store
 from taskapp.auth.models import Session
-from taskapp.extensions import db, now, settings, table
-from taskapp.idempotency import KEPT, IdempotencyKey
-from taskapp.ops.shared import shared
+from taskapp.database.redis import shared
+from taskapp.database.session import now
+from taskapp.extensions import db, settings
+from taskapp.ledger.models import Event
 from taskapp.personal_tokens.models import PersonalToken
-from taskapp.projects.models import Event
+from taskapp.schema import table
 from taskapp.tasks.models import Task
+from taskapp.web.idempotency import KEPT, IdempotencyKey
 
 BATCH = 1000  # rows a transaction
 

@@ -24,7 +24,7 @@ def _report_errors(dsn: str) -> None:
     from sentry_sdk.integrations.logging import ignore_logger
 
     sentry_sdk.init(dsn, send_default_pii=False, include_local_variables=False)
-    ignore_logger("taskapp.ops.journal")  # the error itself was told before
+    ignore_logger("taskapp.web.request_log")  # the error itself was told before
 
 
 def _report_spans(app: Flask) -> None:

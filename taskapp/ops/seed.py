@@ -7,9 +7,10 @@ from random import Random
 
 import click
 
-from taskapp.extensions import Body, db, now
+from taskapp.caller import Caller, acting_as
+from taskapp.database.session import Body, now
+from taskapp.extensions import db
 from taskapp.projects import service as projects
-from taskapp.projects.access import Actor
 from taskapp.tasks import service
 from taskapp.tasks.models import PRIORITIES, STATUSES
 from taskapp.users import service as users
@@ -32,7 +33,7 @@ def seed(tasks: int, people: int) -> None:
     db.session.commit()
     homes = []
     for first in range(0, people, 5):
-        crew = [Actor(account.id) for account in accounts[first : first + 5]]
+        crew = [acting_as(account.id) for account in accounts[first : first + 5]]
         home = projects.create_project(crew[0], {"name": f"Workshop {first // 5 + 1}"}).id
         for account in accounts[first + 1 : first + 5]:
             projects.add_member(crew[0], home, {"email": account.email, "role": "editor"})
@@ -47,7 +48,7 @@ def seed(tasks: int, people: int) -> None:
     click.echo(f"Sign in as {accounts[0].email} (or any of {people}) with the password {password}")
 
 
-def _task(dice: Random, crew: list[Actor]) -> Body:
+def _task(dice: Random, crew: list[Caller]) -> Body:
     made = now() - dt.timedelta(minutes=dice.randrange(60 * 24 * 60))
     title = f"{dice.choice(VERBS)} the {dice.choice(THINGS)} {dice.choice(PLACES)}"
     status = dice.choices(STATUSES, (5, 2, 4, 1))[0]

@@ -1,20 +1,17 @@
-"""What the guard may ask of personal tokens: which one a secret is, and what a scope includes."""
+"""Who is behind a personal token."""
 
 from hashlib import blake2b
 
 import sqlalchemy as sa
 
-from taskapp.extensions import Row, read, table
+from taskapp.caller import ADMIN, SCOPES, Caller
+from taskapp.database.session import now, read
+from taskapp.errors import InvalidToken, NotFound, Refusal, TokenExpired, TokenRevoked
 from taskapp.personal_tokens.models import PersonalToken
+from taskapp.schema import table
 from taskapp.users import access as users
 
 PREFIX = "tsk_"  # of personal tokens, so that scanners of public code can tell them
-SCOPES = {
-    "read": frozenset({"read"}),
-    "write": frozenset({"read", "write"}),
-    "admin": frozenset({"read", "write", "admin"}),
-    "feed": frozenset({"feed"}),
-}
 _active = users.active()
 _TOKEN = (
     sa.select(*table(PersonalToken).c, _active.c.role)
@@ -23,11 +20,42 @@ _TOKEN = (
 )
 
 
-def find(secret: str) -> Row | None:
-    """The token, ended ones too, with the role of its user, or None as role of one who is out."""
-    return read(_TOKEN, {"digest": digest(secret)}).one_or_none()
+def caller_by(secret: str) -> Caller:
+    """The caller behind a personal token.
+
+    Raises:
+        InvalidToken: There is no such token.
+        TokenRevoked: It was ended, or its user is disabled.
+        TokenExpired: Its time is over.
+    """
+    token = read(_TOKEN, {"digest": digest(secret)}).one_or_none()
+    if token is None:
+        raise InvalidToken
+    if token.ended_at is not None or token.role is None:
+        raise TokenRevoked
+    if token.expires_at is not None and token.expires_at <= now():
+        raise TokenExpired
+    scopes = frozenset[str]().union(*(SCOPES[scope] for scope in token.scopes))
+    if token.role != ADMIN:
+        scopes -= {ADMIN}
+    return Caller(token.user_id, token.role, scopes, token.expires_at)
+
+
+def feed_owner(secret: str) -> Caller:
+    """The owner of a `feed` token.
+
+    Raises:
+        NotFound: Whatever else the secret is, there is no such feed.
+    """
+    try:
+        owner = caller_by(secret)
+    except Refusal:
+        raise NotFound from None
+    if "feed" not in owner.scopes:
+        raise NotFound
+    return owner
 
 
 def digest(secret: str) -> str:
-    """What is kept of a personal token."""
+    """What is stored of a personal token."""
     return blake2b(secret.encode(), digest_size=32, person=b"taskapp-token").hexdigest()

@@ -5,7 +5,7 @@ import datetime as dt
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from taskapp.extensions import Base, part_of
+from taskapp.schema import Base, part_of
 
 
 class PersonalToken(Base):

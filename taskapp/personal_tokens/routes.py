@@ -2,13 +2,13 @@
 
 from flask import Blueprint, url_for
 
-from taskapp.auth.guard import caller, mintable
-from taskapp.conditional import if_match
-from taskapp.contract import accepts, replies
-from taskapp.extensions import Body, Row
-from taskapp.fields import PageQuerySchema, page_of
-from taskapp.pages import Created, Page
+from taskapp.database.pages import Created, Page
+from taskapp.database.session import Body, Row
 from taskapp.personal_tokens import schemas, service
+from taskapp.web.conditional import if_match
+from taskapp.web.contract import accepts, replies
+from taskapp.web.current import caller, mintable_scopes
+from taskapp.web.fields import PageQuerySchema, page_of
 
 personal_tokens = Blueprint("personal_tokens", __name__, url_prefix="/api/v1")
 
@@ -26,8 +26,8 @@ def list_tokens(query: Body) -> Page:
 @replies(schemas.NewTokenSchema(), 201)
 def create_token(body: Body) -> Created:
     """Make a personal token for a script; its secret is shown this once."""
-    made = service.create_token(caller().user_id, mintable(), body)
-    feed = {"feed_url": url_for("scripts.get_feed", secret=made.secrets["token"], _external=True)}
+    made = service.create_token(caller().user_id, mintable_scopes(), body)
+    feed = {"feed_url": url_for("exchange.get_feed", secret=made.secrets["token"], _external=True)}
     return made._replace(secrets=made.secrets | (feed if "feed" in made.row.scopes else {}))
 
 

@@ -2,9 +2,9 @@
 
 from marshmallow import validate
 
-from taskapp import fields
-from taskapp.fields import example
-from taskapp.personal_tokens.access import SCOPES
+from taskapp.caller import SCOPES
+from taskapp.web import fields
+from taskapp.web.fields import example
 
 ONE_OF_EACH = validate.Length(min=1, max=len(SCOPES))
 

@@ -2,14 +2,14 @@
 
 from flask import Blueprint
 
-from taskapp.auth.guard import caller
-from taskapp.conditional import if_match
-from taskapp.contract import accepts, replies
+from taskapp.database.pages import Page
+from taskapp.database.session import Body, Row
 from taskapp.errors import Conflict, Forbidden
-from taskapp.extensions import Body, Row
-from taskapp.fields import PageQuerySchema, page_of
-from taskapp.pages import Page
 from taskapp.projects import schemas, service
+from taskapp.web.conditional import if_match
+from taskapp.web.contract import accepts, replies
+from taskapp.web.current import caller
+from taskapp.web.fields import PageQuerySchema, page_of
 
 projects = Blueprint("projects", __name__, url_prefix="/api/v1/projects")
 PROJECT, MEMBERS = "/<id:project_id>", "/<id:project_id>/members"

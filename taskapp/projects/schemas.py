@@ -1,8 +1,8 @@
 """Projects and members on the wire."""
 
-from taskapp import fields
-from taskapp.fields import example
-from taskapp.projects.models import ROLES
+from taskapp.ledger.models import ROLES
+from taskapp.web import fields
+from taskapp.web.fields import example
 
 
 class ProjectSchema(fields.Resource):

@@ -8,13 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from taskapp.database.session import Body, Row, changed_fields
 from taskapp.errors import Invalid, Reason
-from taskapp.extensions import Body, Row, changes, db
-from taskapp.projects import access
-from taskapp.projects.access import Lock
+from taskapp.extensions import db
+from taskapp.ledger import access, revisions
+from taskapp.ledger.revisions import Lock
 from taskapp.tasks.models import COLUMNS, TASKS, Task, TaskLabel
 from taskapp.tasks.query import chunks
-from taskapp.tasks.rows import LABELS, columns, label, new_row
+from taskapp.tasks.writes import LABELS, columns, label, new_row
 
 MOST_REASONS = 100
 Changed = dict[str, list[Any]]  # {field: [old, new]}
@@ -49,15 +50,15 @@ def upsert(lock: Lock, items: Sequence[Body]) -> Body:
             made.append((task_id, {name: [None, value] for name, value in wanted.items()}))
             if wanted.get("parent_id"):
                 values.append((task_id, {"parent_id": wanted["parent_id"]}))
-        elif told := changes(task, wanted):
+        elif told := changed_fields(task, wanted):
             changed.append((task_id, told))
             fresh = {name: value for name, (_, value) in told.items()}
             values.append((task_id, columns(lock.advance(), fresh, task._mapping)))
     _set(values)
     _refuse_circles(lock, items, ids)
     if made or changed:
-        access.record_each(lock.advance(), "created", made)
-        access.record_each(lock.advance(), "updated", changed)
+        revisions.record_each(lock.advance(), "created", made)
+        revisions.record_each(lock.advance(), "updated", changed)
     unchanged = len(items) - len(made) - len(changed)
     return {"created": len(made), "updated": len(changed), "unchanged": unchanged}
 

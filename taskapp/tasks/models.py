@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from taskapp.extensions import Base, part_of, table
+from taskapp.schema import Base, part_of, table
 
 STATUSES = ("todo", "in_progress", "done", "cancelled")
 PRIORITIES = ("none", "low", "medium", "high", "urgent")

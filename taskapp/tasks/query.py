@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as given
 from sqlalchemy.dialects.postgresql import TSQUERY
 
-from taskapp.extensions import Body, db, table
-from taskapp.pages import MOST, Page, count, cut
+from taskapp.database.pages import MOST, Page, count, cut
+from taskapp.database.session import Body
+from taskapp.extensions import db
+from taskapp.schema import table
 from taskapp.tasks.models import COLUMNS, SORTED_BY, TASKS, TaskLabel
 
 WORD = re.compile(r"[^\W_]+")

@@ -4,16 +4,17 @@ from functools import partial
 
 from flask import Blueprint, Response
 
-from taskapp.auth.guard import caller
-from taskapp.conditional import if_match, remembers
-from taskapp.contract import accepts, replies
-from taskapp.errors import WRITES, Forbidden, NotAcceptable, NotFound
-from taskapp.extensions import Body, Row
-from taskapp.pages import Page
-from taskapp.projects.access import Seen, seen_by
+from taskapp.database.pages import Created, Page
+from taskapp.database.session import Body, Row
+from taskapp.errors import CONDITIONS, WRITES, Forbidden, NotAcceptable, NotFound
+from taskapp.ledger.access import Seen, seen_by
 from taskapp.tasks import schemas, service
-from taskapp.tasks.schemas import TaskSchema
-from taskapp.tasks.shapes import STREAMS, negotiates, shape
+from taskapp.tasks.calendar import WRITERS
+from taskapp.tasks.schemas import FIELDS, TaskSchema
+from taskapp.web.conditional import if_match, remembers
+from taskapp.web.contract import accepts, replies
+from taskapp.web.current import caller
+from taskapp.web.exports import STREAMS, export, negotiates
 
 tasks = Blueprint("tasks", __name__, url_prefix="/api/v1")
 TASKS, TASK = "/tasks", "/tasks/<id:task_id>"
@@ -26,7 +27,7 @@ TASKS, TASK = "/tasks", "/tasks/<id:task_id>"
 @replies(schemas.TaskPageSchema(), 200, NotFound, NotAcceptable, gives=STREAMS)
 def list_tasks(query: Body, seen: Seen) -> Page | Response:
     """List the tasks you can see, newest first."""
-    return shape(query, partial(service.list_tasks, caller(), seen))
+    return export(query, FIELDS, partial(service.list_tasks, caller(), seen), WRITERS)
 
 
 @tasks.post(TASKS)
@@ -57,3 +58,20 @@ def update_task(task_id: int, body: Body) -> Row:
 def delete_task(task_id: int) -> None:
     """Delete a task and what is below it."""
     service.delete_task(caller(), task_id, if_match())
+
+
+@tasks.put("/projects/<id:project_id>/tasks/by-external-id/<anything:external_id>")
+@accepts(body=schemas.PutTaskSchema())
+@replies(TaskSchema(), 200, *WRITES, creates=True)
+def put_task(project_id: int, external_id: str, body: Body) -> Row | Created:
+    """Create the task with your own key, or set its fields when it is there."""
+    key = schemas.ExternalIdSchema().load({"external_id": external_id})
+    return service.put_task(caller(), project_id, **key, body=body, precondition=if_match())
+
+
+@tasks.post("/tasks/batch")
+@accepts(body=schemas.BatchSchema())
+@replies(schemas.BatchResultSchema(), 200, *WRITES, *CONDITIONS)
+def run_batch(body: Body) -> Body:
+    """Create, update and delete up to 500 tasks, all or nothing."""
+    return service.run_batch(caller(), body["operations"])

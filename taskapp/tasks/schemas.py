@@ -3,13 +3,13 @@
 import datetime as dt
 from typing import Any
 
-from marshmallow import post_load, validate
+from marshmallow import Schema, post_load, validate
 
-from taskapp import fields
-from taskapp.extensions import now
-from taskapp.fields import PageQuerySchema, example, page_of
+from taskapp.database.session import now
 from taskapp.tasks.models import PRIORITIES, STATUSES
 from taskapp.tasks.query import SORTS
+from taskapp.web import fields
+from taskapp.web.fields import PageQuerySchema, example, page_of
 
 
 class TaskSchema(fields.Resource):
@@ -88,3 +88,76 @@ class TaskQuerySchema(PageQuerySchema):
         elif query.get("due") == "overdue":
             query["at"] = moment
         return query
+
+
+class PutTaskSchema(TaskSchema):
+    """A task as its own key finds it: the address says the project and the key."""
+
+    class Meta:
+        exclude = ("project_id", "external_id")
+
+
+# Bytes that are no UTF-8 come as U+FFFD: many keys would be one.
+IN_UTF8 = validate.Regexp("[^\ufffd]*$", error="Not text in UTF-8.")
+
+
+class ExternalIdSchema(Schema):
+    """A client's own key, in an address."""
+
+    external_id = fields.Text(max=200, required=True, validate=[IN_UTF8])
+
+
+class CreateOperationSchema(Schema):
+    """Create a task."""
+
+    op = fields.Choice(("create",), required=True)
+    body = fields.Nested(TaskSchema, required=True)
+
+
+class DeleteOperationSchema(Schema):
+    """Delete a task, if it still has the `revision` that is sent."""
+
+    op = fields.Choice(("delete",), required=True)
+    id = fields.Int(required=True)
+    revision = fields.Int()
+
+
+class UpdateOperationSchema(DeleteOperationSchema):
+    """Change a task, if it still has the `revision` that is sent."""
+
+    op = fields.Choice(("update",), required=True)
+    body = fields.Nested(TaskSchema(partial=True), required=True)
+
+
+Operation = fields.OneOf(
+    "op",
+    create=CreateOperationSchema(),
+    update=UpdateOperationSchema(),
+    delete=DeleteOperationSchema(),
+)
+
+
+class BatchSchema(Schema):
+    """Operations to be carried out together or not at all."""
+
+    operations = fields.List(Operation, required=True, validate=validate.Length(min=1, max=500))
+
+
+class OperationResultSchema(Schema):
+    """What one operation did."""
+
+    op = fields.Choice(("create", "update", "delete"), required=True)
+    id = fields.Int(required=True)
+    task = fields.Nested(TaskSchema)
+
+
+class BatchResultSchema(Schema):
+    """What the operations did, in their order."""
+
+    results = fields.many(OperationResultSchema, 500)
+
+
+class InProjectQuerySchema(Schema):
+    """Which project it is about; without it an import goes to the inbox, and numbers are of all."""
+
+    project_id = fields.QueryInt()

@@ -2,12 +2,15 @@
 
 import sqlalchemy as sa
 
+from taskapp.caller import Caller
+from taskapp.database.pages import Created, Page
+from taskapp.database.session import Body, Precondition, Row
 from taskapp.errors import PreconditionRequired, Refusal, StaleRevision
-from taskapp.extensions import Body, Expect, Row, db, settings
-from taskapp.pages import Created, Page
-from taskapp.projects import access
-from taskapp.projects.access import Caller, Lock, Seen
-from taskapp.tasks import bulk, rows
+from taskapp.extensions import db, settings
+from taskapp.ledger import access, revisions
+from taskapp.ledger.access import Seen
+from taskapp.ledger.revisions import Lock
+from taskapp.tasks import bulk, writes
 from taskapp.tasks import query as task_query
 from taskapp.tasks.access import Locks, lock_task, visible_task
 from taskapp.tasks.models import COLUMNS, Task
@@ -23,30 +26,30 @@ def list_tasks(caller: Caller, seen: Seen, query: Body) -> Page:
 
 
 def create_task(caller: Caller, body: Body) -> Row:
-    return rows.insert(caller, access.lock_project(caller, body.get("project_id")), body)
+    return writes.insert(caller, revisions.lock_project(caller, body.get("project_id")), body)
 
 
-def update_task(caller: Caller, task_id: int, body: Body, expect: Expect) -> Row:
+def update_task(caller: Caller, task_id: int, body: Body, precondition: Precondition) -> Row:
     """Change the fields that are sent; sent as they are already, they change nothing at all."""
-    return _update(caller, {}, task_id, body, expect)
+    return _update(caller, {}, task_id, body, precondition)
 
 
 def put_task(
-    caller: Caller, project_id: int, external_id: str, body: Body, expect: Expect
+    caller: Caller, project_id: int, external_id: str, body: Body, precondition: Precondition
 ) -> Row | Created:
     """Make it so: the project's lock decides which of many at once creates the task."""
-    lock = access.lock_project(caller, project_id)
+    lock = revisions.lock_project(caller, project_id)
     there = sa.select(*COLUMNS).where(Task.project_id == project_id)
     before = db.session.execute(there.where(Task.external_id == external_id)).one_or_none()
-    expect(before)
+    precondition(before)
     if before is not None:
-        return rows.update(caller, before, lock, lock, body)
-    return Created(rows.insert(caller, lock, {**body, "external_id": external_id}), {})
+        return writes.update(caller, before, lock, lock, body)
+    return Created(writes.insert(caller, lock, {**body, "external_id": external_id}), {})
 
 
-def delete_task(caller: Caller, task_id: int, expect: Expect) -> None:
+def delete_task(caller: Caller, task_id: int, precondition: Precondition) -> None:
     locks: Locks = {}
-    _delete(caller, locks, task_id, expect)
+    _delete(caller, locks, task_id, precondition)
 
 
 def run_batch(caller: Caller, operations: list[Body]) -> Body:
@@ -65,43 +68,45 @@ def run_batch(caller: Caller, operations: list[Body]) -> Body:
 
 def import_tasks(caller: Caller, project_id: int | None, items: list[Body]) -> Body:
     """Create or update what the items say, all or nothing."""
-    return bulk.upsert(access.lock_project(caller, project_id), items)
+    return bulk.upsert(revisions.lock_project(caller, project_id), items)
 
 
-def _update(caller: Caller, locks: Locks, task_id: int, body: Body, expect: Expect) -> Row:
+def _update(
+    caller: Caller, locks: Locks, task_id: int, body: Body, precondition: Precondition
+) -> Row:
     before = lock_task(caller, locks, task_id, body.get("project_id"))
-    expect(before)
+    precondition(before)
     target_id = body.get("project_id") or before.project_id
-    return rows.update(caller, before, locks[before.project_id], locks[target_id], body)
+    return writes.update(caller, before, locks[before.project_id], locks[target_id], body)
 
 
-def _delete(caller: Caller, locks: Locks, task_id: int, expect: Expect) -> None:
+def _delete(caller: Caller, locks: Locks, task_id: int, precondition: Precondition) -> None:
     task = lock_task(caller, locks, task_id)
-    expect(task)
-    rows.delete(task_id, locks[task.project_id])
+    precondition(task)
+    writes.delete(task_id, locks[task.project_id])
 
 
 def _carry_out(caller: Caller, locks: Locks, operation: Body) -> Row | None:
     """The task after one operation of a batch."""
 
-    def expect(task: Row | None) -> None:
+    def precondition(task: Row | None) -> None:
         if settings().require_if_match and "revision" not in operation:
             raise PreconditionRequired
         if task and operation.get("revision", task.revision) != task.revision:
             raise StaleRevision
 
     if operation["op"] == "update":
-        return _update(caller, locks, operation["id"], operation["body"], expect)
+        return _update(caller, locks, operation["id"], operation["body"], precondition)
     if operation["op"] == "delete":
-        _delete(caller, locks, operation["id"], expect)
+        _delete(caller, locks, operation["id"], precondition)
         return None
     home = operation["body"].get("project_id")
-    return rows.insert(caller, _lock(caller, locks, home), operation["body"])
+    return writes.insert(caller, _lock(caller, locks, home), operation["body"])
 
 
 def _lock(caller: Caller, locks: Locks, project_id: int | None) -> Lock:
     """The lock of a project, taken once; None is the inbox."""
     if project_id not in locks:
-        lock = access.lock_project(caller, project_id)
+        lock = revisions.lock_project(caller, project_id)
         locks[project_id] = locks.setdefault(lock.project_id, lock)
     return locks[project_id]

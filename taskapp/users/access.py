@@ -4,9 +4,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from taskapp.auth import passwords
+from taskapp.database.session import Row, now, one_or_raise, read
 from taskapp.errors import NotFound, WrongCredentials
-from taskapp.extensions import Row, db, now, one, read, table
+from taskapp.extensions import db
+from taskapp.schema import table
+from taskapp.users import passwords
 from taskapp.users.models import User
 
 USERS = table(User)
@@ -51,7 +53,9 @@ def check_password(user_id: int, password: str) -> None:
 
 def set_password(user_id: int, field: str, password: str) -> None:
     """Write a new password, in the caller's transaction."""
-    user = one(read(sa.select(User.email, User.name).where(User.id == user_id)), WrongCredentials)
+    user = one_or_raise(
+        read(sa.select(User.email, User.name).where(User.id == user_id)), WrongCredentials
+    )
     passwords.refuse_guessable(field, password, user.email, user.name)
     values = {"password_hash": passwords.hash_password(password), "updated_at": now()}
     db.session.execute(sa.update(USERS).where(User.id == user_id).values(values))
@@ -60,4 +64,4 @@ def set_password(user_id: int, field: str, password: str) -> None:
 def user_id_of(email: str) -> int:
     """The active user with this address, or UserNotFound."""
     found = sa.select(User.id).where(User.email_key == email_key(email), User.is_active)
-    return int(one(read(found), UserNotFound).id)
+    return int(one_or_raise(read(found), UserNotFound).id)

@@ -1,15 +1,16 @@
-"""The user endpoints: oneself, and everybody for admins."""
+"""The user endpoints: own_id_or_admin, and everybody for admins."""
 
 from flask import Blueprint
 
-from taskapp.auth.guard import caller, oneself
-from taskapp.conditional import if_match
-from taskapp.contract import ADMIN, accepts, replies
+from taskapp.caller import ADMIN
+from taskapp.database.pages import Page
+from taskapp.database.session import Body, Row
 from taskapp.errors import Conflict, EmailTaken, Forbidden, WrongCredentials
-from taskapp.extensions import Body, Row
-from taskapp.fields import page_of
-from taskapp.pages import Page
 from taskapp.users import schemas, service
+from taskapp.web.conditional import if_match
+from taskapp.web.contract import accepts, replies
+from taskapp.web.current import caller, own_id_or_admin
+from taskapp.web.fields import page_of
 
 users = Blueprint("users", __name__, url_prefix="/api/v1/users")
 
@@ -57,7 +58,7 @@ def create_user(body: Body) -> Row:
 @replies(schemas.UserSchema(), 200, Forbidden)
 def get_user(user_id: int) -> Row:
     """Show a user: yourself, or as an admin anybody."""
-    return service.get_user(oneself(user_id))
+    return service.get_user(own_id_or_admin(user_id))
 
 
 @users.patch("/<id:user_id>")

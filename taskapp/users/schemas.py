@@ -2,9 +2,9 @@
 
 from marshmallow import Schema
 
-from taskapp import fields
-from taskapp.fields import PageQuerySchema, example
 from taskapp.users.models import ROLES
+from taskapp.web import fields
+from taskapp.web.fields import PageQuerySchema, example
 
 
 class UserSchema(fields.Resource):

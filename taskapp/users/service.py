@@ -5,12 +5,23 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from taskapp.auth import passwords
+from taskapp.caller import acting_as
+from taskapp.database.pages import Page, page_by
+from taskapp.database.session import (
+    Body,
+    Precondition,
+    Row,
+    changed_fields,
+    insert_or_raise,
+    now,
+    one_or_raise,
+    read,
+)
 from taskapp.errors import Conflict, EmailTaken, Invalid, RegistrationClosed
-from taskapp.extensions import Body, Expect, Row, changes, db, now, one, read, settings, unique
-from taskapp.pages import Page, page_by
-from taskapp.projects import service as projects
-from taskapp.projects.access import Actor
+from taskapp.extensions import db, settings
+from taskapp.ledger.members import open_project
+from taskapp.tasks.leaving import leave_all
+from taskapp.users import passwords
 from taskapp.users.access import USERS, UserNotFound, check_password, email_key
 from taskapp.users.models import User
 
@@ -32,7 +43,7 @@ def list_users(query: Body) -> Page:
 
 
 def get_user(user_id: int) -> Row:
-    return one(read(sa.select(*COLUMNS).where(User.id == user_id)), UserNotFound)
+    return one_or_raise(read(sa.select(*COLUMNS).where(User.id == user_id)), UserNotFound)
 
 
 def register(body: Body) -> Row:
@@ -51,12 +62,12 @@ def add_user(email: str, password: str, name: str, **more: Any) -> Row:
     hashed, at = passwords.hash_password(password), now()
     values = {"role": "user", "is_active": True, **more, "name": name, "password_hash": hashed}
     values |= {"email": email, "email_key": email_key(email), "created_at": at, "updated_at": at}
-    user = unique(sa.insert(USERS).values(values).returning(*COLUMNS), EmailTaken).one()
-    projects.open_inbox(user.id)
+    user = insert_or_raise(sa.insert(USERS).values(values).returning(*COLUMNS), EmailTaken).one()
+    open_project(user.id, "Inbox", inbox_of=user.id)
     return user
 
 
-def update_me(user_id: int, body: Body, expect: Expect) -> Row:
+def update_me(user_id: int, body: Body, precondition: Precondition) -> Row:
     """Change one's own name, or one's address with the password beside it."""
     password = body.get("current_password")
     body = {name: value for name, value in body.items() if name != "current_password"}
@@ -64,39 +75,39 @@ def update_me(user_id: int, body: Body, expect: Expect) -> Row:
         raise Invalid.field("current_password", "A new address wants the current password.")
     if password is not None:
         check_password(user_id, password)
-    return update_user(user_id, body, expect)
+    return update_user(user_id, body, precondition)
 
 
-def update_user(user_id: int, body: Body, expect: Expect) -> Row:
+def update_user(user_id: int, body: Body, precondition: Precondition) -> Row:
     before, last_admin = _locked(user_id)
-    expect(before)
-    if not (changed := changes(before, body)):
+    precondition(before)
+    if not (changed := changed_fields(before, body)):
         return before
     if last_admin and changed.keys() & {"role", "is_active"}:
         raise LastAdmin
     key = {"email_key": email_key(body["email"])} if "email" in body else {}
     written = sa.update(USERS).where(User.id == user_id).values(**body, **key, updated_at=now())
-    user = unique(written.returning(*COLUMNS), EmailTaken).one()
+    user = insert_or_raise(written.returning(*COLUMNS), EmailTaken).one()
     if "is_active" in changed:
         event = "user enabled" if user.is_active else "user disabled"
         log.warning(event, extra={"fields": {"account": user_id}})
     return user
 
 
-def delete_me(user_id: int, password: str, expect: Expect) -> None:
+def delete_me(user_id: int, password: str, precondition: Precondition) -> None:
     check_password(user_id, password)
-    delete_user(user_id, expect)
+    delete_user(user_id, precondition)
 
 
-def delete_user(user_id: int, expect: Expect) -> None:
+def delete_user(user_id: int, precondition: Precondition) -> None:
     """Delete a user, their inbox and the projects that nobody else is in."""
     before, last_admin = _locked(user_id)
-    expect(before)
+    precondition(before)
     if last_admin:
         raise LastAdmin
-    projects.leave_all(Actor(user_id))
+    leave_all(acting_as(user_id))
     db.session.execute(sa.select(User.id).where(User.id == user_id).with_for_update())
-    projects.leave_all(Actor(user_id))  # what they came into meanwhile; by now they can't any more
+    leave_all(acting_as(user_id))  # what they came into meanwhile; by now they can't any more
     db.session.execute(sa.delete(User).where(User.id == user_id))
 
 

@@ -11,7 +11,7 @@ from schemathesis import Case, HookContext, Response
 from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.openapi.checks import RejectedPositiveData
 
-from taskapp.idempotency import KEY
+from taskapp.web.idempotency import KEY
 
 # Refusals of what the schema allows: only what is stored, or the clock, can tell.
 RIGHTLY = {

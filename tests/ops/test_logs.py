@@ -148,7 +148,7 @@ def test_nobody_can_forge_a_line_or_steer_a_terminal(
 
 
 def test_what_is_slow_is_marked(alice: Client, lines: Lines, monkeypatch: Any) -> None:
-    monkeypatch.setattr("taskapp.ops.journal.SLOW", 0)
+    monkeypatch.setattr("taskapp.web.request_log.SLOW", 0)
     alice.get("/api/v1/projects?limit=7")
     statements = [json.loads(line) for line in lines.written[:-1]]
 

@@ -18,8 +18,9 @@ import config
 import taskapp.attachments.models
 import taskapp.comments.models  # noqa: F401 - tables are compared whether or not they are used
 from taskapp import create_app
-from taskapp.extensions import Base, db
+from taskapp.extensions import db
 from taskapp.ops import checks
+from taskapp.schema import Base
 from tests import servers
 from tests.conftest import DATABASES, new_database
 

@@ -16,7 +16,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from taskapp.extensions import db
-from taskapp.ops import openapi
+from taskapp.web import openapi
 from tests.conftest import PASSWORD, Client, Json
 
 DOCS = Path(__file__).parents[2] / "docs" / "performance.md"

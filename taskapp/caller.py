@@ -1,0 +1,38 @@
+"""Who is calling: what every room may know of it."""
+
+import datetime as dt
+from typing import Any, NamedTuple
+
+# Who may use a route.
+ANYONE, USER, ADMIN = "anyone", "user", "admin"
+# Each scope with all that it includes. `feed` stands alone: it opens one calendar.
+SCOPES = {
+    "read": frozenset({"read"}),
+    "write": frozenset({"read", "write"}),
+    "admin": frozenset({"read", "write", "admin"}),
+    "feed": frozenset({"feed"}),
+}
+
+
+class Caller(NamedTuple):
+    """Who is calling, with what right, and until when; a personal token has no session."""
+
+    user_id: int
+    role: str
+    scopes: frozenset[str]
+    expires_at: dt.datetime | None
+    session_id: int | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """The credential in use, as `GET /auth/token` shows it."""
+        return {
+            "kind": "token" if self.session_id is None else "session",
+            "user_id": self.user_id,
+            "scopes": sorted(self.scopes),
+            "expires_at": self.expires_at,
+        }
+
+
+def acting_as(user_id: int) -> Caller:
+    """A caller without a request: a command, or a user who is being deleted."""
+    return Caller(user_id, USER, SCOPES["write"], None)

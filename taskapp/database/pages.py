@@ -1,0 +1,59 @@
+"""One page of a list, and the next: keyset pages, stable while rows come and go."""
+
+from typing import Any, NamedTuple, Self
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute
+
+from taskapp.database.session import Body, read
+
+Rows = sa.Select[*tuple[Any, ...]]
+MOST = sa.bindparam("most", type_=sa.Integer)
+
+
+class Page(NamedTuple):
+    """One page of a list; `next_key` is where the next one starts, or None at the end."""
+
+    items: list[Body]
+    next_key: list[Any] | None = None
+    total: int | None = None
+
+    def only(self, *names: str) -> Self:
+        """The same page, each item cut down to these fields."""
+        items = [{name: item[name] for name in names} for item in self.items]
+        return self._replace(items=items)
+
+
+class Created(NamedTuple):
+    """A row that a request made, and what only its 201 shows of it."""
+
+    row: sa.Row[Any]
+    secrets: dict[str, Any]
+
+
+def cut(select: Rows, limit: int, key: list[str], values: Body) -> Page:
+    """Run the SELECT, ordered and of MOST rows, for one page; one row more says there is a next."""
+    found = read(select, {**values, "most": limit + 1})
+    names = tuple(map(str, found.keys()))
+    items = [dict(zip(names, row, strict=True)) for row in found.all()]
+    more = len(items) > limit
+    return Page(items[:limit], [items[limit - 1][name] for name in key] if more else None)
+
+
+def count(select: Rows, values: Body | None = None) -> int:
+    ones = select.order_by(None).with_only_columns(sa.literal(1), maintain_column_froms=True)
+    return int(read(sa.select(sa.func.count()).select_from(ones.subquery()), values).scalar_one())
+
+
+def page_by(
+    select: Rows,
+    key: InstrumentedAttribute[Any],
+    *,
+    limit: int,
+    total: bool,
+    cursor: list[Any] | None = None,
+) -> Page:
+    """A page in the order of one unique column that the SELECT returns."""
+    after = select.where(key > cursor[0]) if cursor else select
+    page = cut(after.order_by(key).limit(MOST), limit, [key.key], {})
+    return page._replace(total=count(select)) if total else page

@@ -1,0 +1,82 @@
+"""How the services read and write: reads outside any transaction, writes inside one."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from flask import g
+from sqlalchemy.exc import IntegrityError
+
+from taskapp.extensions import db
+
+Row = sa.Row[Any]
+Body = dict[str, Any]  # what a client sent, validated
+# Refuses a row that is not as the client last saw it; None where there is no row.
+Precondition = Callable[[Row | None], None]
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """Commit what is written inside, or leave nothing of it behind."""
+    try:
+        yield
+        db.session.commit()
+    except BaseException:
+        db.session.rollback()
+        raise
+
+
+def read(statement: sa.Executable, values: dict[str, Any] | None = None) -> sa.Result[Any]:
+    """Run one SELECT outside any transaction: reads need no BEGIN, no ROLLBACK and no lock.
+
+    The request keeps one connection for all of them; `release` hands it back.
+    """
+    connection: sa.Connection | None = g.get("reads")
+    if connection is None:
+        connection = g.reads = db.engines["reads"].connect()
+    return connection.execute(statement, values)
+
+
+def release(_: BaseException | None = None) -> None:
+    """Hand the connection for reads back, when the request or the command ends."""
+    connection = g.pop("reads", None)
+    if connection is not None:
+        connection.close()
+
+
+def one_or_raise(result: sa.Result[Any], refusal: type[Exception]) -> Row:
+    """The one row of a result.
+
+    Raises:
+        refusal: There is none.
+    """
+    row = result.one_or_none()
+    if row is None:
+        raise refusal
+    return row
+
+
+def insert_or_raise(
+    statement: sa.Executable, refusal: type[Exception], *values: Body
+) -> sa.Result[Any]:
+    """Execute a write.
+
+    Raises:
+        refusal: It violates a unique or a foreign key.
+    """
+    try:
+        return db.session.execute(statement, *values)
+    except IntegrityError as error:
+        raise refusal from error
+
+
+def changed_fields(row: Row, body: Body) -> dict[str, list[Any]]:
+    """The fields that a body would really change, as {field: [old, new]}."""
+    old = row._mapping
+    return {name: [old[name], new] for name, new in body.items() if old[name] != new}

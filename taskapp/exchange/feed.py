@@ -1,0 +1,22 @@
+"""The calendar feed: whoever knows its secret address reads the open tasks of its owner."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from taskapp.personal_tokens.access import feed_owner
+from taskapp.tasks.query import OPEN
+from taskapp.web.current import current
+
+View = Callable[..., Any]
+
+
+def subscribes(view: View) -> View:
+    """Ask for the open tasks, as the owner of the secret in the address."""
+
+    @wraps(view)
+    def wrapper(secret: str) -> Any:
+        current().caller = feed_owner(secret)
+        return view(query={"format": "ics", "status": list(OPEN)})
+
+    return wrapper

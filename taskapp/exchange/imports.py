@@ -1,0 +1,106 @@
+"""CSV, NDJSON and JSON in, as the list answers them; each mistake is named by its row."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from marshmallow import Schema, ValidationError, pre_load
+
+from taskapp.database.session import Body
+from taskapp.errors import MalformedJson, MalformedRequest, reasons
+from taskapp.extensions import settings
+from taskapp.tasks.bulk import InvalidRows
+from taskapp.tasks.schemas import TaskSchema
+from taskapp.web import fields
+from taskapp.web.body import read_object, strict_json
+
+# Exports hold these, too; what decides is where they are imported, and when.
+IGNORED = {name for name, spec in TaskSchema().fields.items() if spec.dump_only} - {"id"}
+IGNORED |= {"project_id"}
+GUARDED = re.compile(f"^'(?={fields.RISKY.pattern})")
+
+
+class TaskRowSchema(TaskSchema):
+    """A task to import; `id` is what `parent_id` of other rows may refer to."""
+
+    class Meta:
+        exclude = tuple(IGNORED)
+
+    id = fields.Int(allow_none=True)
+
+    @pre_load
+    def _leave_out(self, row: Any, **_: Any) -> Any:
+        return {k: v for k, v in row.items() if k not in IGNORED} if isinstance(row, dict) else row
+
+
+ROW = TaskRowSchema(partial=("title",))  # a task that is there already has a title
+
+
+class TaskImportSchema(Schema):
+    """What an import takes as JSON: a list as it was answered, or one like it."""
+
+    items = fields.many(ROW)  # MAX_IMPORT_BYTES is what bounds it in practice
+    next_cursor = fields.Text(max=4096, allow_none=True)
+    total = fields.Int(min=0)
+
+    def handle_error(self, error: ValidationError, data: Any, **_: Any) -> NoReturn:
+        raise InvalidRows(reasons(error.messages))
+
+
+def _ndjson(raw: bytes) -> Body:
+    items = []
+    for number, line in enumerate(raw.split(b"\n"), 1):
+        try:
+            items += [strict_json(line)] if line.strip() else []
+        except MalformedJson:
+            raise MalformedJson(f"Line {number} is not strict JSON.") from None
+    return {"items": items}
+
+
+def _csv(raw: bytes) -> Body:
+    """RFC 4180; a spreadsheet's byte order mark is fine."""
+    try:
+        lines = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
+        names, *rows = [cells for cells in lines if cells]
+    except (csv.Error, ValueError):
+        raise MalformedRequest("The body is not CSV in UTF-8 with a header (RFC 4180).") from None
+    if len(set(names)) < len(names):
+        raise MalformedRequest("The header names a column twice.")
+    for number, cells in enumerate(rows, 1):
+        if len(cells) != len(names):
+            detail = f"Row {number} has {len(cells)} cells, the header has {len(names)}."
+            raise MalformedRequest(detail)
+    columns = [(name, _cell_reader(name)) for name in names]
+    items = [{n: read(cell) for (n, read), cell in zip(columns, row, strict=True)} for row in rows]
+    return {"items": items}
+
+
+def _cell_reader(name: str) -> Callable[[str], Any]:
+    """What a cell of this column stands for; what it can't be stays text for the schema to name."""
+    spec = ROW.fields.get(name)
+    if isinstance(spec, fields.Int):
+        return lambda cell: int(cell) if fields.CANONICAL_INT.fullmatch(cell) else cell or None
+    if isinstance(spec, fields.List):
+        return _json_or_text
+    nullable = spec is not None and spec.allow_none
+    return lambda cell: None if nullable and not cell else GUARDED.sub("", cell)
+
+
+def _json_or_text(cell: str) -> Any:
+    try:
+        return strict_json(cell.encode())
+    except MalformedJson:
+        return cell
+
+
+READERS = {"application/json": strict_json, "application/x-ndjson": _ndjson, "text/csv": _csv}
+
+
+def load(schema: Schema) -> Any:
+    return schema.load(read_object(READERS, settings().max_import_bytes))
+
+
+# What the endpoint accepts, and how it is read.
+BODY: Body = {"body": TaskImportSchema(), "takes": tuple(READERS), "load": load}

@@ -1,0 +1,40 @@
+"""Tasks in from files, and out to calendar programs."""
+
+from functools import partial
+
+from flask import Blueprint, Response
+
+from taskapp.database.pages import Page
+from taskapp.database.session import Body
+from taskapp.errors import WRITES
+from taskapp.exchange import imports
+from taskapp.exchange.feed import subscribes
+from taskapp.exchange.schemas import ImportedSchema
+from taskapp.ledger.access import Seen, seen_by
+from taskapp.tasks import service
+from taskapp.tasks.calendar import WRITERS
+from taskapp.tasks.schemas import FIELDS, InProjectQuerySchema
+from taskapp.web.conditional import remembers
+from taskapp.web.contract import accepts, public, replies
+from taskapp.web.current import caller
+from taskapp.web.exports import export
+
+exchange = Blueprint("exchange", __name__, url_prefix="/api/v1")
+
+
+@exchange.post("/tasks/import")
+@accepts(query=InProjectQuerySchema(), **imports.BODY)
+@replies(ImportedSchema(), 200, *WRITES)
+def import_tasks(query: Body, body: Body) -> Body:
+    """Import tasks from CSV, NDJSON or JSON, as the list exports them: all rows or none."""
+    return service.import_tasks(caller(), query.get("project_id"), body["items"])
+
+
+@exchange.get("/feeds/<secret>.ics")
+@public
+@subscribes
+@remembers(seen_by)
+@replies(gives=("text/calendar",))
+def get_feed(query: Body, seen: Seen) -> Page | Response:
+    """Subscribe to your open tasks; the secret in the address is a `feed` token."""
+    return export(query, FIELDS, partial(service.list_tasks, caller(), seen), WRITERS)

@@ -1,0 +1,37 @@
+"""How a project begins, and how somebody comes into it."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from taskapp.database.session import insert_or_raise, now
+from taskapp.errors import Refusal, TokenRevoked
+from taskapp.extensions import db
+from taskapp.ledger.access import MEMBERSHIPS, PROJECTS
+from taskapp.ledger.revisions import Revision, record
+
+
+def open_project(user_id: int, name: str, **values: Any) -> int:
+    """Insert a project with its owner; `inbox_of` makes it the inbox. Returns its id.
+
+    Raises:
+        TokenRevoked: The owner was deleted meanwhile.
+    """
+    at = now()
+    project = {"name": name, "description": "", "revision": 1, "created_at": at, "updated_at": at}
+    inserted = sa.insert(PROJECTS).values(project | values).returning(PROJECTS.c.id)
+    revision = Revision(db.session.execute(inserted).scalar_one(), 1, user_id)
+    join(revision, user_id, "owner", TokenRevoked)
+    record(revision, "project-created", name=[None, name])
+    return revision.project_id
+
+
+def join(revision: Revision, user_id: int, role: str, refusal: type[Refusal]) -> None:
+    """Insert a membership.
+
+    Raises:
+        refusal: The user is a member already, or is gone.
+    """
+    member = {"project_id": revision.project_id, "user_id": user_id, "role": role}
+    stamped = {**member, "revision": revision.revision, "created_at": now()}
+    insert_or_raise(sa.insert(MEMBERSHIPS).values(stamped), refusal)

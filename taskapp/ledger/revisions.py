@@ -1,0 +1,110 @@
+"""A write inside a project is one sentence: lock, compare, advance, record.
+
+lock = lock_project(caller, project_id)   # the role is the one that counts under the lock
+precondition(row)                         # If-Match, against the locked state
+revision = lock.advance()                 # only if something changes
+record(revision, "updated", [row.id], …)  # the event; the contract commits
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from taskapp.caller import Caller
+from taskapp.database.session import Body, now, one_or_raise
+from taskapp.errors import Forbidden, NotFound
+from taskapp.extensions import db
+from taskapp.ledger.access import (
+    EDIT,
+    EVENTS,
+    MEMBERSHIPS,
+    PROJECT_ID,
+    PROJECTS,
+    USER_ID,
+    ProjectNotFound,
+)
+
+# Both rows are locked, so that PostgreSQL shows both as they are once the lock is held. On SQLite
+# the transaction holds the database's one lock from its beginning.
+LOCKED = (
+    sa.select(PROJECTS.c.id, PROJECTS.c.revision, MEMBERSHIPS.c.role)
+    .join(MEMBERSHIPS, MEMBERSHIPS.c.project_id == PROJECTS.c.id)
+    .where(MEMBERSHIPS.c.user_id == USER_ID)
+    .with_for_update(key_share=True)
+)
+_LOCK = LOCKED.where(PROJECTS.c.id == PROJECT_ID)
+_LOCK_INBOX = LOCKED.where(PROJECTS.c.inbox_of == USER_ID)
+_ADVANCE = (
+    sa.update(PROJECTS).where(PROJECTS.c.id == PROJECT_ID).values(revision=sa.bindparam("next"))
+)
+_RECORD = sa.insert(EVENTS)
+
+
+class Revision(NamedTuple):
+    """A project's revision that this transaction took, and for whom; None is the operator."""
+
+    project_id: int
+    revision: int
+    user_id: int | None
+
+
+@dataclass
+class Lock:
+    """A project whose row is locked until the transaction ends, and the caller's role in it."""
+
+    project_id: int
+    user_id: int
+    role: str
+    before: int  # the project's revision when it was locked
+    advanced: bool = False
+
+    def advance(self) -> Revision:
+        """The project's next revision; a transaction takes one, however much it changes."""
+        if not self.advanced:
+            self.advanced = True
+            db.session.execute(_ADVANCE, {"in_id": self.project_id, "next": self.before + 1})
+        return Revision(self.project_id, self.before + 1, self.user_id)
+
+
+def lock_project(caller: Caller, project_id: int | None, roles: Sequence[str] = EDIT) -> Lock:
+    """Lock a project, the caller's inbox if none is named.
+
+    Raises:
+        ProjectNotFound: The caller does not see it, or no longer once the lock is held.
+        Forbidden: The caller has none of the roles in it.
+    """
+    values = {"in_id": project_id, "user_id": caller.user_id}
+    return lock_by(_LOCK if project_id else _LOCK_INBOX, values, roles, ProjectNotFound)
+
+
+def lock_by(
+    statement: sa.Executable, values: Body, roles: Sequence[str], refusal: type[NotFound]
+) -> Lock:
+    """Lock the project that a statement made of LOCKED selects.
+
+    Raises:
+        refusal: It selects none.
+        Forbidden: The caller has none of the roles in it.
+    """
+    row = one_or_raise(db.session.execute(statement, values), refusal)
+    if row.role not in roles:
+        raise Forbidden(f"Your role here is {row.role}; this needs {' or '.join(roles)}.")
+    return Lock(row.id, values["user_id"], row.role, row.revision)
+
+
+def record(
+    revision: Revision, kind: str, task_ids: Iterable[int | None] = (None,), **changes: Any
+) -> None:
+    """Leave an event for each task, or one for the project: who changed what, at which revision."""
+    record_each(revision, kind, ((task_id, changes) for task_id in task_ids))
+
+
+def record_each(revision: Revision, kind: str, changes: Iterable[tuple[int | None, Body]]) -> None:
+    """Leave an event for each task, with what changed in it."""
+    common = {**revision._asdict(), "kind": kind, "at": now()}
+    events = [{**common, "task_id": task_id, "changes": fields} for task_id, fields in changes]
+    if events:
+        db.session.execute(_RECORD, events)
+        db.session.info.setdefault("events", []).extend(events)  # web/metrics counts on commit

@@ -1,0 +1,38 @@
+"""What tasks add up to: history, labels in use, numbers."""
+
+from flask import Blueprint
+
+from taskapp.database.pages import Page
+from taskapp.database.session import Body
+from taskapp.errors import NotFound
+from taskapp.reports import schemas, service
+from taskapp.tasks.schemas import InProjectQuerySchema
+from taskapp.web.contract import accepts, replies
+from taskapp.web.current import caller
+from taskapp.web.fields import PageQuerySchema, page_of
+
+reports = Blueprint("reports", __name__, url_prefix="/api/v1")
+
+
+@reports.get("/tasks/<id:task_id>/history")
+@accepts(query=PageQuerySchema())
+@replies(page_of(schemas.HistorySchema)())
+def list_history(task_id: int, query: Body) -> Page:
+    """List who changed what, and when."""
+    return service.list_history(caller(), task_id, query)
+
+
+@reports.get("/labels")
+@accepts(query=PageQuerySchema())
+@replies(page_of(schemas.LabelSchema)())
+def list_labels(query: Body) -> Page:
+    """List labels in use, and how many tasks have each."""
+    return service.list_labels(caller(), query)
+
+
+@reports.get("/stats")
+@accepts(query=InProjectQuerySchema())
+@replies(schemas.StatsSchema(), 200, NotFound)
+def get_stats(query: Body) -> Body:
+    """Numbers for a dashboard; done per day over the last 30 days."""
+    return service.get_stats(caller(), query)

@@ -1,0 +1,95 @@
+"""What happens to tasks when a member leaves, or when their whole project goes."""
+
+from contextlib import suppress
+
+import sqlalchemy as sa
+
+from taskapp.caller import Caller
+from taskapp.database.session import now
+from taskapp.errors import Conflict
+from taskapp.extensions import db
+from taskapp.ledger.access import (
+    MEMBERSHIPS,
+    PROJECTS,
+    VIEW,
+    ProjectNotFound,
+    members_of,
+    visible_projects,
+)
+from taskapp.ledger.revisions import Lock, Revision, lock_project, record
+from taskapp.tasks.models import TASKS
+
+
+class LastOwner(Conflict):
+    """This is the last owner; make somebody else an owner first."""
+
+
+def leave_all(user: Caller) -> None:
+    """Take a user who is being deleted out of every project; what only they see is deleted.
+
+    Raises:
+        LastOwner: Others are left in one of them without an owner.
+    """
+    projects = visible_projects(user.user_id).order_by(MEMBERSHIPS.c.project_id)
+    for project_id in db.session.scalars(projects):
+        with suppress(ProjectNotFound):  # it or the member went while its lock was waited for
+            lock = lock_project(user, project_id, VIEW)
+            if db.session.scalars(members_of(project_id)).all() == [user.user_id]:
+                delete_project(lock)
+            else:
+                leave(lock, user.user_id)
+
+
+def leave(lock: Lock, user_id: int) -> None:
+    """Take a member out of a project; their tasks stay, unassigned.
+
+    Raises:
+        LastOwner
+    """
+    keep_an_owner(lock, user_id)
+    revision = lock.advance()
+    _unassign(revision, user_id)
+    left = sa.delete(MEMBERSHIPS).filter_by(project_id=lock.project_id, user_id=user_id)
+    db.session.execute(left)
+    record(revision, "member-removed", member=[user_id, None])
+
+
+def keep_an_owner(lock: Lock, user_id: int) -> None:
+    """Refuse where nobody but this user owns the project.
+
+    Raises:
+        LastOwner
+    """
+    others = members_of(lock.project_id).where(MEMBERSHIPS.c.user_id != user_id)
+    if db.session.scalars(others.where(MEMBERSHIPS.c.role == "owner")).first() is None:
+        raise LastOwner
+
+
+def delete_project(lock: Lock) -> None:
+    """Delete a project and everything in it; its events stay."""
+    revision = lock.advance()
+    _record_deleted_tasks(revision)
+    record(revision, "project-deleted")
+    db.session.execute(sa.delete(PROJECTS).where(PROJECTS.c.id == lock.project_id))
+
+
+def _record_deleted_tasks(revision: Revision) -> None:
+    # Each goes with its project then, and none with a parent: SQLite cascades 1,000 deep.
+    orphaned = (
+        sa.update(TASKS)
+        .where(TASKS.c.project_id == revision.project_id)
+        .values(parent_id=None)
+        .returning(TASKS.c.id)
+    )
+    record(revision, "deleted", db.session.scalars(orphaned).all())
+
+
+def _unassign(revision: Revision, user_id: int) -> None:
+    cleared = (
+        sa.update(TASKS)
+        .where(TASKS.c.project_id == revision.project_id, TASKS.c.assignee_id == user_id)
+        .values(assignee_id=None, revision=revision.revision, updated_at=now())
+        .returning(TASKS.c.id)
+    )
+    task_ids = db.session.scalars(cleared).all()
+    record(revision, "updated", task_ids, assignee_id=[user_id, None])

@@ -1,0 +1,110 @@
+"""The body of a request, as strict as it can be read: all of it, and each thing said once."""
+
+import json
+import math
+from collections.abc import Callable, Collection, Mapping
+from itertools import chain
+from typing import Any
+
+from flask import request
+
+from taskapp import errors
+from taskapp.extensions import settings
+from taskapp.web.fields import INT64
+
+MAX_DEPTH = 32
+
+
+def load_json() -> dict[str, Any]:
+    """The body as strict JSON."""
+    readers = dict.fromkeys(media_types(request.method), strict_json)
+    return read_object(readers, settings().max_body_bytes)
+
+
+def read_object(readers: Mapping[str, Callable[[bytes], Any]], most: int) -> dict[str, Any]:
+    """The body, read as its media type says; an object, whatever the type."""
+    raw = read_body(most)
+    _check_media_type(raw, readers)
+    value = readers.get(request.mimetype, strict_json)(raw)
+    if not isinstance(value, dict):
+        raise errors.Invalid(errors=[{"pointer": "", "detail": "The body must be an object."}])
+    return value
+
+
+def strict_json(raw: bytes) -> Any:
+    """JSON that says each thing once (RFC 8259, I-JSON RFC 7493)."""
+    try:
+        value = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=int,  # which no NaN and no Infinity is
+            parse_int=_int64,
+            parse_float=_double,
+        )
+    except (ValueError, RecursionError):
+        raise errors.MalformedJson from None
+    if _depth(value) > MAX_DEPTH:
+        raise errors.MalformedJson
+    return value
+
+
+def read_body(most: int) -> bytes:
+    """The whole body: neither longer than allowed nor shorter than it says it is."""
+    length = request.content_length
+    if request.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+        raise errors.MalformedRequest
+    if length is not None and length > most:
+        raise errors.PayloadTooLarge
+    try:
+        raw: bytes = request.environ["wsgi.input"].read(most + 1 if length is None else length)
+    except OSError:  # gunicorn's word for a malformed chunk
+        raise errors.MalformedRequest from None
+    if len(raw) > most:
+        raise errors.PayloadTooLarge
+    if length is not None and len(raw) < length:
+        raise errors.MalformedRequest("The body is shorter than its Content-Length.")
+    return raw
+
+
+def media_types(method: str) -> tuple[str, ...]:
+    """What a body may come as; RFC 7396 has a name of its own for partial updates."""
+    merge_patch = ("application/merge-patch+json",) if method == "PATCH" else ()
+    return ("application/json", *merge_patch)
+
+
+def _check_media_type(raw: bytes, known: Collection[str]) -> None:
+    if request.content_encoding not in (None, "", "identity"):
+        raise errors.UnsupportedMediaType
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    fits = request.mimetype in known and charset == "utf-8"
+    if (raw or request.content_type) and not fits:
+        raise errors.UnsupportedMediaType
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("duplicate key")
+    return members
+
+
+def _int64(digits: str) -> int:
+    if len(digits) > 20 or not -INT64 - 1 <= int(digits) <= INT64:
+        raise ValueError("past int64")
+    return int(digits)
+
+
+def _double(digits: str) -> float:
+    if math.isinf(value := float(digits)):
+        raise ValueError("past double")
+    return value
+
+
+def _depth(value: Any) -> int:
+    """How deep the value nests; level by level, so that no input can exhaust the stack."""
+    depth, level = 0, [value]
+    while level := [v for v in level if isinstance(v, dict | list)]:
+        depth += 1
+        inner = (v.values() if isinstance(v, dict) else v for v in level)
+        level = list(chain.from_iterable(inner))
+    return depth

@@ -1,0 +1,102 @@
+"""Conditional requests (RFC 9110, section 13): ETag, If-None-Match, If-Match, remembered lists."""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from functools import partial, wraps
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from flask import Response, request
+
+from taskapp.database.session import Precondition
+from taskapp.errors import PreconditionRequired, StaleRevision
+from taskapp.extensions import cache, settings
+from taskapp.web.current import caller
+from taskapp.web.metrics import LOOKUPS
+
+View = Callable[..., Any]
+REMEMBERED_SECONDS = 300
+
+
+def digest(value: bytes) -> str:
+    return urlsafe_b64encode(blake2b(value, digest_size=12).digest()).decode()
+
+
+def etag(row: sa.Row[Any]) -> str:
+    """A strong validator: equal rows are equal responses, byte for byte.
+
+    A task's is "<project_id>-<revision>", so that an item of any list is enough to write it.
+    """
+    fields = row._mapping
+    if "project_id" in fields and "revision" in fields:
+        return f"{fields['project_id']}-{fields['revision']}"
+    return digest(repr(tuple(row)).encode())
+
+
+def answer(body: bytes, status: int, tag: str | None, headers: dict[str, str]) -> Response:
+    """The body with its ETag, or 304 for a client that has it already."""
+    if tag is not None:
+        headers["ETag"] = f'"{tag}"'
+        if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(tag):
+            return Response(status=304, headers=headers)
+    return Response(body, status, headers, content_type="application/json")
+
+
+def if_match() -> Precondition:
+    """What the client expects to change; the service calls it under the row's lock.
+
+    A PUT may make its resource: then there is no row, which `If-None-Match: *` asks for.
+    """
+    conditions = {"If-Match", "If-None-Match"} & set(request.headers.keys())
+    sent = "If-Match" in conditions or (conditions and request.method == "PUT")
+    if settings().require_if_match and not sent:
+        raise PreconditionRequired
+
+    def precondition(row: sa.Row[Any] | None) -> None:
+        tag = None if row is None else etag(row)
+        if "If-Match" in conditions and (tag is None or tag not in request.if_match):
+            raise StaleRevision
+        if "If-None-Match" in conditions and tag is not None and tag in request.if_none_match:
+            raise StaleRevision
+
+    return precondition
+
+
+def remembers(revisions: Callable[[Any], Any]) -> Callable[[View], View]:
+    """Answer from memory while the question and the revisions behind it are the same.
+
+    Nothing has to be forgotten: a write raises a revision, and the question has another tag.
+    The revisions are read before the rows, so that an answer can only be newer than its tag.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def wrapper(query: dict[str, Any]) -> Response:
+            seen = revisions(caller())
+            ours = settings().secret_key  # others may remember things in the same Redis
+            tag = digest(repr((ours, request.path, caller().user_id, query, seen)).encode())
+            if request.if_none_match.contains_weak(tag):
+                return answer(b"", 200, tag, {})
+            make = partial(view, query=query, seen=seen)
+            # A stream may be larger than memory, and to write it is what it costs.
+            made = _remembered(tag, make) if query["format"] == "json" else make()
+            made.set_etag(tag)
+            return made
+
+        return wrapper
+
+    return decorate
+
+
+def _remembered(tag: str, make: Callable[[], Response]) -> Response:
+    kept = cache.get(tag)
+    LOOKUPS.labels("hit" if kept else "miss").inc()
+    if kept:
+        body, link = orjson.loads(kept)
+        return answer(body.encode(), 200, None, {"Link": link} if link else {})
+    made = make()
+    told = orjson.dumps((made.get_data(as_text=True), made.headers.get("Link")))
+    cache.set(tag, told, timeout=REMEMBERED_SECONDS)
+    return made

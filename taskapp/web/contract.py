@@ -1,0 +1,219 @@
+"""What stands between a request and a view: strict input in, a typed reply out.
+
+The decorators enforce the contract and leave a note of it, which `openapi.py` and the guard read.
+They stand in this order, outermost first:
+
+    @tasks.post("/tasks")        the route
+    @public                      anybody may enter; without it a credential is needed
+    @accepts(query=…, body=…)    load the query and the body, strictly
+    @negotiates                  settle the format of a list (web/exports.py)
+    @remembers(…)                answer a list from memory or with 304 (web/conditional.py)
+    @replies(schema, 201, …)     run the view in a transaction, and render what it returns
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+import sqlalchemy as sa
+from flask import Response, current_app, request
+from marshmallow import RAISE, Schema, ValidationError
+from sqlalchemy.exc import OperationalError
+
+from taskapp import errors
+from taskapp.caller import ANYONE, USER
+from taskapp.database.encoding import encode
+from taskapp.database.pages import Created
+from taskapp.database.session import Body, transaction
+from taskapp.web import conditional, cursors, idempotency
+from taskapp.web.body import load_json
+from taskapp.web.current import current
+from taskapp.web.fields import Resource
+
+View = Callable[..., Any]
+TRIES = 3
+RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization_failure, deadlock_detected
+
+
+@dataclass
+class Contract:
+    """What a view promises: written by the decorators, read by openapi.py and the guard."""
+
+    access: str = USER
+    described: bool = False  # in the OpenAPI document; a page or a file is not
+    body: Schema | None = None
+    query: Schema | None = None
+    reply: Schema | None = None
+    status: int = 200
+    may_raise: tuple[type[errors.Refusal], ...] = ()
+    once: bool = True  # a POST takes an Idempotency-Key
+    creates: bool = False  # 201 where it had to create the resource
+    takes: tuple[str, ...] = ()  # the media types of the body, where it is no JSON
+    gives: tuple[str, ...] = ()  # the media types of the reply besides JSON
+
+
+def contract_of(view: View) -> Contract:
+    """The one contract of a view: `functools.wraps` hands it on to whatever wraps the view."""
+    contract: Contract = view.__dict__.setdefault("contract", Contract())
+    return contract
+
+
+def public(view: View) -> View:
+    """Let anybody enter; every other route needs a credential."""
+    contract_of(view).access = ANYONE
+    return view
+
+
+def accepts(
+    *,
+    body: Schema | None = None,
+    query: Schema | None = None,
+    takes: tuple[str, ...] = (),
+    load: Callable[[Schema], Any] = lambda schema: schema.load(load_json()),
+) -> Callable[[View], View]:
+    """Hand the view what the client sent, validated, as `body` and `query`."""
+
+    def decorate(view: View) -> View:
+        contract = contract_of(view)
+        contract.body, contract.query, contract.takes = body, query, takes
+
+        @wraps(view)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if query is not None:
+                kwargs["query"] = load_query(query)
+            if body is not None:
+                kwargs["body"] = load(body)
+            return view(*args, **kwargs)
+
+        return wrapper
+
+    return decorate
+
+
+def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
+    reply: Schema | None = None,
+    status: int = 200,
+    *may_raise: type[errors.Refusal],
+    access: str = USER,
+    once: bool = True,
+    creates: bool = False,
+    gives: tuple[str, ...] = (),
+) -> Callable[[View], View]:
+    """Run the view, in a transaction where it may write; render what it returns."""
+
+    def decorate(view: View) -> View:
+        contract = contract_of(view)
+        contract.access, contract.reply, contract.status = access, reply, status
+        contract.may_raise, contract.once, contract.creates = may_raise, once, creates
+        contract.gives, contract.described = gives, True
+
+        @wraps(view)
+        def wrapper(**kwargs: Any) -> Response:
+            def run() -> Response:
+                result = view(**kwargs)
+                return result if isinstance(result, Response) else respond(result, contract)
+
+            if contract.query is None and request.query_string:
+                load_query(Schema())
+            if request.method in {"GET", "HEAD"}:
+                return run()
+            keyed = once and request.method == "POST"
+            return _retried(lambda: _write(run, kwargs if keyed else None))
+
+        return wrapper
+
+    return decorate
+
+
+def _write(run: Callable[[], Response], payload: Body | None) -> Response:
+    """Carry out a write: all of it is committed here, or nothing is left behind.
+
+    The payload is that of a request that may carry an Idempotency-Key.
+    """
+    with transaction():
+        return run() if payload is None else idempotency.once(payload, run)
+
+
+def _retried(write: Callable[[], Response]) -> Response:
+    """Retry a transaction that PostgreSQL aborted (deadlock, serialization failure)."""
+    for _ in range(TRIES - 1):
+        try:
+            return write()
+        except OperationalError as error:
+            if getattr(error.orig, "pgcode", None) not in RETRYABLE_SQLSTATES:
+                raise
+    return write()
+
+
+def load_query(schema: Schema) -> Body:
+    """The query string: each parameter known, sent once, and valid UTF-8.
+
+    Raises:
+        Invalid: One is not; `errors` names each.
+        InvalidCursor
+    """
+    text = request.query_string.decode("latin-1")
+    pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
+    values = dict(pairs)
+    current().query = values
+    messages: dict[Any, Any] = {}
+    query: Body = {}
+    try:
+        query = schema.load(values, unknown=RAISE)
+    except ValidationError as error:
+        messages = error.messages_dict
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
+            messages[name] = ["This parameter was sent more than once."]
+    if messages:
+        raise errors.Invalid(errors=errors.reasons(messages, "parameter"))
+    if "cursor" in query:
+        query["cursor"] = cursors.read(query["cursor"])
+    return query
+
+
+def respond(result: Any, contract: Contract) -> Response:
+    """Render what a view returned, by its kind."""
+    if contract.reply is None:
+        return current_app.response_class(status=contract.status)
+    match result:
+        case Created(row, secrets):
+            return _row_reply(row, HTTPStatus.CREATED, contract, secrets)
+        case sa.Row():
+            return _row_reply(result, contract.status, contract, {})
+        case tuple():  # a Page, or one of a kind of its own, as Changes
+            return _page_reply(result, contract.status)
+        case _:
+            return _json_reply(result, contract.status, {})
+
+
+def _row_reply(row: sa.Row[Any], status: int, contract: Contract, secrets: Body) -> Response:
+    headers: dict[str, str] = {}
+    if status == HTTPStatus.CREATED and isinstance(contract.reply, Resource):
+        names = {**row._mapping, **(request.view_args or {})}
+        headers["Location"] = contract.reply.url.format_map(names)
+    body = encode({**row._mapping, **secrets} if secrets else row)
+    return conditional.answer(body, status, conditional.etag(row), headers)
+
+
+def _page_reply(page: Any, status: int) -> Response:
+    """A page as its schema names it: a cursor for the key, and no total that nobody asked for."""
+    body: Body = page._asdict()
+    if body.get("total", 0) is None:
+        del body["total"]
+    key = body.pop("next_key")
+    body["next_cursor"] = None if key is None else cursors.make(key)
+    headers: dict[str, str] = {}
+    if body["next_cursor"] is not None:
+        headers["Link"] = f'<{cursors.next_url(body["next_cursor"])}>; rel="next"'
+    return _json_reply(body, status, headers)
+
+
+def _json_reply(value: Any, status: int, headers: dict[str, str]) -> Response:
+    body = encode(value)
+    tag = conditional.digest(body) if request.method in {"GET", "HEAD"} else None
+    return conditional.answer(body, status, tag, headers)

@@ -1,0 +1,108 @@
+"""What a request remembers, and who is calling."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+
+from flask import Request, g
+
+from taskapp import errors
+from taskapp.caller import ADMIN, Caller
+from taskapp.database.counters import Count
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+@dataclass
+class Current:
+    """Everything that a request remembers between its hooks, its view and its log line."""
+
+    request: Request  # itself, not Flask's proxy: each look through that costs
+    started: float = field(default_factory=time.perf_counter)
+    request_id: str = ""
+    caller: Caller | None = None
+    refusal: errors.Refusal | None = None  # why there is no caller
+    query: dict[str, str] = field(default_factory=dict)  # as it was sent, for cursors
+    counts: dict[str, Count] = field(default_factory=dict)  # of its rate limits, by key
+    database_seconds: float = 0.0
+    in_progress: bool = False  # counted as such by the metrics
+    problem: str = ""  # the code of the refusal that was answered
+
+
+def current() -> Current:
+    """The record of this request; `web/hooks.py` makes it before anything else runs."""
+    record: Current = g.current
+    return record
+
+
+def caller() -> Caller:
+    """The signed-in caller of this request.
+
+    Raises:
+        Refusal: There is none; the guard lets no such request into a view that is not public.
+    """
+    signed_in = current().caller
+    if signed_in is None:
+        raise current().refusal or errors.Unauthorized
+    return signed_in
+
+
+def session_id() -> int:
+    """The caller's session.
+
+    Raises:
+        Forbidden: The credential is a personal token, which has none.
+    """
+    session = caller().session_id
+    if session is None:
+        raise errors.Forbidden("This credential is no session: sign in, or delete the token.")
+    return session
+
+
+def mintable_scopes() -> frozenset[str]:
+    """The scopes that the caller may give to a new token: none that it lacks."""
+    scopes = caller().scopes
+    return scopes if caller().session_id is None else scopes | {"feed"}
+
+
+def require_scope(scope: str) -> None:
+    """Refuse unless the caller has a credential with this scope.
+
+    Raises:
+        Unauthorized: There is no credential, or it is no good; its own refusal says why.
+        InsufficientScope: A token lacks the scope.
+        Forbidden: Only an admin has it.
+    """
+    known = caller()
+    if scope in known.scopes:
+        return
+    if scope == ADMIN and known.role != ADMIN:
+        raise errors.Forbidden("Only an admin may do this.")
+    raise errors.InsufficientScope
+
+
+def own_id_or_admin(user_id: int) -> int:
+    """The id, if it is the caller's; that of anybody else is for admins.
+
+    Raises:
+        Forbidden: It is somebody else's, and the caller is no admin.
+    """
+    if user_id != caller().user_id:
+        require_scope(ADMIN)
+    return user_id
+
+
+def rate_limit_key() -> str:
+    """Whom a limit counts: the user where there is one, else the address."""
+    known = current().caller
+    return f"user:{known.user_id}" if known else client_address()
+
+
+def client_address() -> str:
+    """Where the request came from: an IPv4 address, or the /64 that one IPv6 client may roam in."""
+    address = ip_address(current().request.remote_addr or "::")
+    if address.version == 4:
+        return str(address)
+    return str(ip_network((address, 64), strict=False))

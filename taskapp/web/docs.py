@@ -1,0 +1,113 @@
+"""The service explains itself: where to go, the OpenAPI document and two readers, the problems."""
+
+import datetime as dt
+from typing import Any
+
+from flask import Blueprint, Response, current_app, render_template, request
+from marshmallow import Schema
+
+from taskapp import errors
+from taskapp.database.encoding import encode
+from taskapp.database.session import now
+from taskapp.web import conditional, openapi
+from taskapp.web.contract import public, replies
+from taskapp.web.fields import Dict, Int, String, Text, many
+
+docs = Blueprint("docs", __name__)
+LINKS = {"api": "/api/v1", "docs": "/docs", "redoc": "/redoc"}
+LINKS |= {"openapi": "/openapi.json", "problems": "/problems", "health": "/health"}
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self' blob:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+
+
+class ProblemTypeSchema(Schema):
+    """What a problem code means, and the command that mends it."""
+
+    code = Text(max=100, required=True)
+    status = Int(min=400, max=599, required=True)
+    title = Text(max=100, required=True)
+    meaning = Text(max=2000, required=True)
+    mend = Text(max=2000, required=True)
+
+
+class ProblemTypesSchema(Schema):
+    """Every problem code."""
+
+    items = many(ProblemTypeSchema)
+
+
+class IndexSchema(Schema):
+    """Where to go from here."""
+
+    name = Text(max=100, required=True)
+    version = Text(max=100, required=True)
+    links = Dict(keys=String(), values=Text(max=200), required=True)
+
+
+@docs.get("/")
+@docs.get("/api/v1", endpoint="api_index")
+@public
+@replies(IndexSchema())
+def index() -> dict[str, Any]:
+    """Say what this is, and where its parts are."""
+    return {"name": "taskapp", "version": openapi.VERSION, "links": LINKS}
+
+
+@docs.get("/openapi.json")
+@public
+def document() -> Response:
+    if "openapi" not in current_app.extensions:
+        current_app.extensions["openapi"] = encode(openapi.build(current_app))
+    made = current_app.extensions["openapi"]
+    return conditional.answer(made, 200, conditional.digest(made), {})
+
+
+@docs.get("/.well-known/security.txt")
+@public
+def tell_where_holes_are_reported() -> Response:
+    """RFC 9116; the date is a year ahead of whoever asks."""
+    expires = f"{now() + dt.timedelta(days=365):%Y-%m-%dT00:00:00Z}"
+    text = f"Contact: {request.url_root}static/SECURITY.md\nExpires: {expires}\n"
+    return Response(text, mimetype="text/plain")
+
+
+@docs.get("/problems")
+@public
+@replies(ProblemTypesSchema(), gives=("text/html",))
+def list_problems() -> Any:
+    """List every problem code."""
+    problems = [_explained(kind) for kind in errors.Refusal.named.values()]
+    return _for_people(problems) or {"items": problems}
+
+
+@docs.get("/problems/<code>")
+@public
+@replies(ProblemTypeSchema(), gives=("text/html",))
+def get_problem(code: str) -> Any:
+    """Explain one problem code."""
+    if code not in errors.Refusal.named:
+        raise errors.NotFound
+    explained = _explained(errors.Refusal.named[code])
+    return _for_people([explained]) or explained
+
+
+@docs.get("/docs", endpoint="swagger_ui", defaults={"template": "docs.html"})
+@docs.get("/redoc", endpoint="redoc", defaults={"template": "redoc.html"})
+@public
+def page(template: str, **values: Any) -> Response:
+    policy = {"Content-Security-Policy": PAGE_POLICY}
+    return Response(render_template(template, **values), headers=policy, mimetype="text/html")
+
+
+def _for_people(problems: list[dict[str, Any]]) -> Response | None:
+    liked = request.accept_mimetypes.best_match(["application/json", "text/html"])
+    return page("problems.html", problems=problems) if liked == "text/html" else None
+
+
+def _explained(kind: type[errors.Refusal]) -> dict[str, Any]:
+    named = {"code": kind.code, "status": kind.status, "title": errors.title(kind)}
+    mend = (kind.__doc__ or "").partition("\n\n")[2].strip()
+    return {**named, "meaning": errors.explanation(kind), "mend": mend}

@@ -1,0 +1,213 @@
+"""The value types of the wire: strict on the way in, with the limits that OpenAPI shows.
+
+JSON fields take the exact JSON type and coerce nothing. Their query twins read the canonical
+text of the same value.
+"""
+
+import datetime as dt
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+from typing import Any, ClassVar
+
+from marshmallow import Schema, fields, validate
+from marshmallow.exceptions import ValidationError
+
+# So that schemas find every type in one place.
+Dict, List, Nested = fields.Dict, fields.List, fields.Nested
+Raw, String = fields.Raw, fields.String
+INT64 = 2**63 - 1
+MANY = validate.Length(max=1_000_000)  # of what has no smaller bound of its own
+FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff]")
+# The same for readers of the document; a trimmed text has something in it.
+PLAIN, VISIBLE = r"[^\x00-\x08\x0b-\x1f]", r"[^\s\x00-\x1f]"
+# No bounds of its own: whatever is no cursor of ours is a damaged one.
+CURSOR = {"pattern": "^[A-Za-z0-9_.-]+$", "minLength": 1, "maxLength": 7000}
+# RFC 3339, section 5.6; a leap second is refused because no database here can hold one.
+RFC3339 = re.compile(
+    r"(?a)\d{4}-\d\d-\d\d[Tt]([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)"
+)
+YEARS = "^(19[7-9]|2[0-9]{2})[0-9]-"
+# What a spreadsheet may run as a formula (OWASP, CSV injection), and the sign that forbids it to.
+RISKY = re.compile(r"[=+\-@\t\r\n'＝＋－＠]")  # noqa: RUF001 - some programs take the wide ones
+CANONICAL_INT = re.compile(r"0|-?[1-9][0-9]{0,18}")
+
+
+def example(value: Any) -> dict[str, Any]:
+    """What the document shows of a field."""
+    return {"examples": [value]}
+
+
+class Text(fields.String):
+    """Unicode text in NFC without control characters; lengths count code points."""
+
+    def __init__(self, *, min: int = 0, max: int, trim: bool = False, **kwargs: Any) -> None:
+        self.trim = trim
+        pattern = f"^{PLAIN}*{VISIBLE}{PLAIN}*$" if trim else f"^{PLAIN}*$"
+        kwargs["metadata"] = {"pattern": pattern, **kwargs.pop("metadata", {})}
+        bounds = [validate.Length(min=min or None, max=max), *kwargs.pop("validate", [])]
+        super().__init__(validate=bounds, **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if FORBIDDEN.search(text):
+            raise ValidationError("Control characters and lone surrogates are not text.")
+        return unicodedata.normalize("NFC", text.strip() if self.trim else text)
+
+
+class Email(Text):
+    """An e-mail address; kept as written, compared without case."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("metadata", {**example("alice@example.com"), "format": "email"})
+        # RFC 5321, section 4.5.3.1.3 bounds an address at 254 octets.
+        super().__init__(min=3, max=254, trim=True, validate=[validate.Email()], **kwargs)
+
+
+class Password(Text):
+    """A secret; bounded in bytes, so that nobody makes us hash a megabyte."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs["metadata"] = example("seven mossy lanterns")
+        super().__init__(min=1, max=1024, load_only=True, validate=[_in_1024_bytes], **kwargs)
+
+
+def _in_1024_bytes(text: str) -> None:
+    if len(text.encode()) > 1024:
+        raise ValidationError("Longer than maximum length 1024 bytes.")
+
+
+class Int(fields.Integer):
+    """A JSON integer, and nothing that merely looks like one."""
+
+    def __init__(self, *, min: int = 1, max: int = INT64, **kwargs: Any) -> None:
+        metadata = {"format": "int64", **kwargs.pop("metadata", {})}
+        super().__init__(validate=validate.Range(min, max), metadata=metadata, **kwargs)
+
+    def _validated(self, value: Any) -> int:
+        if type(value) is not int:
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class QueryInt(Int):
+    def _validated(self, value: Any) -> int:
+        if not CANONICAL_INT.fullmatch(value):
+            raise self.make_error("invalid", input=value)
+        return int(value)
+
+
+class Bool(fields.Boolean):
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
+        if type(value) is not bool:
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class QueryBool(fields.Boolean):
+    truthy = {"true"}  # noqa: RUF012 - marshmallow's own form
+    falsy = {"false"}  # noqa: RUF012
+
+
+class Time(fields.DateTime):
+    """RFC 3339 with an offset in; UTC out; the years that every database here can hold."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {**example("2030-12-31T17:00:00Z"), "maxLength": 40, "pattern": YEARS}
+        super().__init__(metadata=metadata, **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dt.datetime:
+        if not isinstance(value, str) or not RFC3339.fullmatch(value):
+            raise ValidationError("Not an RFC 3339 time with an offset, as 2026-01-31T09:30:00Z.")
+        try:
+            utc = dt.datetime.fromisoformat(value.upper()).astimezone(dt.UTC)
+        except (ValueError, OverflowError):
+            raise ValidationError("There is no such time.") from None
+        if not 1970 <= utc.year <= 2999:
+            raise ValidationError("Years go from 1970 to 2999, in UTC.")
+        return utc
+
+
+class Choice(fields.String):
+    """One of a few names."""
+
+    def __init__(self, names: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(validate=validate.OneOf(names), **kwargs)
+
+
+class CommaList(Text):
+    """`a,b,c` in a query: each part allowed, and there once."""
+
+    def __init__(self, names: Collection[str] = (), most: int = 20, **kwargs: Any) -> None:
+        part = "|".join(sorted(names)) or r"[^,\x00-\x08\x0b-\x1f]{1,50}"
+        # A sort may begin with a sign; a label may, too, and is another one then.
+        self.parts, self.most, self.sign = re.compile(f"({part})"), most, "-" * bool(names)
+        pattern = f"^({part})(,({part})){{0,{most - 1}}}$"
+        super().__init__(max=2000, metadata={"pattern": pattern}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        parts = super()._deserialize(value, attr, data).split(",")
+        once = len({part.lstrip(self.sign) for part in parts}) == len(parts) <= self.most
+        if not (once and all(map(self.parts.fullmatch, parts))):
+            raise ValidationError(f"Not a list of {self.parts.pattern}, each once.")
+        return parts
+
+
+class NameOrId(fields.String):
+    """A name out of a few, or an id: `assignee=me`, `assignee=7`."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        pattern = f"^({'|'.join(names)}|[1-9][0-9]{{0,18}})$"
+        super().__init__(metadata={"pattern": pattern, "maxLength": 19})
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        return value if value in self.names else QueryInt().deserialize(value, attr, data)
+
+
+class OneOf(fields.Field[Any]):
+    """An object of one of several shapes, which one of its fields tells apart."""
+
+    def __init__(self, by: str, **shapes: Schema) -> None:
+        self.by, self.shapes = by, shapes
+        super().__init__()
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        told = value.get(self.by) if isinstance(value, dict) else None
+        if told not in list(self.shapes):
+            raise ValidationError({self.by: [f"Must be one of: {', '.join(self.shapes)}."]})
+        return self.shapes[told].load(value)
+
+
+class Resource(Schema):
+    """What has a URL of its own, made from its fields and the request's path."""
+
+    url: ClassVar[str]
+
+
+class PageQuerySchema(Schema):
+    """The query of every list."""
+
+    limit = QueryInt(max=200, load_default=50)
+    cursor = String(metadata=CURSOR)
+    total = QueryBool(load_default=False)
+
+
+def many(item: type[Schema] | Schema, most: int = 1_000_000) -> fields.List[Any]:
+    """A list that is always there; a million is for what has no smaller bound of its own."""
+    return fields.List(fields.Nested(item), required=True, validate=validate.Length(max=most))
+
+
+def page_of(item: type[Schema]) -> type[Schema]:
+    """The schema of one page of a list."""
+    name = item.__name__.removesuffix("Schema")
+    page = Schema.from_dict(
+        {
+            "items": many(item, 200),
+            "next_cursor": Text(max=4096, allow_none=True, required=True),
+            "total": Int(min=0),
+        },
+        name=f"{name}PageSchema",
+    )
+    page.__doc__ = f"One page of a list of {name}s."
+    return page

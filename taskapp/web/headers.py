@@ -1,0 +1,98 @@
+"""What every request and every response has: an id, a host we know, timings, security headers."""
+
+import re
+import time
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from flask import Flask, Response
+from flask_cors import CORS
+from werkzeug.datastructures import Headers
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.sansio.utils import host_is_trusted
+
+from config import Settings
+from taskapp.errors import InvalidHost
+from taskapp.extensions import settings
+from taskapp.web.current import Current
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# What a script in a browser may read of a response.
+EXPOSED = [
+    *("ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After"),
+    *("X-Request-ID", "Idempotency-Replayed", "Content-Disposition", "Content-Range"),
+]
+ON_ALL = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+]
+SERVICE_DESC = '</openapi.json>; rel="service-desc"'  # RFC 8631
+
+
+class PlainResponse(Response):
+    """Sends our headers as they are; Werkzeug copies them, to correct what these never need."""
+
+    default_mimetype = None  # what has no body has no type
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        if self.status_code in {200, 201}:
+            return self.headers
+        return super().get_wsgi_headers(environ)
+
+
+def configure(app: Flask, settings: Settings) -> None:
+    """Wrap the app in what knows no route: common headers, proxies, CORS."""
+    app.response_class = PlainResponse
+    # The extension says Origin only where there are several.
+    vary = "Authorization, Accept, Origin" if settings.cors_origins else "Authorization, Accept"
+    app.wsgi_app = partial(_with_headers, app.wsgi_app, [*ON_ALL, ("Vary", vary)])  # type: ignore[method-assign]  # Flask's own advice
+    hops = settings.trusted_proxies
+    if hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]  # as above
+    if settings.cors_origins:
+        CORS(app, origins=list(settings.cors_origins), expose_headers=EXPOSED, max_age=600)
+
+
+def _with_headers(
+    app: Any, headers: list[tuple[str, str]], environ: Any, start_response: Any
+) -> Any:
+    """The headers that all responses have alike, added behind Flask, where it costs nothing."""
+    return app(environ, lambda status, own, *error: start_response(status, own + headers, *error))
+
+
+def identify_request(current: Current) -> None:
+    """Take the client's X-Request-ID, or make one."""
+    sent = current.request.environ.get("HTTP_X_REQUEST_ID", "")
+    current.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid4().hex
+
+
+def check_host(current: Current) -> None:
+    """Refuse a Host that is malformed, or none of TRUSTED_HOSTS.
+
+    Raises:
+        InvalidHost
+    """
+    # Probes come by address: they know no name of ours.
+    trusted = () if current.request.blueprint == "health" else settings().trusted_hosts
+    host = current.request.environ.get("HTTP_HOST", "").lower()
+    if not host_is_trusted(host, trusted):
+        raise InvalidHost
+
+
+def finish(current: Current, response: Response) -> None:
+    """Add the headers that depend on the request."""
+    headers = response.headers
+    headers["Link"] = ", ".join([*headers.getlist("Link"), SERVICE_DESC])
+    if "Content-Security-Policy" not in headers:
+        headers.add("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    if "Cache-Control" not in headers:
+        credentials = current.request.path.startswith("/api/v1/auth/")
+        headers.add("Cache-Control", "no-store" if credentials else "private, no-cache")
+    if current.request.is_secure:
+        headers.add("Strict-Transport-Security", "max-age=31536000")
+    headers.add("X-Request-ID", current.request_id)
+    app_ms = (time.perf_counter() - current.started) * 1e3
+    database_ms = current.database_seconds * 1e3
+    headers.add("Server-Timing", f"app;dur={app_ms:.1f}, db;dur={database_ms:.1f}")

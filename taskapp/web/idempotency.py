@@ -1,0 +1,108 @@
+"""Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a retry has one effect, one answer.
+
+The answer is stored in the transaction of its effect, so no crash can come between the two. It
+may hold a secret that is shown once, so it is sealed with the client's key, of which only a digest
+is kept.
+"""
+
+import datetime as dt
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from flask import Response, current_app, request
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from taskapp import errors
+from taskapp.database.encoding import encode
+from taskapp.database.session import now, read
+from taskapp.extensions import db, secret_keys
+from taskapp.schema import Base, table
+from taskapp.web.current import current
+
+KEY = re.compile(r'^("[!#-~]{8,255}"|[!#-~]{8,255})$')
+KEPT = dt.timedelta(hours=24)
+
+
+class IdempotencyKey(Base):
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (sa.Index(None, "created_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)  # a digest of user, method, path and key
+    payload: Mapped[str]
+    answer: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    created_at: Mapped[dt.datetime]
+
+
+KEYS = table(IdempotencyKey)
+
+
+def once(arguments: dict[str, Any], make: Callable[[], Response]) -> Response:
+    """Make the answer, or give again the one that this key got before.
+
+    A second request with the key waits for the first: the database lets only one insert it.
+    """
+    key = _key()
+    if key is None:
+        return make()
+    caller = current().caller
+    user_id = 0 if caller is None else caller.user_id
+    name = _digest(repr((user_id, request.method, request.path)).encode(), key)
+    payload = _digest(encode(arguments), key)
+    expired = KEYS.c.created_at < now() - KEPT
+    try:
+        db.session.execute(sa.delete(KEYS).where(KEYS.c.id == name, expired))
+        row: dict[str, Any] = {"id": name, "payload": payload, "created_at": now()}
+        db.session.execute(sa.insert(KEYS).values(row))
+    except IntegrityError:
+        db.session.rollback()
+        return _replay(name, payload, key)
+    except OperationalError as error:
+        refusal = errors.from_database(error)  # one that waited too long waited for this key
+        raise errors.RequestInProgress if refusal.code == "database-busy" else refusal from error
+    response = make()
+    answer = [response.status_code, [*response.headers], response.get_data(as_text=True)]
+    row["answer"] = _vault(key).encrypt(orjson.dumps(answer))
+    db.session.execute(sa.update(KEYS).where(KEYS.c.id == name).values(row))
+    return response
+
+
+def _key() -> str | None:
+    sent = request.headers.get("Idempotency-Key")
+    if sent is not None and not KEY.fullmatch(sent):
+        detail = "Idempotency-Key must be 8 to 255 visible ASCII characters."
+        raise errors.Invalid(errors=[{"parameter": "Idempotency-Key", "detail": detail}])
+    return None if sent is None else sent.strip('"')
+
+
+def _replay(name: str, payload: str, key: str) -> Response:
+    from cryptography.fernet import InvalidToken
+
+    kept = read(sa.select(KEYS.c.payload, KEYS.c.answer).where(KEYS.c.id == name)).one_or_none()
+    if kept is None or kept.answer is None:
+        raise errors.RequestInProgress
+    if kept.payload != payload:
+        raise errors.IdempotencyMismatch
+    with suppress(InvalidToken):
+        status, headers, body = orjson.loads(_vault(key).decrypt(kept.answer))
+        headers.append(("Idempotency-Replayed", "true"))
+        return current_app.response_class(body, status, headers)
+    raise errors.Conflict("It was carried out before; its answer is sealed with a key of old.")
+
+
+def _digest(value: bytes, key: str) -> str:
+    return blake2b(value + key.encode(), digest_size=24).hexdigest()
+
+
+def _vault(key: str) -> Any:
+    """Opens only with the client's key and ours together, today's or the one before."""
+    from cryptography.fernet import Fernet, MultiFernet  # few requests need it, and it is large
+
+    made = [blake2b(f"{ours} {key}".encode(), digest_size=32).digest() for ours in secret_keys()]
+    return MultiFernet([Fernet(urlsafe_b64encode(each)) for each in made])

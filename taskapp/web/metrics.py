@@ -1,0 +1,53 @@
+"""What Prometheus reads: counts and times of all workers added up, and what they take.
+
+Labels are bounded: a route is a rule of the URL map, a method one that HTTP names. Under gunicorn
+the numbers lie in files that the workers share (see gunicorn.conf.py), else in this process.
+"""
+
+from functools import lru_cache
+
+import prometheus_client as prometheus
+import sqlalchemy as sa
+from prometheus_client import Counter, Gauge, Histogram
+from sqlalchemy.orm import Session
+
+from taskapp.extensions import db
+
+BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+REQUESTS = Counter("taskapp_requests", "Answers.", ["method", "route", "status"])
+SECONDS = Histogram("taskapp_request_seconds", "Time.", ["method", "route"], buckets=BUCKETS)
+IN_PROGRESS = Gauge("taskapp_requests_in_progress", "Now.", multiprocess_mode="livesum")
+DATABASE = Histogram("taskapp_database_seconds", "Database time of a request.", buckets=BUCKETS)
+SIGN_INS = Counter("taskapp_sign_ins", "Sign-ins that were tried.", ["outcome"])
+CREATED = Counter("taskapp_tasks_created", "Tasks made.")
+DONE = Counter("taskapp_tasks_done", "Tasks that became done.")
+LOOKUPS = Counter("taskapp_cache_lookups", "Lists looked for in the cache.", ["outcome"])
+_answered = lru_cache(4096)(REQUESTS.labels)
+_timed = lru_cache(1024)(SECONDS.labels)
+for each in ("GC", "PLATFORM", "PROCESS"):  # they tell of one worker; ours add up all
+    prometheus.REGISTRY.unregister(getattr(prometheus, f"{each}_COLLECTOR"))
+
+
+def count_request(method: str, route: str, status: int, seconds: float, database: float) -> None:
+    method = method if method in METHODS else "other"
+    _answered(method, route, status).inc()
+    _timed(method, route).observe(seconds)
+    if database:
+        DATABASE.observe(database)
+    if route == "/api/v1/auth/login" and method == "POST" and status in {200, 401, 429}:
+        SIGN_INS.labels({200: "ok", 401: "refused", 429: "limited"}[status]).inc()
+
+
+@sa.event.listens_for(db.session, "after_commit")
+def _count_events(session: Session) -> None:
+    for event in session.info.pop("events", ()):
+        if event["kind"] == "created" and event["task_id"]:
+            CREATED.inc()
+        if event["changes"].get("status", ("",))[-1] == "done":
+            DONE.inc()
+
+
+@sa.event.listens_for(db.session, "after_rollback")
+def _forget_events(session: Session) -> None:
+    session.info.pop("events", None)
