@@ -27,7 +27,7 @@ from taskapp.web.fields import OneOf
 VERSION = "0.1.0"
 FIXED = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 ARGUMENTS, HEADERS = FIXED["arguments"], FIXED["headers"]
-ROOMS = {"scripts": "tasks", "personal_tokens": "auth"}  # told with the rooms they belong to
+ROOMS = {"personal_tokens": "auth"}  # described with the room they belong to
 # No schema says what is in it; an import, or a file, ends at the limit set for it.
 STREAM = {"type": "string", "format": "binary", "maxLength": 2**63 - 1}
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
