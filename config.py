@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from dotenv import dotenv_values
 
@@ -122,6 +123,7 @@ class Settings:
     log_format: str = setting("", one_of("json", "text"))
     registration: str = setting("open", one_of("open", "closed"))
     require_if_match: bool = setting(False, yes_or_no)
+    require_tls: bool = setting(False, yes_or_no)
     ratelimit_enabled: bool = setting(True, yes_or_no)
     ratelimit_default: str = setting("300 per minute", rate)
     cors_origins: tuple[str, ...] = setting((), origins)
@@ -156,8 +158,37 @@ def load(env: Mapping[str, str]) -> Settings:
             told[spec.name] = _parsed(spec, value)
     if told.get("database_replica_url") and "postgresql" not in told.get("database_url", ""):
         raise ConfigError("DATABASE_REPLICA_URL: a replica of what? Set DATABASE_URL to PostgreSQL")
+    if told.get("require_tls"):
+        _check_encryption(told)
     told["instance"] = _folder(env.get("TASKAPP_INSTANCE") or str(ROOT / "instance"))
     return Settings(**{**_derived(told), **told})
+
+
+def _check_encryption(told: dict[str, Any]) -> None:
+    """Refuse what could cross a network without encryption, or without a look at who answers."""
+    for name in ("database_url", "database_replica_url"):
+        if not _is_safe_database(told.get(name, "sqlite:///")):
+            raise ConfigError(
+                f"{name.upper()}: REQUIRE_TLS is set, so it must hold sslmode=verify-full"
+                " (and sslrootcert=<file> for an authority of your own), or the folder of a socket"
+            )
+    if not _is_safe_redis(told.get("redis_url", "unix://")):
+        raise ConfigError(
+            "REDIS_URL: REQUIRE_TLS is set, so it must begin with rediss:// or unix://,"
+            " and leave ssl_cert_reqs and ssl_check_hostname alone"
+        )
+
+
+def _is_safe_database(url: str) -> bool:
+    query = parse_qs(urlsplit(url).query)
+    hosts = query.get("host", [""])[-1].split(",")
+    is_socket = all(host.startswith("/") for host in hosts)
+    return url.startswith("sqlite") or is_socket or query.get("sslmode") == ["verify-full"]
+
+
+def _is_safe_redis(url: str) -> bool:
+    is_weakened = re.search(r"[?&]ssl_(cert_reqs|check_hostname)=", url)
+    return url.startswith("unix://") or (url.startswith("rediss://") and not is_weakened)
 
 
 def _derived(told: dict[str, Any]) -> dict[str, Any]:
