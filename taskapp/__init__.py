@@ -9,6 +9,15 @@ from werkzeug.routing import BaseConverter, IntegerConverter
 
 from config import Settings
 
+JWT_CONFIG = {
+    "JWT_ALGORITHM": "HS256",
+    "JWT_DECODE_LEEWAY": 60,  # seconds that clocks may differ; tokens.check minds the end
+    "JWT_ENCODE_ISSUER": "taskapp",
+    "JWT_DECODE_ISSUER": "taskapp",
+    "JWT_ENCODE_AUDIENCE": "taskapp",
+    "JWT_DECODE_AUDIENCE": "taskapp",
+}
+
 
 class IdConverter(IntegerConverter):
     """A positive id in canonical decimal: no 19th digit, which could pass int64, is ever needed."""
@@ -71,37 +80,27 @@ def _surround(app: Flask, settings: Settings) -> None:
     from taskapp.web.contract import public
     from taskapp.web.hooks import surround
 
-    surround(
-        app,
-        before=[
-            request_log.begin,
-            headers.identify_request,
-            headers.check_host,
-            guard.authenticate,
-            rate_limits.counter(settings.ratelimit_default),
-            guard.authorize,
-        ],
-        after=[
-            rate_limits.explainer(settings.ratelimit_default),
-            headers.finish,
-            request_log.write,
-        ],
-    )
+    before = [
+        request_log.begin,
+        headers.identify_request,
+        headers.check_host,
+        guard.authenticate,
+        rate_limits.counter(settings.ratelimit_default),
+        guard.authorize,
+    ]
+    after = [rate_limits.explainer(settings.ratelimit_default), headers.finish, request_log.write]
+    surround(app, before, after)
     app.teardown_request(request_log.end)
     app.view_functions["static"] = public(app.view_functions["static"])
 
 
 def _config(settings: Settings) -> dict[str, Any]:
+    cache = "InRedis" if settings.redis_url else "InMemory"
     return {
-        "CACHE_TYPE": f"taskapp.database.caches.{'InRedis' if settings.redis_url else 'InMemory'}",
+        "CACHE_TYPE": f"taskapp.database.caches.{cache}",
         "CACHE_THRESHOLD": 1000,  # entries in memory
         "JWT_SECRET_KEY": settings.secret_key,
-        "JWT_ALGORITHM": "HS256",
-        "JWT_DECODE_LEEWAY": 60,  # seconds that clocks may differ; tokens.check minds the end
-        "JWT_ENCODE_ISSUER": "taskapp",
-        "JWT_DECODE_ISSUER": "taskapp",
-        "JWT_ENCODE_AUDIENCE": "taskapp",
-        "JWT_DECODE_AUDIENCE": "taskapp",
+        **JWT_CONFIG,
     }
 
 

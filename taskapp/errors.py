@@ -329,10 +329,12 @@ def _challenge(refusal: Refusal) -> str:
 
 def reasons(messages: Any, key: str = "pointer", path: str = "") -> list[Reason]:
     """Flatten marshmallow's nested messages into `errors`: JSON Pointers or parameter names."""
-    if isinstance(messages, dict):
-        named = ((_step(path, name, key), nested) for name, nested in messages.items())
-        return [reason for step, nested in named for reason in reasons(nested, key, step)]
-    return [{key: path, "detail": str(message)} for message in messages]
+    if not isinstance(messages, dict):
+        return [{key: path, "detail": str(message)} for message in messages]
+    flat: list[Reason] = []
+    for name, nested in messages.items():
+        flat += reasons(nested, key, _step(path, name, key))
+    return flat
 
 
 def _step(path: str, name: Any, key: str) -> str:
