@@ -17,8 +17,8 @@ from taskapp.web import fields
 from taskapp.web.body import read_object, strict_json
 
 # Exports hold these, too; what decides is where they are imported, and when.
-IGNORED = {name for name, spec in TaskSchema().fields.items() if spec.dump_only} - {"id"}
-IGNORED |= {"project_id"}
+READ_ONLY = {name for name, spec in TaskSchema().fields.items() if spec.dump_only}
+IGNORED = READ_ONLY - {"id"} | {"project_id"}
 GUARDED = re.compile(f"^'(?={fields.RISKY.pattern})")
 
 
@@ -32,7 +32,9 @@ class TaskRowSchema(TaskSchema):
 
     @pre_load
     def _leave_out(self, row: Any, **_: Any) -> Any:
-        return {k: v for k, v in row.items() if k not in IGNORED} if isinstance(row, dict) else row
+        if not isinstance(row, dict):
+            return row
+        return {name: value for name, value in row.items() if name not in IGNORED}
 
 
 ROW = TaskRowSchema(partial=("title",))  # a task that is there already has a title
@@ -52,17 +54,32 @@ class TaskImportSchema(Schema):
 def _ndjson(raw: bytes) -> Body:
     items = []
     for number, line in enumerate(raw.split(b"\n"), 1):
+        if not line.strip():
+            continue
         try:
-            items += [strict_json(line)] if line.strip() else []
+            item = strict_json(line)
         except MalformedJson:
             raise MalformedJson(f"Line {number} is not strict JSON.") from None
+        items.append(item)
     return {"items": items}
 
 
 def _csv(raw: bytes) -> Body:
     """RFC 4180; a spreadsheet's byte order mark is fine."""
+    names, rows = _table(raw)
+    readers = [_cell_reader(name) for name in names]
+    items = []
+    for row in rows:
+        values = [read(cell) for read, cell in zip(readers, row, strict=True)]
+        items.append(dict(zip(names, values, strict=True)))
+    return {"items": items}
+
+
+def _table(raw: bytes) -> tuple[list[str], list[list[str]]]:
+    """The header, and the rows that are not blank, each as wide as the header."""
     try:
-        lines = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
+        text = raw.decode("utf-8-sig")
+        lines = csv.reader(io.StringIO(text, newline=""), strict=True)
         names, *rows = [cells for cells in lines if cells]
     except (csv.Error, ValueError):
         raise MalformedRequest("The body is not CSV in UTF-8 with a header (RFC 4180).") from None
@@ -72,20 +89,25 @@ def _csv(raw: bytes) -> Body:
         if len(cells) != len(names):
             detail = f"Row {number} has {len(cells)} cells, the header has {len(names)}."
             raise MalformedRequest(detail)
-    columns = [(name, _cell_reader(name)) for name in names]
-    items = [{n: read(cell) for (n, read), cell in zip(columns, row, strict=True)} for row in rows]
-    return {"items": items}
+    return names, rows
 
 
 def _cell_reader(name: str) -> Callable[[str], Any]:
     """What a cell of this column stands for; what it can't be stays text for the schema to name."""
     spec = ROW.fields.get(name)
     if isinstance(spec, fields.Int):
-        return lambda cell: int(cell) if fields.CANONICAL_INT.fullmatch(cell) else cell or None
+        return _int_or_text
     if isinstance(spec, fields.List):
         return _json_or_text
-    nullable = spec is not None and spec.allow_none
-    return lambda cell: None if nullable and not cell else GUARDED.sub("", cell)
+    if spec is not None and spec.allow_none:
+        return _text_or_none
+    return _unguarded
+
+
+def _int_or_text(cell: str) -> int | str | None:
+    if fields.CANONICAL_INT.fullmatch(cell):
+        return int(cell)
+    return cell or None
 
 
 def _json_or_text(cell: str) -> Any:
@@ -93,6 +115,14 @@ def _json_or_text(cell: str) -> Any:
         return strict_json(cell.encode())
     except MalformedJson:
         return cell
+
+
+def _text_or_none(cell: str) -> str | None:
+    return _unguarded(cell) if cell else None
+
+
+def _unguarded(cell: str) -> str:
+    return GUARDED.sub("", cell)
 
 
 READERS = {"application/json": strict_json, "application/x-ndjson": _ndjson, "text/csv": _csv}

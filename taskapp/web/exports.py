@@ -36,7 +36,8 @@ def negotiates(view: View) -> View:
 
     @wraps(view)
     def wrapper(query: Body) -> Any:
-        query.setdefault("format", _preferred(request.headers.get("Accept")))
+        accept = request.headers.get("Accept")
+        query.setdefault("format", _preferred(accept))
         if query["format"] not in MEDIA_OF:
             raise NotAcceptable
         return view(query=query)
@@ -46,9 +47,12 @@ def negotiates(view: View) -> View:
 
 @lru_cache(64)
 def _preferred(accept: str | None) -> str | None:
-    ranges = parse_accept_header(accept, MIMEAccept) or [("*/*", 1)]
-    plain = MIMEAccept((media.partition(";")[0], weight) for media, weight in ranges)
-    return MEDIA.get(plain.best_match(MEDIA, ""))
+    if not accept:
+        return "json"
+    ranges = parse_accept_header(accept, MIMEAccept)
+    plain = [(media.partition(";")[0], weight) for media, weight in ranges]
+    best = MIMEAccept(plain).best_match(MEDIA, "")
+    return MEDIA.get(best)
 
 
 def export(
@@ -90,20 +94,30 @@ def write_csv(pages: Pages, columns: Sequence[str]) -> Iterator[bytes]:
         text = io.StringIO()
         writer = csv.writer(text)
         for row in rows:
-            writer.writerow([_cell(row[name]) for name in columns])
+            cells = [_cell(row[name]) for name in columns]
+            writer.writerow(cells)
         yield text.getvalue().encode()
 
 
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
-        return f"'{value}" if RISKY.match(value) else value
+        return _without_formula(value)
     if isinstance(value, int | None):
         return value
     return encode(value).decode().strip('"')
 
 
+def _without_formula(text: str) -> str:
+    if RISKY.match(text):
+        return f"'{text}"
+    return text
+
+
 def write_ndjson(pages: Pages, columns: Sequence[str]) -> Iterator[bytes]:
     """One object a line."""
     for rows in pages:
-        lines = [encode({name: row[name] for name in columns}) for row in rows]
-        yield b"".join(line + b"\n" for line in lines)
+        yield b"".join(_line(row, columns) for row in rows)
+
+
+def _line(row: Body, columns: Sequence[str]) -> bytes:
+    return encode({name: row[name] for name in columns}) + b"\n"

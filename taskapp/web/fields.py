@@ -20,7 +20,10 @@ INT64 = 2**63 - 1
 MANY = validate.Length(max=1_000_000)  # of what has no smaller bound of its own
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff]")
 # The same for readers of the document; a trimmed text has something in it.
-PLAIN, VISIBLE = r"[^\x00-\x08\x0b-\x1f]", r"[^\s\x00-\x1f]"
+PLAIN = r"[^\x00-\x08\x0b-\x1f]"
+VISIBLE = r"[^\s\x00-\x1f]"
+TEXT_PATTERN = f"^{PLAIN}*$"
+TRIMMED_PATTERN = f"^{PLAIN}*{VISIBLE}{PLAIN}*$"
 # No bounds of its own: whatever is no cursor of ours is a damaged one.
 CURSOR = {"pattern": "^[A-Za-z0-9_.-]+$", "minLength": 1, "maxLength": 7000}
 # RFC 3339, section 5.6; a leap second is refused because no database here can hold one.
@@ -43,25 +46,31 @@ class Text(fields.String):
 
     def __init__(self, *, min: int = 0, max: int, trim: bool = False, **kwargs: Any) -> None:
         self.trim = trim
-        pattern = f"^{PLAIN}*{VISIBLE}{PLAIN}*$" if trim else f"^{PLAIN}*$"
-        kwargs["metadata"] = {"pattern": pattern, **kwargs.pop("metadata", {})}
-        bounds = [validate.Length(min=min or None, max=max), *kwargs.pop("validate", [])]
-        super().__init__(validate=bounds, **kwargs)
+        metadata = {"pattern": TRIMMED_PATTERN if trim else TEXT_PATTERN}
+        metadata.update(kwargs.pop("metadata", {}))
+        bounds: list[Any] = [validate.Length(min=min or None, max=max)]
+        bounds.extend(kwargs.pop("validate", []))
+        super().__init__(validate=bounds, metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
         if FORBIDDEN.search(text):
             raise ValidationError("Control characters and lone surrogates are not text.")
-        return unicodedata.normalize("NFC", text.strip() if self.trim else text)
+        if self.trim:
+            text = text.strip()
+        return unicodedata.normalize("NFC", text)
 
 
 class Email(Text):
     """An e-mail address; kept as written, compared without case."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("metadata", {**example("alice@example.com"), "format": "email"})
+        metadata = example("alice@example.com")
+        metadata["format"] = "email"
+        kwargs.setdefault("metadata", metadata)
+        kwargs["validate"] = [validate.Email()]
         # RFC 5321, section 4.5.3.1.3 bounds an address at 254 octets.
-        super().__init__(min=3, max=254, trim=True, validate=[validate.Email()], **kwargs)
+        super().__init__(min=3, max=254, trim=True, **kwargs)
 
 
 class Password(Text):
@@ -69,7 +78,8 @@ class Password(Text):
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs["metadata"] = example("seven mossy lanterns")
-        super().__init__(min=1, max=1024, load_only=True, validate=[_in_1024_bytes], **kwargs)
+        kwargs["validate"] = [_in_1024_bytes]
+        super().__init__(min=1, max=1024, load_only=True, **kwargs)
 
 
 def _in_1024_bytes(text: str) -> None:
@@ -81,7 +91,8 @@ class Int(fields.Integer):
     """A JSON integer, and nothing that merely looks like one."""
 
     def __init__(self, *, min: int = 1, max: int = INT64, **kwargs: Any) -> None:
-        metadata = {"format": "int64", **kwargs.pop("metadata", {})}
+        metadata = {"format": "int64"}
+        metadata.update(kwargs.pop("metadata", {}))
         super().__init__(validate=validate.Range(min, max), metadata=metadata, **kwargs)
 
     def _validated(self, value: Any) -> int:
@@ -140,15 +151,19 @@ class CommaList(Text):
 
     def __init__(self, names: Collection[str] = (), most: int = 20, **kwargs: Any) -> None:
         part = "|".join(sorted(names)) or r"[^,\x00-\x08\x0b-\x1f]{1,50}"
+        self.parts = re.compile(f"({part})")
+        self.most = most
         # A sort may begin with a sign; a label may, too, and is another one then.
-        self.parts, self.most, self.sign = re.compile(f"({part})"), most, "-" * bool(names)
+        self.sign = "-" if names else ""
         pattern = f"^({part})(,({part})){{0,{most - 1}}}$"
         super().__init__(max=2000, metadata={"pattern": pattern}, **kwargs)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        parts = super()._deserialize(value, attr, data).split(",")
-        once = len({part.lstrip(self.sign) for part in parts}) == len(parts) <= self.most
-        if not (once and all(map(self.parts.fullmatch, parts))):
+        text: str = super()._deserialize(value, attr, data)
+        parts = text.split(",")
+        unsigned = {part.lstrip(self.sign) for part in parts}
+        known = all(map(self.parts.fullmatch, parts))
+        if not known or len(unsigned) < len(parts) or len(parts) > self.most:
             raise ValidationError(f"Not a list of {self.parts.pattern}, each once.")
         return parts
 
@@ -162,21 +177,25 @@ class NameOrId(fields.String):
         super().__init__(metadata={"pattern": pattern, "maxLength": 19})
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        return value if value in self.names else QueryInt().deserialize(value, attr, data)
+        if value in self.names:
+            return value
+        return QueryInt().deserialize(value, attr, data)
 
 
 class OneOf(fields.Field[Any]):
     """An object of one of several shapes, which one of its fields tells apart."""
 
     def __init__(self, by: str, **shapes: Schema) -> None:
-        self.by, self.shapes = by, shapes
+        self.by = by
+        self.shapes = shapes
         super().__init__()
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        told = value.get(self.by) if isinstance(value, dict) else None
-        if told not in list(self.shapes):
-            raise ValidationError({self.by: [f"Must be one of: {', '.join(self.shapes)}."]})
-        return self.shapes[told].load(value)
+        shape = value.get(self.by) if isinstance(value, dict) else None
+        if shape not in list(self.shapes):
+            known = ", ".join(self.shapes)
+            raise ValidationError({self.by: [f"Must be one of: {known}."]})
+        return self.shapes[shape].load(value)
 
 
 class Resource(Schema):
@@ -201,13 +220,11 @@ def many(item: type[Schema] | Schema, most: int = 1_000_000) -> fields.List[Any]
 def page_of(item: type[Schema]) -> type[Schema]:
     """The schema of one page of a list."""
     name = item.__name__.removesuffix("Schema")
-    page = Schema.from_dict(
-        {
-            "items": many(item, 200),
-            "next_cursor": Text(max=4096, allow_none=True, required=True),
-            "total": Int(min=0),
-        },
-        name=f"{name}PageSchema",
-    )
+    members: dict[str, Any] = {
+        "items": many(item, 200),
+        "next_cursor": Text(max=4096, allow_none=True, required=True),
+        "total": Int(min=0),
+    }
+    page = Schema.from_dict(members, name=f"{name}PageSchema")
     page.__doc__ = f"One page of a list of {name}s."
     return page
