@@ -124,3 +124,31 @@ def test_what_curl_is_shown_to_do_it_does(
     assert len(outputs) == len(expected) > 8
     for output, line in zip(outputs, expected, strict=True):
         assert line in output
+
+
+BUILT = re.compile(r"^\| `([A-Z]+) (/[^`]*)` \| (built|not yet) \|$", re.MULTILINE)
+CODE = re.compile(r"`([a-z]+(?:-[a-z]+)*)` (4\d\d|5\d\d)")
+
+
+def test_the_contract_says_of_every_operation_whether_it_is_built(app: Flask) -> None:
+    contract = (servers.ROOT / "docs/api.md").read_text(encoding="utf-8")
+    rows = {(method, path): state for method, path, state in BUILT.findall(contract)}
+    document = openapi.build(app)
+    operations = {
+        (method.upper(), path)
+        for path, methods in document["paths"].items()
+        for method in methods.keys() & {"get", "post", "put", "patch", "delete"}
+    }
+
+    assert {each for each, state in rows.items() if state == "built"} == operations
+
+
+def test_the_contract_names_every_problem_code() -> None:
+    contract = (servers.ROOT / "docs/api.md").read_text(encoding="utf-8")
+    promised = dict(CODE.findall(contract))
+    later = contract.rpartition("Problem codes that nothing raises yet:")[2]
+    waiting = set(re.findall(r"`([a-z-]+)`", later))
+    raised = {code: str(kind.status) for code, kind in Refusal.named.items()}
+
+    assert {code: status for code, status in promised.items() if code not in waiting} == raised
+    assert not waiting & raised.keys()
