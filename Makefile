@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Each file of pins is complete: nothing is installed but the wheels that `make pins` saw.
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
 .DEFAULT_GOAL := help
-.PHONY: help install serve seed test test-lab test-faults fuzz lint-openapi check bench bench-quick bench-taste bench-growth \
+.PHONY: help install serve seed test test-lab test-client test-faults fuzz lint-openapi check bench bench-quick bench-taste bench-growth \
   bench-cache instructions lab lab-full lab-taste lab-sample format pins audit sbom clean
 
 help: ## Say what each target does
@@ -26,6 +26,11 @@ $(VENV)/dev $(VENV)/lab $(VENV)/bench $(VENV)/audit: $(VENV)/%: requirements-%.t
 	$(PIP) -r $<
 	touch $@
 
+$(VENV)/client: client/requirements-test.txt $(VENV)/pip
+	@echo "Installing what the service and its command line need"
+	$(PIP) -r $<
+	touch $@
+
 install: $(VENV)/dev $(VENV)/lab ## Make .venv with everything pinned
 
 serve: $(VENV)/runtime ## Migrate, then serve on http://127.0.0.1:8000
@@ -43,6 +48,15 @@ test: $(VENV)/dev ## Run the whole suite, on SQLite and on PostgreSQL with Redis
 
 test-lab: $(VENV)/lab ## Run the lab's tests
 	$(BIN)/pytest -n 2 --dist loadgroup lab --cov=lab --cov-config=lab/coverage.cfg
+
+test-client: ## Run the tests of the command line, in an environment of its own
+	$(MAKE) VENV=$(VENV)-client test-client-there
+
+.PHONY: test-client-there
+test-client-there: $(VENV)/client
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation \
+	  --force-reinstall ./client
+	$(BIN)/pytest client
 
 test-faults: $(VENV)/dev ## The faults that need minutes, root or nginx, and the tests of tasks in Kathmandu's time
 	$(BIN)/pytest -m faults
@@ -96,18 +110,19 @@ format: $(VENV)/dev ## Put the code into shape
 	$(BIN)/ruff format .
 
 pins: $(VENV)/dev ## Refresh every pin to today's releases
-	for file in requirements requirements-dev requirements-lab requirements-bench requirements-audit; do \
+	for file in requirements requirements-dev requirements-lab requirements-bench requirements-audit \
+	  client/requirements client/requirements-test; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url --no-emit-find-links $$file.in -o $$file.txt && \
 	  sed -i '1i # Made by `make pins` from '$$file'.in.' $$file.txt; \
 	done
 
 audit: $(VENV)/audit ## Look up whether anything pinned has a known vulnerability; asks pypi.org
-	$(BIN)/pip-audit --strict --require-hashes --disable-pip $(addprefix -r ,$(wildcard requirements*.txt)) || \
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip $(addprefix -r ,$(wildcard requirements*.txt client/requirements*.txt)) || \
 	  { echo "A pinned package has a known vulnerability, or pypi.org did not tell: see above."; exit 1; }
 
 sbom: $(VENV)/audit ## List what the image is made of, as CycloneDX: sbom.json
 	$(BIN)/cyclonedx-py requirements requirements.txt --output-reproducible --of JSON -o sbom.json
 
 clean: ## Remove what the targets above made, but not instance/
-	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-client .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Doors from elsewhere: what other programs export, as rows that the service imports."""
