@@ -109,3 +109,59 @@ def test_makes_a_producer_wait_that_is_too_fast(run: Callable[..., list[Outcome]
     run(produce(), workers=2, capacity=3)
 
     assert 3 < max(ahead) <= 2 + 3 + 2  # a worker that has finished may not have said so yet
+
+
+def test_an_attempt_that_takes_too_long_fails_and_is_tried_again(
+    run: Callable[..., list[Outcome]],
+) -> None:
+    (outcome,) = run([("slow", lambda: 1)], wait=0.3, attempts=2, timeout=0.02)
+
+    assert outcome.attempts == 2
+    assert isinstance(outcome.error, TimeoutError)
+
+
+def test_a_cancelled_job_is_stopped_on_a_loop_and_goes_on_in_a_thread() -> None:
+    """What a timeout means: there it ends the work, here it ends the waiting for it."""
+    done: list[str] = []
+
+    on_a_loop([("loop", lambda: done.append("loop"))], 0.2, {"attempts": 1, "timeout": 0.02})
+    on_threads([("thread", lambda: done.append("thread"))], 0.2, {"attempts": 1, "timeout": 0.02})
+    time.sleep(1)
+
+    assert done == ["thread"]
+
+
+def test_a_timeout_around_the_whole_queue_ends_it_at_once_on_a_loop() -> None:
+    async def ten_seconds_of_work() -> None:
+        async with asyncio.timeout(0.1), async_.JobQueue(workers=1) as queue:
+            for number in range(5):
+                await queue.submit(str(number), lambda: asyncio.sleep(2))
+
+    begin = time.perf_counter()
+    with pytest.raises(TimeoutError):
+        asyncio.run(ten_seconds_of_work())
+
+    assert time.perf_counter() - begin < 1.5
+
+
+def test_an_error_among_threads_gives_up_what_waits_and_finishes_what_runs() -> None:
+    begun: list[int] = []
+
+    def work() -> None:
+        begun.append(1)
+        time.sleep(0.2)
+
+    queue = sync.JobQueue(workers=1)
+
+    def fail() -> None:
+        with queue:
+            for number in range(5):
+                queue.submit(str(number), work)
+            time.sleep(0.05)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+
+    assert len(begun) == 1
+    assert len(queue.outcomes) == 1

@@ -7,11 +7,12 @@ import pytest
 
 from lab.exercises.pages.async_ import on_a_loop
 from lab.exercises.pages.server import slow_pages
-from lab.exercises.pages.sync import one_after_another, with_threads
+from lab.exercises.pages.sync import one_after_another, with_httpx, with_threads
 
 WAYS: dict[str, Callable[[list[str], int], list[str]]] = {
-    "one after another": lambda urls, _: one_after_another(urls),
-    "threads": with_threads,
+    "one after another": lambda urls, _: list(one_after_another(urls)),
+    "threads": lambda urls, at_once: list(with_threads(urls, at_once)),
+    "threads with httpx": lambda urls, at_once: list(with_httpx(urls, at_once)),
     "asyncio": lambda urls, at_once: asyncio.run(on_a_loop(urls, at_once)),
 }
 
@@ -23,7 +24,7 @@ def test_brings_every_page_in_order(way: str) -> None:
     assert pages == [f"page /{number}" for number in range(12)]
 
 
-@pytest.mark.parametrize("way", ["threads", "asyncio"])
+@pytest.mark.parametrize("way", ["threads", "threads with httpx", "asyncio"])
 def test_waits_for_many_at_once_and_never_more_than_allowed(way: str) -> None:
     """Counted by the server, so that a busy machine makes no difference."""
     _, most = _fetched(way, delay=0.2, at_once=4)

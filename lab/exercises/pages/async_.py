@@ -11,13 +11,15 @@ page, and on one thread that is time nobody else gets. On a loop, the library ma
 import asyncio
 from collections.abc import Sequence
 
-from aiohttp import ClientSession, TCPConnector
+from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
 
 async def on_a_loop(urls: Sequence[str], at_once: int) -> list[str]:
     """Takes as long as `at_once` threads do, with one thread."""
     connector = TCPConnector(limit=at_once)
-    async with ClientSession(connector=connector) as client, asyncio.TaskGroup() as group:
+    # Its own timeout counts the wait for a connection, too: 4,000 pages would exceed any.
+    session = ClientSession(connector=connector, timeout=ClientTimeout(total=None))
+    async with session as client, asyncio.TaskGroup() as group:
 
         async def fetch(url: str) -> str:
             async with client.get(url) as response:
