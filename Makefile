@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
 .DEFAULT_GOAL := help
 .PHONY: help install serve seed test test-lab test-client test-faults fuzz lint-openapi check bench bench-quick bench-taste bench-growth \
-  bench-cache instructions lab lab-full lab-taste lab-sample format pins audit sbom clean
+  bench-cache instructions predict lab lab-full lab-taste lab-sample format pins audit sbom clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,10 +75,13 @@ check: $(VENV)/dev $(VENV)/lab ## Lint, format, types, and whatever deploys
 	$(BIN)/mypy
 	deploy/check $(BIN)
 
+predict: $(VENV)/lab ## Type a guess for each question of the lab, before `make lab` answers it
+	$(BIN)/python -m lab predict
+
 lab: $(VENV)/lab ## Sync against async, predicted and measured, in under 5 minutes: lab-report.html
 	$(BIN)/python -m lab run --quick
 
-lab-full: $(VENV)/lab ## The same with more points and repeats, in about half an hour
+lab-full: $(VENV)/lab ## All experiments with more points; says how long it takes, can be stopped and continued
 	$(BIN)/python -m lab run --full
 
 lab-taste: $(VENV)/lab ## A short run of each experiment and exercise, to see that they run

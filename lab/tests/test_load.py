@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.load import Arrival, Generator, LoadError, generator
+from lab.load import Arrival, Generator, LoadError, Window, generator
 from lab.servers import Server, gunicorn, slow_upstream
 
 pytestmark = pytest.mark.xdist_group("load")  # what is timed is timed alone
@@ -45,27 +45,46 @@ def test_arrivals_do_not_wait_for_one_another(load: Generator) -> None:
     assert all(0.29 < wait < 0.6 for wait in waits)
 
 
-def test_users_ask_again_once_they_are_answered(load: Generator) -> None:
+@pytest.mark.parametrize("most", [1.0, 2.0, 4.0])
+def test_users_ask_again_once_they_are_answered(load: Generator, most: float) -> None:
+    """However long the window is: this one's ends are not part of the rate."""
     with slow_upstream() as upstream:
         upstream.set(0.1)
-        rate = load.closed(upstream.port, "/", users=10, seconds=1)
+        found = load.closed(
+            upstream.port, "/", 10, Window(10, spread=0.1, least=most / 2, most=most)
+        )
 
-    assert rate == pytest.approx(100, rel=0.3)
+    assert found.per_second.value == pytest.approx(100, rel=0.2)
+    assert found.response.value == pytest.approx(0.1, rel=0.2)
+    assert found.rounds >= 5
+    assert found.answers >= 10 * found.rounds
 
 
-def test_a_single_slow_answer_is_waited_for(load: Generator, worker: Server) -> None:
-    rate = load.closed(worker.port, "/wait/0.3", users=1, seconds=0.05)
+def test_a_slow_answer_is_waited_for_beyond_the_bound(load: Generator, worker: Server) -> None:
+    found = load.closed(worker.port, "/wait/0.3", 1, Window(1, most=0.05))
 
-    assert rate == pytest.approx(1 / 0.3, rel=0.3)
+    assert found.per_second.value == pytest.approx(1 / 0.3, rel=0.2)
 
 
 def test_who_gave_up_is_got_through_before_the_next_measurement(
     load: Generator, worker: Server
 ) -> None:
-    load.closed(worker.port, "/wait/0.05", users=10, seconds=0.1)
+    load.closed(worker.port, "/wait/0.02", 10, Window(1, most=0.1))
     load.drain(worker.port, "/wait/0.0")
 
-    assert load.arrivals(worker.port, [Arrival(0, "/wait/0.0")])[0] < 0.05 * 5
+    assert load.arrivals(worker.port, [Arrival(0, "/wait/0.0")])[0] < 0.02 * 5
+
+
+def test_waits_are_counted_in_less_than_milliseconds(load: Generator) -> None:
+    with slow_upstream() as upstream:
+        waits = load.arrivals(upstream.port, [Arrival(0.01 * n) for n in range(20)])
+
+    assert any(abs(1000 * wait - round(1000 * wait)) > 0.02 for wait in waits)
+
+
+def test_a_server_that_fails_ends_the_measurement(load: Generator, worker: Server) -> None:
+    with pytest.raises(LoadError, match=r"requests failed: \{404\}"):
+        load.closed(worker.port, "/nowhere", 2, Window(1))
 
 
 def test_failed_requests_are_not_left_out(load: Generator, worker: Server) -> None:

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from lab import arithmetic
-from lab.bench import Bench
-from lab.load import generator
-from lab.results import Experiment, Panel, Point, Scale, median_of
+from lab.bench import Bench, described
+from lab.load import Window, generator
+from lab.results import Experiment, Finding, Panel, Point, Scale, line, measured
 from lab.servers import Server, gunicorn, slow_upstream, uvicorn
 
-DELAY, USERS, WORKERS = 0.1, 16, 4
-ONE, TEN = "One wait of 100 ms in each view", "Ten waits of 100 ms in each view"
+DELAY, USERS, WORKERS = 0.05, 16, 4
+ONE, TEN = "One wait of 50 ms in each view", "Ten waits of 50 ms in each view"
 MISTAKE, AWAITED = "FastAPI: async def, blocking call", "FastAPI: async def, awaited call"
 THREADED = "FastAPI: def, blocking call"
 PLAIN, MIRROR = "Flask, 4 workers: def", "Flask, 4 workers: async def"
+GTHREAD = "Flask, 16 threads: def"
 IN_TURN, AT_ONCE = "Flask, 4 workers: in turn", "Flask, 4 workers: async def, gathered"
 
 
@@ -29,42 +29,54 @@ class Case:
     path: str
     seats: int
     waits: int = 1
-    seconds: float = 0.6  # some rounds of a seat
+    burst: int = 1  # answers that leave together
 
 
 FASTAPI = (
-    # Nothing leaves a blocked loop before all who came together are done: one whole round.
-    Case(ONE, MISTAKE, "/blocking-call", 1, seconds=USERS * DELAY * 1.3),
+    # Nothing leaves a blocked loop before all who came together are done: a round is all of them.
+    Case(ONE, MISTAKE, "/blocking-call", 1, burst=USERS),
     Case(ONE, THREADED, "/plain-def", 40),
     Case(ONE, AWAITED, "/awaited-call", USERS),
 )
 FLASK = (
     Case(ONE, PLAIN, "/plain", WORKERS),
     Case(ONE, MIRROR, "/async-view", WORKERS),
-    Case(TEN, IN_TURN, "/ten-in-turn", WORKERS, waits=10, seconds=10 * DELAY * 1.4),
+    Case(TEN, IN_TURN, "/ten-in-turn", WORKERS, waits=10),
     Case(TEN, AT_ONCE, "/ten-at-once", WORKERS),
 )
+THREADS = (Case(ONE, GTHREAD, "/plain", USERS),)
 
 
 def servers(url: str) -> Iterator[tuple[tuple[Case, ...], AbstractContextManager[Server]]]:
+    flask = "lab.experiments.blocking.sync:app"
     yield FASTAPI, uvicorn("lab.experiments.blocking.async_:app", UPSTREAM=url)
-    yield FLASK, gunicorn("lab.experiments.blocking.sync:app", workers=WORKERS, UPSTREAM=url)
+    yield FLASK, gunicorn(flask, workers=WORKERS, UPSTREAM=url)
+    yield THREADS, gunicorn(flask, threads=USERS, UPSTREAM=url)
 
 
-def measure(scale: Scale) -> Iterator[Point]:
+def measure(scale: Scale) -> Iterator[Finding]:  # noqa: ARG001 - the same at every scale
     with generator() as load, slow_upstream() as upstream:
         for cases, running in servers(upstream.url):
             with running as server:
                 for case in cases:
-                    yield measure_one(scale, case, Bench(server.port, case.path, upstream, load))
+                    yield measure_one(case, Bench(server.port, case.path, upstream, load))
 
 
-def measure_one(scale: Scale, case: Case, bench: Bench) -> Point:
-    overhead, ceiling = bench.calibrate(USERS, scale.pick(full=0.4, quick=0.3, taste=0.1))
-    predicted = arithmetic.throughput(USERS, case.seats, case.waits * DELAY, overhead, ceiling)
-    seconds = case.seconds * scale.pick(full=3, quick=1, taste=1)
-    samples = tuple(bench.rate(DELAY, USERS, seconds) for _ in range(scale.repeats))
-    return Point(case.panel, case.name, 0, predicted, samples)
+def measure_one(case: Case, bench: Bench) -> Point:
+    overhead, ceiling = bench.calibrate(USERS)
+    service = case.waits * DELAY
+    predicted = line(
+        case.panel,
+        case.name,
+        "throughput",
+        seats=case.seats,
+        service=service,
+        overhead=overhead,
+        ceiling=ceiling,
+    )(USERS)
+    each = max(case.burst, min(USERS, case.seats))
+    found = bench.rate(DELAY, USERS, Window(each, spread=service, most=6))
+    return Point(case.panel, case.name, 0, predicted, found.per_second, described(found))
 
 
 def panels(_: list[Point]) -> list[Panel]:
@@ -73,8 +85,8 @@ def panels(_: list[Point]) -> list[Panel]:
 
 def figures(points: list[Point]) -> dict[str, object]:
     names = {"mistake": MISTAKE, "awaited": AWAITED, "plain": PLAIN, "mirror": MIRROR}
-    found = {key: median_of(points, ONE, name) for key, name in names.items()}
-    turn, once = (median_of(points, TEN, name) for name in (IN_TURN, AT_ONCE))
+    found: dict[str, object] = {key: measured(points, ONE, name) for key, name in names.items()}
+    turn, once = (measured(points, TEN, name) for name in (IN_TURN, AT_ONCE))
     return {**found, "turn": turn, "once": once}
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 
 from fastapi import FastAPI
 
 app = FastAPI()
+if interval := os.environ.get("SWITCH_INTERVAL"):
+    sys.setswitchinterval(float(interval))
 
 
 def _compute(seconds: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import threading
@@ -10,9 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
+from lab import estimate
+from lab.estimate import Estimate
 from lab.load import Arrival, Generator, generator
 from lab.machine import CORES
-from lab.results import Experiment, Panel, Point, Scale, median_of
+from lab.results import Experiment, Finding, Panel, Point, Scale, line, measured
 from lab.servers import ROOT, Server, Upstream, gunicorn, slow_upstream, uvicorn
 
 SYNC = "lab.experiments.slow_upstream.sync:app"
@@ -23,24 +24,24 @@ Running = AbstractContextManager[Server]
 Samples = tuple[float, ...]
 
 
-def measure(scale: Scale) -> Iterator[Point]:
+def measure(scale: Scale) -> Iterator[Finding]:
     with generator() as load, slow_upstream() as upstream:
         url = upstream.url
         servers: tuple[tuple[str, Callable[[int], Running], tuple[int, ...]], ...] = (
             (
                 WORKERS,
                 lambda seats: gunicorn(SYNC, workers=seats, UPSTREAM=url),
-                scale.pick(full=(1, 2, 4, 8), quick=(1, 2, 8), taste=(1, 2)),
+                scale.pick(full=(1, 2, 4, 8), quick=(1, 4, 8), taste=(1, 2)),
             ),
             (
                 THREADS,
                 lambda seats: gunicorn(SYNC, threads=seats, UPSTREAM=url),
-                scale.pick(full=(2, 8, 16, 32, 64), quick=(2, 8, 64), taste=(2, 4)),
+                scale.pick(full=(2, 8, 16, 32, 64), quick=(2, 16, 64), taste=(2, 4)),
             ),
             (
                 LOOP,
                 lambda _: uvicorn(ASYNC, UPSTREAM=url),
-                scale.pick(full=(1, 50, 100, 200, 400), quick=(1, 50, 200), taste=(1, 2)),
+                scale.pick(full=(1, 50, 100, 200, 400), quick=(1, 100, 400), taste=(1, 2)),
             ),
         )
         for name, running, held in servers:
@@ -54,25 +55,37 @@ def measure(scale: Scale) -> Iterator[Point]:
             yield from starts(name, ready, url)
 
 
-def on_a_line(name: str, memory: dict[int, Samples]) -> Iterator[Point]:
-    """The first two give a straight line; the rest are held against it."""
-    (x, first), (x2, second) = [(n, statistics.median(memory[n])) for n in list(memory)[:2]]
+def on_a_line(name: str, memory: dict[int, Samples]) -> Iterator[Finding]:
+    """The first and the last give a straight line; those between are held against it."""
+    ends = (min(memory), max(memory))
+    first, last = (estimate.median(memory[seats]) for seats in ends)
+    slope = (last.value - first.value) / (ends[1] - ends[0])
+    base = first.value - slope * ends[0]
+    spread = (base - first.value + first.low, base - first.value + first.high)
+    prediction = line(MEMORY, name, "straight", base=Estimate(base, *spread), slope=slope)
+    yield prediction
     for seats, samples in memory.items():
-        predicted = first + (second - first) / (x2 - x) * (seats - x)
-        yield Point(MEMORY, name, seats, predicted, samples)
+        found = estimate.median(samples)
+        told = f"median of {len(samples)}"
+        independent = seats not in ends
+        yield Point(MEMORY, name, seats, prediction(seats), found, told, independent)
 
 
-def starts(name: str, ready: dict[int, Samples], url: str) -> Iterator[Point]:
+def starts(name: str, ready: dict[int, Samples], url: str) -> Iterator[Finding]:
     """What imports alone would take; only workers are started one by one."""
     server, app = ("uvicorn", ASYNC) if name == LOOP else ("gunicorn.app.wsgiapp", SYNC)
-    boot, each = (
-        import_time(module, url, len(ready[min(ready)]))
-        for module in (server, app.partition(":")[0])
-    )
+    repeats = len(ready[min(ready)])
+    boot, each = (import_time(module, url, repeats) for module in (server, app.partition(":")[0]))
     for seats, samples in ready.items() if name == WORKERS else list(ready.items())[-1:]:
         rounds = max(1, seats / CORES) if name == WORKERS else 1
         label = name if name == LOOP else counted(seats, name)
-        yield Point(START, label, 0, boot + rounds * each, samples)
+        predicted = Estimate(
+            boot.value + rounds * each.value,
+            boot.low + rounds * each.low,
+            boot.high + rounds * each.high,
+        )
+        found = estimate.median(samples)
+        yield Point(START, label, 0, predicted, found, f"median of {repeats}")
 
 
 def counted(seats: float, name: str) -> str:
@@ -100,7 +113,7 @@ def while_held(
     return found[0], ready
 
 
-def import_time(module: str, upstream: str, repeats: int) -> float:
+def import_time(module: str, upstream: str, repeats: int) -> Estimate:
     """Milliseconds until a fresh interpreter has it."""
     times = []
     for _ in range(repeats):
@@ -108,7 +121,7 @@ def import_time(module: str, upstream: str, repeats: int) -> float:
         command = [sys.executable, "-c", f"import {module}"]
         subprocess.run(command, cwd=ROOT, env={"UPSTREAM": upstream}, check=True)  # noqa: S603 - our own
         times.append(time.perf_counter() - begin)
-    return 1000 * statistics.median(times)
+    return estimate.median(times).map(1000)
 
 
 def panels(_: list[Point]) -> list[Panel]:
@@ -120,13 +133,13 @@ def panels(_: list[Point]) -> list[Panel]:
 
 def price(points: list[Point], name: str) -> float:
     """Megabytes for one more request in hand."""
-    line = [p for p in points if (p.panel, p.series) == (MEMORY, name)]
-    return (line[-1].median - line[0].median) / (line[-1].x - line[0].x)
+    memory = [p for p in points if (p.panel, p.series) == (MEMORY, name)]
+    return (memory[-1].measured.value - memory[0].measured.value) / (memory[-1].x - memory[0].x)
 
 
 def figures(points: list[Point]) -> dict[str, object]:
     most = max(p.x for p in points if p.series == WORKERS)
-    one, many = (median_of(points, START, counted(n, WORKERS)) for n in (1, most))
+    one, many = (measured(points, START, counted(n, WORKERS)) for n in (1, most))
     prices = {name: price(points, name) for name in (WORKERS, THREADS, LOOP)}
     return {"one": one, "many": many, "most": most, **{n.split()[-1]: p for n, p in prices.items()}}
 

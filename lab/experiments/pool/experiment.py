@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
-from lab import arithmetic
-from lab.load import Generator, generator
-from lab.results import Experiment, Panel, Point, Scale, median_of
+from lab.bench import described, window
+from lab.estimate import Estimate
+from lab.load import Generator, Window, generator
+from lab.results import Experiment, Finding, Panel, Point, Scale, line, measured
 from lab.servers import Server, gunicorn, postgresql, uvicorn
 
 QUERY = 0.05  # seconds, as in sync.py and async_.py
 SYNC, ASYNC = "lab.experiments.pool.sync:app", "lab.experiments.pool.async_:app"
-RATE, WAIT = "Throughput", "Mean time to the answer"
+RATE, WAIT = "Throughput", "Mean response time"
 THREADS, LOOP, LARGE = "64 threads, pool of 5", "event loop, pool of 5", "event loop, pool of 20"
 
 
@@ -24,44 +26,50 @@ def servers(database: str) -> Iterator[tuple[str, int, AbstractContextManager[Se
     yield LARGE, 20, uvicorn(ASYNC, DATABASE=database, POOL="20")
 
 
-def measure(scale: Scale) -> Iterator[Point]:
-    seconds = scale.pick(full=1.5, quick=0.5, taste=0.4)
+def measure(scale: Scale) -> Iterator[Finding]:
+    users = scale.pick(full=(1, 5, 10, 20, 40, 60), quick=(2, 10, 40), taste=(40,))
     with generator() as load, postgresql() as database:
         for name, seats, running in servers(database.url):
             with running as server:
-                load.closed(server.port, "/report", 2 * seats, 0.4)  # connections are made once
-                load.drain(server.port, "/report")
-                overhead = max(0, 1 / load.closed(server.port, "/report", 1, 0.5) - QUERY)
-                for users in scale.pick(
-                    full=(1, 5, 10, 20, 40, 60), quick=(2, 10, 40), taste=(40,)
-                ):
-                    samples = tuple(
-                        rate(load, server.port, users, seconds) for _ in range(scale.repeats)
-                    )
-                    predicted = arithmetic.throughput(users, seats, QUERY, overhead)
-                    waits = tuple(1000 * users / rate for rate in samples)
-                    yield Point(RATE, name, users, predicted, samples)
-                    yield Point(WAIT, name, users, 1000 * users / predicted, waits)
+                yield from measure_one(load, server.port, name, seats, users)
 
 
-def rate(load: Generator, port: int, users: int, seconds: float) -> float:
-    found = load.closed(port, "/report", users, seconds)
-    load.drain(port, "/report")
-    return found
+def measure_one(
+    load: Generator, port: int, name: str, seats: int, users: tuple[int, ...]
+) -> Iterator[Finding]:
+    load.warm_up(port, "/report", 2 * seats)  # connections are made once
+    alone = load.closed(port, "/report", 1, Window(1, most=2)).per_second.inverse()
+    overhead = Estimate(*(max(0, end - QUERY) for end in (alone.value, alone.low, alone.high)))
+    prediction = line(RATE, name, "throughput", seats=seats, service=QUERY, overhead=overhead)
+    waiting = replace(prediction, panel=WAIT, formula="response")
+    yield from (prediction, waiting)
+    for count in users:
+        cycles = 2 * count / prediction(count).value  # a response time needs whole turns of a user
+        within = replace(window(count, seats, alone.value), least=max(0.4, cycles))
+        found = load.closed(port, "/report", count, within)
+        load.drain(port, "/report")
+        told = described(found)
+        yield Point(RATE, name, count, prediction(count), found.per_second, told)
+        # Little's law makes one of the other: the second is shown, and not counted.
+        response = found.response.map(1000)
+        yield Point(WAIT, name, count, waiting(count), response, told, independent=False)
 
 
 def panels(_: list[Point]) -> list[Panel]:
     x = "users who ask at the same time"
     return [
         Panel(RATE, "answers per second", x, log_x=True, log_y=True),
-        Panel(WAIT, "milliseconds, by Little's law", x, log_x=True, log_y=True),
+        Panel(WAIT, "milliseconds", x, log_x=True, log_y=True),
     ]
 
 
 def figures(points: list[Point]) -> dict[str, object]:
     most = max(point.x for point in points)
     names = {"threads": THREADS, "loop": LOOP, "large": LARGE}
-    return {key: median_of(points, RATE, name, most) for key, name in names.items()}
+    found: dict[str, object] = {
+        key: measured(points, RATE, name, most) for key, name in names.items()
+    }
+    return {"users": most, "wait": measured(points, WAIT, LOOP, most), **found}
 
 
 EXPERIMENT = Experiment("pool", panels, measure, figures)

@@ -6,76 +6,137 @@ import random
 import statistics
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
-from lab import arithmetic
+from lab import arithmetic, estimate
+from lab.estimate import Estimate
 from lab.load import Arrival, Generator, generator
-from lab.results import Experiment, Panel, Point, Scale, median_of
+from lab.results import Experiment, Finding, Line, Panel, Point, Scale, line, measured
 from lab.servers import Server, gunicorn, uvicorn
 
 WORKERS = 4
 MEAN = 0.03  # seconds of work, exponentially distributed: many short ones, a few long
-FORMULA, BY_HAND = "Against the formula", "Against the same arrivals, one by one"
-SYNC, LOOP = f"{WORKERS} sync workers", "event loop"
+WARM_UP = 1.0  # seconds whose arrivals are not counted: the server was empty before them
+FORMULA, BY_HAND = "Against the formula", "Seed by seed, against the same arrivals"
+SYNC, THREADS, LOOP = f"{WORKERS} sync workers", f"{WORKERS} threads", "event loop"
+ENDLESS = 200_000  # arrivals that stand for an endless run, worked through by hand
 
 
 def servers() -> Iterator[tuple[str, AbstractContextManager[Server]]]:
-    yield SYNC, gunicorn("lab.experiments.queue.sync:app", workers=WORKERS)
+    app = "lab.experiments.queue.sync:app"
+    yield SYNC, gunicorn(app, workers=WORKERS)
+    yield THREADS, gunicorn(app, threads=WORKERS)
     yield LOOP, uvicorn("lab.experiments.queue.async_:app")
 
 
-def measure(scale: Scale) -> Iterator[Point]:
-    seconds = scale.pick(full=5.0, quick=1.6, taste=0.5)
+@dataclass(frozen=True)
+class Draw:
+    """Random arrivals, and the work of each."""
+
+    arrivals: list[float]
+    services: list[float]
+
+    def by_hand(self, seats: int, overhead: float) -> float:
+        """Mean response in milliseconds if each takes the first free seat, warm-up left out."""
+        held = [service + overhead for service in self.services]
+        return self.mean(arithmetic.in_order(self.arrivals, held, seats))
+
+    def on(self, server: Server, load: Generator) -> float:
+        """The same, by a real server, from the intended start to the answer."""
+        pairs = zip(self.arrivals, self.services, strict=True)
+        plan = [Arrival(at, f"/wait/{service:.6f}") for at, service in pairs]
+        return self.mean(load.arrivals(server.port, plan))
+
+    def mean(self, responses: list[float]) -> float:
+        pairs = zip(self.arrivals, responses, strict=True)
+        return 1000 * statistics.fmean(each for at, each in pairs if at >= WARM_UP)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A running server, and the overhead of a request to it in seconds."""
+
+    name: str
+    server: Server
+    load: Generator
+    overhead: float
+
+
+def draw(busy: float, overhead: float, seed: int, *, seconds: float = 0, count: int = 0) -> Draw:
+    """Arrivals that keep the workers busy for `busy` percent of the time.
+
+    The same seed draws the same for every server: common random numbers, so that what differs
+    between two servers is not luck.
+    """
+    dice, at, arrivals = random.Random(seed), 0.0, list[float]()  # noqa: S311 - no secret
+    rate = busy / 100 * WORKERS / (MEAN + overhead)
+    while at < seconds or len(arrivals) < count:
+        at += dice.expovariate(rate)
+        arrivals.append(at)
+    work = random.Random(seed + 1_000_000)  # noqa: S311 - no secret
+    return Draw(arrivals, [work.expovariate(1 / MEAN) for _ in arrivals])
+
+
+def measure(scale: Scale) -> Iterator[Finding]:
+    seconds = scale.pick(full=8.0, quick=3.0, taste=1.5)
+    seeds = scale.pick(full=10, quick=4, taste=2)
     with generator() as load:
         for name, running in servers():
             with running as server:
-                overhead = statistics.median(
-                    load.arrivals(server.port, [Arrival(i / 50, "/wait/0.0") for i in range(20)])
-                )
-                for busy in scale.pick(full=(30, 50, 70, 80, 90), quick=(30, 60, 85), taste=(50,)):
-                    runs = [draw(seconds, busy / 100, seed) for seed in range(scale.repeats)]
-                    samples = tuple(mean_wait(server, load, *run) for run in runs)
-                    formula = 1000 * (expected(name, busy / 100) + overhead)
-                    yield Point(FORMULA, name, busy, formula, samples)
-                    hand = statistics.median(by_hand(name, *run) for run in runs)
-                    yield Point(BY_HAND, name, busy, 1000 * (hand + overhead), samples)
+                idle = [Arrival(i / 50, "/wait/0.0") for i in range(40)]
+                waits = sorted(load.arrivals(server.port, idle))
+                overhead = estimate.median(waits[10:30])
+                prediction = expected(name, overhead)
+                bench = Bench(name, server, load, overhead.value)
+                yield prediction
+                yield line(BY_HAND, name, "straight", base=0, slope=1)
+                for busy in levels(scale, name):
+                    draws = [
+                        draw(busy, overhead.value, seed, seconds=seconds) for seed in range(seeds)
+                    ]
+                    yield from measure_one(bench, prediction, busy, draws)
 
 
-def draw(seconds: float, busy: float, seed: int) -> tuple[list[float], list[float]]:
-    """Random arrivals that keep the workers busy for that part of the time, and their work."""
-    dice, at, arrivals = random.Random(seed), 0.0, list[float]()  # noqa: S311 - no secret
-    while (at := at + dice.expovariate(busy * WORKERS / MEAN)) < seconds:
-        arrivals.append(at)
-    return arrivals, [dice.expovariate(1 / MEAN) for _ in arrivals]
+def levels(scale: Scale, name: str) -> tuple[int, ...]:
+    """Percent; the quick run measures the whole curve of one server, and its end of the others."""
+    few = (30, 60, 85) if name == SYNC else (85,)
+    return scale.pick(full=(30, 50, 70, 80, 85, 90), quick=few, taste=(50,))
 
 
-def mean_wait(
-    server: Server, load: Generator, arrivals: list[float], services: list[float]
-) -> float:
-    """Milliseconds from the intended start to the answer."""
-    pairs = zip(arrivals, services, strict=True)
-    plan = [Arrival(at, f"/wait/{service:.6f}") for at, service in pairs]
-    return 1000 * statistics.fmean(load.arrivals(server.port, plan))
-
-
-def expected(name: str, busy: float) -> float:
+def expected(name: str, overhead: Estimate) -> Line:
+    held = Estimate(*(MEAN + end for end in (overhead.value, overhead.low, overhead.high)))
     if name == LOOP:
-        return MEAN  # nobody stands in line for a seat
-    return arithmetic.mmc_response(busy * WORKERS / MEAN, WORKERS, MEAN)
+        return line(FORMULA, name, "straight", base=held.map(1000))  # nobody waits for a seat
+    return line(FORMULA, name, "response_when_busy", seats=WORKERS, service=held)
 
 
-def by_hand(name: str, arrivals: list[float], services: list[float]) -> float:
-    seats = len(arrivals) if name == LOOP else WORKERS
-    return statistics.fmean(arithmetic.in_order(arrivals, services, seats))
+def measure_one(bench: Bench, prediction: Line, busy: int, draws: list[Draw]) -> Iterator[Point]:
+    seats = sum(len(each.arrivals) for each in draws) if bench.name == LOOP else WORKERS
+    by_hand = [each.by_hand(seats, bench.overhead) for each in draws]
+    found = [each.on(bench.server, bench.load) for each in draws]
+    # How lucky each draw was is known, by hand: take the luck out (a control variate).
+    endless = draw(busy, bench.overhead, -1, count=ENDLESS).by_hand(seats, bench.overhead)
+    fair = [endless + real - hand for real, hand in zip(found, by_hand, strict=True)]
+    count = sum(at >= WARM_UP for each in draws for at in each.arrivals)
+    told = f"{len(draws)} seeds, {count} arrivals"
+    yield Point(FORMULA, bench.name, busy, prediction(busy), estimate.mean(fair), told)
+    for hand, real in zip(by_hand, found, strict=True):
+        predicted, answer = Estimate.exact(hand), Estimate.exact(real)
+        where = (BY_HAND, bench.name, round(hand, 1))
+        yield Point(*where, predicted, answer, f"{busy} % busy", independent=False)
 
 
 def panels(_: list[Point]) -> list[Panel]:
-    x, y = "busy part of the workers' time, %", "mean time to the answer, ms"
-    return [Panel(name, y, x, noise=5) for name in (FORMULA, BY_HAND)]
+    y = "mean response time, ms"
+    return [
+        Panel(FORMULA, y, "busy part of the workers' time, %", noise=3),
+        Panel(BY_HAND, y, "by hand, ms", noise=3),
+    ]
 
 
 def figures(points: list[Point]) -> dict[str, object]:
-    busiest = max(point.x for point in points)
-    sync, loop = (median_of(points, FORMULA, name, busiest) for name in (SYNC, LOOP))
+    busiest = max(point.x for point in points if point.panel == FORMULA)
+    sync, loop = (measured(points, FORMULA, name, busiest) for name in (SYNC, LOOP))
     return {"busy": busiest, "work": 1000 * MEAN, "sync": sync, "loop": loop, "workers": WORKERS}
 
 

@@ -2,72 +2,109 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
-from lab import arithmetic
-from lab.load import Generator, generator
+from lab.bench import described, window
+from lab.estimate import Estimate
+from lab.load import Generator, Measured, Window, generator
 from lab.machine import CORES
-from lab.results import Experiment, Panel, Point, Scale, median_of
+from lab.results import Experiment, Finding, Panel, Point, Scale, line, measured
 from lab.servers import Server, gunicorn, postgresql, processor_seconds, uvicorn
 
 RATE, COST = "Throughput", "Processor time of the server for one answer"
 POOL = 16  # connections of each event loop, as in async_.py
+BUSY = 16  # users with whom the processor time of an answer is measured
+FEW, SEATED = "4 sync workers", "16 sync workers"
+LOOP, SAME_SERVER = "event loop", "event loop under gunicorn"
+SYNC, ASYNC = (f"lab.experiments.short_queries.{name}:app" for name in ("sync", "async_"))
 Running = AbstractContextManager[Server]
 
 
-def servers(database: str) -> Iterator[tuple[str, int, int, Running]]:
-    """Each with its seats, and how many processors it can use."""
-    sync, loop = (f"lab.experiments.short_queries.{name}:app" for name in ("sync", "async_"))
-    for workers in (2, 4):
-        running = gunicorn(sync, workers=workers, DATABASE=database)
-        yield f"{workers} sync workers", workers, min(workers, CORES), running
-    yield "event loop", POOL, 1, uvicorn(loop, DATABASE=database)
-    yield "2 event loops", 2 * POOL, min(2, CORES), uvicorn(loop, workers=2, DATABASE=database)
+@dataclass(frozen=True)
+class Kind:
+    """A server, its seats, and how many processors it can use."""
+
+    name: str
+    seats: int
+    processors: int
+    running: Running
 
 
-def measure(scale: Scale) -> Iterator[Point]:
+def servers(scale: Scale, database: str) -> Iterator[Kind]:
+    for workers in scale.pick(full=(2, 4, 8, 16), quick=(4, 16), taste=(4, 16)):
+        running = gunicorn(SYNC, workers=workers, DATABASE=database)
+        yield Kind(f"{workers} sync workers", workers, min(workers, CORES), running)
+    threads = gunicorn(SYNC, workers=2, threads=8, DATABASE=database)
+    yield Kind("16 threads in 2 workers", 16, min(2, CORES), threads)
+    yield Kind(LOOP, POOL, 1, uvicorn(ASYNC, DATABASE=database))
+    same = gunicorn(ASYNC, worker_class="asgi", DATABASE=database)
+    yield Kind(SAME_SERVER, POOL, 1, same)
+    loops = uvicorn(ASYNC, workers=2, DATABASE=database)
+    yield Kind("2 event loops", 2 * POOL, min(2, CORES), loops)
+
+
+def measure(scale: Scale) -> Iterator[Finding]:
     with generator() as load, postgresql() as database:
-        for name, seats, processors, running in servers(database.url):
-            with running as server:
-                bench = Bench(scale, server, load, (database.pid, load.process.pid))
-                yield from bench.points(name, seats, processors)
+        for kind in servers(scale, database.url):
+            with kind.running as server:
+                bench = Bench(server, load, (database.pid, load.process.pid))
+                yield from bench.findings(kind, scale)
 
 
+@dataclass(frozen=True)
+class Run:
+    """A rate, and processor seconds per answer: of the server, and of everybody else."""
+
+    found: Measured
+    own: float
+    others: float
+
+
+@dataclass(frozen=True)
 class Bench:
     """One server under load, with what each answer costs it and everybody else."""
 
-    def __init__(
-        self, scale: Scale, server: Server, load: Generator, others: tuple[int, ...]
-    ) -> None:
-        self.server, self.load, self.others, self.scale = server, load, others, scale
-        self.seconds = scale.pick(full=1.0, quick=0.4, taste=0.4)
+    server: Server
+    load: Generator
+    others: tuple[int, ...]
 
-    def run(self, users: int) -> tuple[float, float, float]:
-        """Answers per second; processor seconds per answer, of the server and of all others."""
+    def run(self, users: int, within: Window) -> Run:
         own, others = self.server.cpu(), self.others_cpu()
-        rate = self.load.closed(self.server.port, "/row", users, self.seconds)
-        answers = rate * self.seconds
-        own, others = self.server.cpu() - own, self.others_cpu() - others
+        found = self.load.closed(self.server.port, "/row", users, within)
+        spent = self.server.cpu() - own, self.others_cpu() - others
         self.load.drain(self.server.port, "/row")
-        return rate, own / answers, others / answers
+        return Run(found, spent[0] / found.answers, spent[1] / found.answers)
 
-    def points(self, name: str, seats: int, processors: int) -> Iterator[Point]:
-        self.run(8)  # the first requests pay for what is made once
-        alone, own, others = (statistics.median(f) for f in zip(*self.runs(1), strict=True))
-        ceiling = min(processors / own, CORES / (own + others))
-        for users in self.scale.pick(full=(1, 2, 4, 8, 16, 32, 64), quick=(2, 8, 32), taste=(8,)):
-            runs = self.runs(users)
-            predicted = arithmetic.throughput(users, seats, 1 / alone, ceiling=ceiling)
-            yield Point(RATE, name, users, predicted, tuple(rate for rate, _, _ in runs))
-        yield Point(COST, name, 0, 1e6 * own, tuple(1e6 * cost for _, cost, _ in runs))
+    def findings(self, kind: Kind, scale: Scale) -> Iterator[Finding]:
+        self.load.warm_up(self.server.port, "/row", 32, 320)
+        alone = self.run(1, Window(1, most=2)).found.per_second.inverse()
+        busy = self.run(BUSY, Window(BUSY, least=1, most=2))
+        ceiling = min(kind.processors / busy.own, CORES / (busy.own + busy.others))
+        prediction = line(
+            RATE,
+            kind.name,
+            "throughput",
+            seats=kind.seats,
+            service=0,
+            overhead=alone,
+            ceiling=ceiling,
+        )
+        yield prediction
+        for users in scale.pick(full=(1, 2, 4, 8, 32, 64), quick=(2, 4, 32), taste=(8,)):
+            predicted = prediction(users)
+            within = window(users, kind.seats, alone.value, most=2)
+            run = self.run(users, within)
+            where = (RATE, kind.name, users)
+            yield Point(*where, predicted, run.found.per_second, described(run.found))
+        price = Estimate.exact(1e6 * busy.own)
+        cost = Estimate.exact(1e6 * run.own)
+        told = f"{run.found.answers} answers"
+        yield Point(COST, kind.name, 0, price, cost, told, independent=False)
 
     def others_cpu(self) -> float:
         return sum(processor_seconds(pid) for pid in self.others)
-
-    def runs(self, users: int) -> list[tuple[float, float, float]]:
-        return [self.run(users) for _ in range(self.scale.repeats)]
 
 
 def panels(_: list[Point]) -> list[Panel]:
@@ -78,20 +115,15 @@ def panels(_: list[Point]) -> list[Panel]:
 
 
 def figures(points: list[Point]) -> dict[str, object]:
-    names = ("4 sync workers", "2 event loops")
-    sync, loop = (
-        max(p.median for p in points if (p.panel, p.series) == (RATE, name)) for name in names
-    )
-    sync_cost, loop_cost = (median_of(points, COST, name) for name in names)
-    verdict = "the loops lead" if loop > 1.2 * sync else "async leads by nothing"
-    verdict = "the workers lead" if sync > 1.2 * loop else verdict
-    return {
-        "verdict": verdict,
-        "sync": sync,
-        "loop": loop,
-        "sync_cost": sync_cost,
-        "loop_cost": loop_cost,
+    most = max(point.x for point in points)
+    names = {"few": FEW, "seated": SEATED, "loop": LOOP, "same": SAME_SERVER}
+    rates: dict[str, object] = {
+        key: measured(points, RATE, name, most) for key, name in names.items()
     }
+    costs: dict[str, object] = {
+        f"{key}_cost": measured(points, COST, name) for key, name in names.items()
+    }
+    return {**rates, **costs, "users": most}
 
 
 EXPERIMENT = Experiment("short_queries", panels, measure, figures)

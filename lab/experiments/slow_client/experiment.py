@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lab import estimate
+from lab.bench import MANY
+from lab.estimate import Estimate
 from lab.load import Arrival, Generator, generator
-from lab.results import Experiment, Panel, Point, Scale, median_of
+from lab.results import Experiment, Finding, Panel, Point, Scale, line, measured
 from lab.servers import gunicorn, nginx, nginx_path, uvicorn
 
 SENDING = 0.4  # seconds that a slow client takes to send its body
 AFTER = 0.05  # seconds after them, somebody asks /health
-WORKERS, THREADS, MANY = 2, 4, 1_000_000
+WORKERS, THREADS = 2, 4
 PANEL = "The longest wait for /health"
 BARE, BEHIND = f"{WORKERS} sync workers", f"{WORKERS} sync workers behind nginx"
 SYNC, ASYNC = "lab.experiments.slow_client.sync:app", "lab.experiments.slow_client.async_:app"
@@ -36,7 +38,7 @@ def loop() -> Iterator[int]:
         yield server.port
 
 
-def measure(scale: Scale) -> Iterator[Point]:
+def measure(scale: Scale) -> Iterator[Finding]:
     servers = {BARE: (WORKERS, bare(WORKERS)), f"{THREADS} threads": (THREADS, bare(1, THREADS))}
     servers["event loop"] = (MANY, loop())
     if nginx_path():
@@ -44,16 +46,23 @@ def measure(scale: Scale) -> Iterator[Point]:
     with generator() as load:
         for name, (seats, running) in servers.items():
             with running as port:
-                longest_wait(load, port, 0, 0.3)  # the first requests pay for what is made once
-                idle = statistics.median(
-                    longest_wait(load, port, 0, 0.3) for _ in range(scale.repeats)
-                )
-                for slow in scale.pick(full=(1, 2, 4, 8, 16), quick=(1, 2, 4), taste=(2,)):
-                    held = (SENDING - AFTER) * (slow >= seats)
-                    samples = tuple(
-                        longest_wait(load, port, slow, SENDING + 0.1) for _ in range(scale.repeats)
-                    )
-                    yield Point(PANEL, name, slow, idle + 1000 * held, samples)
+                yield from measure_one(scale, load, port, name, seats)
+
+
+def measure_one(
+    scale: Scale, load: Generator, port: int, name: str, seats: int
+) -> Iterator[Finding]:
+    repeats = scale.pick(full=7, quick=3, taste=1)
+    longest_wait(load, port, 0, 0.3)  # the first requests pay for what is made once
+    idle = estimate.median([longest_wait(load, port, 0, 0.3) for _ in range(repeats)])
+    held = 1000 * (SENDING - AFTER)
+    above = Estimate(idle.value + held, idle.low + held, idle.high + held)
+    prediction = line(PANEL, name, "step", seats=seats, below=idle, above=above)
+    yield prediction
+    for slow in scale.pick(full=(1, 2, 3, 4, 8, 16), quick=(1, 2, 4), taste=(2,)):
+        samples = [longest_wait(load, port, slow, SENDING + 0.1) for _ in range(repeats)]
+        found = estimate.median(samples)
+        yield Point(PANEL, name, slow, prediction(slow), found, f"median of {repeats}")
 
 
 def longest_wait(load: Generator, port: int, slow: int, seconds: float) -> float:
@@ -65,15 +74,15 @@ def longest_wait(load: Generator, port: int, slow: int, seconds: float) -> float
 
 def panels(_: list[Point]) -> list[Panel]:
     x = f"clients who take {SENDING * 1000:g} ms to send ten bytes"
-    return [Panel(PANEL, "milliseconds", x, noise=30)]
+    return [Panel(PANEL, "milliseconds", x, noise=5)]
 
 
 def figures(points: list[Point]) -> dict[str, object]:
     most = max(point.x for point in points)
     cure = "nginx was not on this machine, so its cure was not measured"
     if any(point.series == BEHIND for point in points):
-        cure = f"with nginx in front it is {median_of(points, PANEL, BEHIND, most):.0f} ms"
-    return {"slow": most, "bare": median_of(points, PANEL, BARE, most), "cure": cure}
+        cure = f"with nginx in front it is {measured(points, PANEL, BEHIND, most):.0f} ms"
+    return {"slow": most, "bare": measured(points, PANEL, BARE, most), "cure": cure}
 
 
 EXPERIMENT = Experiment("slow_client", panels, measure, figures)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
-from lab import arithmetic
-from lab.bench import Bench
+from lab.bench import MANY, Bench, crowds
 from lab.load import generator
-from lab.results import Experiment, Panel, Point, Scale, median_of
+from lab.results import Experiment, Finding, Panel, Point, Scale, line, measured
 from lab.servers import Server, gunicorn, slow_upstream, uvicorn
 
 SYNC = "lab.experiments.slow_upstream.sync:app"
 ASYNC = "lab.experiments.slow_upstream.async_:app"
-MANY = 1_000_000  # seats on an event loop: as many as there are requests
 THREADS = 32
+CROWD = 64  # users with whom the ceiling is measured
+PANEL = "The upstream takes {:g} ms"
 
 
 def servers(
@@ -28,8 +28,8 @@ def servers(
     yield "event loop", MANY, uvicorn(ASYNC, UPSTREAM=upstream)
 
 
-def measure(scale: Scale) -> Iterator[Point]:
-    workers = scale.pick(full=(1, 2, 4, 8), quick=(1, 2, 4, 8), taste=(1, 4))
+def measure(scale: Scale) -> Iterator[Finding]:
+    workers = scale.pick(full=(1, 2, 4, 8, 16), quick=(4,), taste=(4,))
     with generator() as load, slow_upstream() as upstream:
         for name, seats, running in servers(upstream.url, workers):
             with running as server:
@@ -37,33 +37,42 @@ def measure(scale: Scale) -> Iterator[Point]:
                 yield from measure_one(scale, name, seats, bench)
 
 
-def measure_one(scale: Scale, name: str, seats: int, bench: Bench) -> Iterator[Point]:
-    overhead, ceiling = bench.calibrate(32, scale.pick(full=0.4, quick=0.3, taste=0.1))
-    crowds = scale.pick(full=(1, 3, 10, 30, 100, 200), quick=(1, 8, 40, 200), taste=(1, 40))
+def measure_one(scale: Scale, name: str, seats: int, bench: Bench) -> Iterator[Finding]:
+    overhead, ceiling = bench.calibrate(CROWD)
+    users = scale.pick(full=(1, 3, 10, 20, 40, 100, 200), quick=(1, 8, 40, 200), taste=(1, 40))
     for delay in scale.pick(full=(0.01, 0.05, 0.1, 0.2, 0.5), quick=(0.02, 0.2), taste=(0.1,)):
-        for users in crowds:
-            # Some rounds of the upstream, and long enough for a crowd to have arrived.
-            rounds = scale.pick(full=4, quick=2.2, taste=2.2)
-            seconds = max(0.2, rounds * delay, users / 300)
-            samples = tuple(bench.rate(delay, users, seconds) for _ in range(scale.repeats))
-            predicted = arithmetic.throughput(users, seats, delay, overhead, ceiling)
-            yield Point(f"The upstream takes {delay * 1000:g} ms", name, users, predicted, samples)
+        predicted = line(
+            PANEL.format(1000 * delay),
+            name,
+            "throughput",
+            seats=seats,
+            service=delay,
+            overhead=overhead,
+            ceiling=ceiling,
+        )
+        yield from crowds(bench, predicted, delay, users)
 
 
 def panels(points: list[Point]) -> list[Panel]:
-    names = dict.fromkeys(point.panel for point in points)
+    names = sorted({point.panel for point in points}, key=delay_of)
     x = "users who ask at the same time"
     return [Panel(name, "answers per second", x, log_x=True, log_y=True) for name in names]
 
 
+def delay_of(panel: str) -> float:
+    """Milliseconds."""
+    return float(panel.split()[-2])
+
+
 def figures(points: list[Point]) -> dict[str, object]:
-    slowest, most = points[-1].panel, max(point.x for point in points)
-    return {
-        "users": most,
-        "delay": slowest.removeprefix("The upstream takes "),
-        "workers": median_of(points, slowest, "4 sync workers", most),
-        "loop": median_of(points, slowest, "event loop", most),
+    names = {point.panel for point in points}
+    panel = min(names, key=lambda name: abs(delay_of(name) - 200))
+    most = max(point.x for point in points)
+    kinds = {"workers": "4 sync workers", "threads": f"{THREADS} threads", "loop": "event loop"}
+    found: dict[str, object] = {
+        kind: measured(points, panel, name, most) for kind, name in kinds.items()
     }
+    return {"users": most, "delay": delay_of(panel), "seats": THREADS, **found}
 
 
 EXPERIMENT = Experiment("slow_upstream", panels, measure, figures)
