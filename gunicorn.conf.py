@@ -56,6 +56,19 @@ class logger_class(glogging.Logger):  # noqa: N801 - the setting's own name
 
     def access(self, *_: Any) -> None: ...
 
+    # gunicorn quotes what it cannot read, and that may hold a token or the secret of a feed.
+
+    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        if msg.startswith("Invalid request from "):
+            kind = sys.exc_info()[0]
+            msg = f"{msg.partition(': ')[0]}: {kind.__name__ if kind else 'unknown'}"
+        super().warning(msg, *args, **kwargs)
+
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        if msg.startswith("Error handling request"):
+            msg, args = "Error handling a request", ()
+        super().exception(msg, *args, **kwargs)
+
 
 # The workers' metrics lie in files of this folder. Each worker has a place, and its successor takes
 # that place over: counts go on, and the files stay as few as the workers. All bytes that they will

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 CLIENTS = 8
 FINE = {"GET 200", "POST 201", "(kept connection was closed)"}
-PAUSE = 0.02  # seconds between a client's requests: a steady load, not as much as goes
+PAUSE = 0.05  # seconds between a client's requests: a steady load, below what nginx takes of one
 
 URL = urlsplit(sys.argv[1] if len(sys.argv) > 1 else "http://localhost:8000")
 SECONDS = float(sys.argv[2]) if len(sys.argv) > 2 else 30.0

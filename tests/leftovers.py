@@ -26,6 +26,7 @@ def folder() -> Iterator[Path]:
     end()
     prefix = f"{FOLDERS}{os.getpid()}-"
     with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
         yield Path(name)
 
 
