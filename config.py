@@ -22,19 +22,21 @@ MIB = 1024 * 1024
 KNOWN_SECRETS = re.compile(
     r"change.?me|secret|password|default|example|insecure|development", re.IGNORECASE
 )
+ORIGIN = re.compile(r"\*|[a-z][a-z.+-]*://[a-z0-9._-]+(:[0-9]+)?")
 
 
 class ConfigError(Exception):
-    """A variable that keeps the service from starting; says which, and how to mend it."""
+    """A variable that keeps the service from starting; says which, and how to set it right."""
 
 
 def text(value: str) -> str:
     return value
 
 
-def whole(least: int, most: int) -> Callable[[str], int]:
+def integer(least: int, most: int) -> Callable[[str], int]:
     def parse(value: str) -> int:
-        if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+        digits = value.isascii() and value.isdigit()
+        if not digits or not least <= int(value) <= most:
             raise ValueError(f"must be a whole number from {least} to {most}")
         return int(value)
 
@@ -65,10 +67,10 @@ def hosts(value: str) -> tuple[str, ...]:
 
 
 def origins(value: str) -> tuple[str, ...]:
-    told = names(value.lower())  # RFC 6454, section 4
-    if not all(re.fullmatch(r"\*|[a-z][a-z.+-]*://[a-z0-9._-]+(:[0-9]+)?", each) for each in told):
+    listed = names(value.lower())  # RFC 6454, section 4
+    if not all(ORIGIN.fullmatch(origin) for origin in listed):
         raise ValueError("must be * or a comma list of origins, as in: https://app.example.com")
-    return told
+    return listed
 
 
 def database(value: str) -> str:
@@ -80,9 +82,10 @@ def database(value: str) -> str:
 
 
 def replica(value: str) -> str:
-    if (value := database(value)).startswith("sqlite"):
+    url = database(value)
+    if url.startswith("sqlite"):
         raise ValueError("must begin with postgresql://")
-    return value
+    return url
 
 
 def redis(value: str) -> str:
@@ -107,7 +110,7 @@ def setting(default: Any, parse: Callable[[str], Any] = text, *, secret: bool = 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What this service was told; see the table in the README."""
+    """The settings of this service; see the table in the README."""
 
     instance: Path = field(metadata={"variable": "TASKAPP_INSTANCE"})
     database_url: str = setting("", database, secret=True)
@@ -116,9 +119,9 @@ class Settings:
     secret_key: str = setting("", secret=True)
     secret_key_previous: str | None = setting(None, secret=True)
     environment: str = setting("development", one_of("development", "production"))
-    port: int = setting(8000, whole(1, 65535))
+    port: int = setting(8000, integer(1, 65535))
     bind: str = setting("")
-    web_concurrency: int = setting(2, whole(1, 256))
+    web_concurrency: int = setting(2, integer(1, 256))
     log_level: str = setting("info", one_of("debug", "info", "warning", "error"))
     log_format: str = setting("", one_of("json", "text"))
     registration: str = setting("open", one_of("open", "closed"))
@@ -128,15 +131,15 @@ class Settings:
     ratelimit_default: str = setting("300 per minute", rate)
     cors_origins: tuple[str, ...] = setting((), origins)
     trusted_hosts: tuple[str, ...] = setting((), hosts)
-    trusted_proxies: int = setting(0, whole(0, 10))
+    trusted_proxies: int = setting(0, integer(0, 10))
     metrics_token: str | None = setting(None, secret=True)
-    access_token_minutes: int = setting(15, whole(1, 24 * 60))
-    session_days: int = setting(30, whole(1, 3650))
-    password_min_length: int = setting(12, whole(8, 128))
-    max_body_bytes: int = setting(MIB, whole(1024, 1024 * MIB))
-    max_import_bytes: int = setting(20 * MIB, whole(1024, 1024 * MIB))
-    max_attachment_bytes: int = setting(10 * MIB, whole(1024, 1024 * MIB))
-    changes_retention_days: int = setting(30, whole(1, 3650))
+    access_token_minutes: int = setting(15, integer(1, 24 * 60))
+    session_days: int = setting(30, integer(1, 3650))
+    password_min_length: int = setting(12, integer(8, 128))
+    max_body_bytes: int = setting(MIB, integer(1024, 1024 * MIB))
+    max_import_bytes: int = setting(20 * MIB, integer(1024, 1024 * MIB))
+    max_attachment_bytes: int = setting(10 * MIB, integer(1024, 1024 * MIB))
+    changes_retention_days: int = setting(30, integer(1, 3650))
     sentry_dsn: str | None = setting(None, secret=True)
     otel_exporter_otlp_endpoint: str | None = setting(None)
 
@@ -151,28 +154,29 @@ VARIABLES = tuple(_variable(spec) for spec in fields(Settings))
 def load(env: Mapping[str, str]) -> Settings:
     """The settings that an environment gives, or ConfigError with the variable's name."""
     env = _with_dotenv(env)
-    told: dict[str, Any] = {}
+    chosen: dict[str, Any] = {}
     for spec in fields(Settings):
         value = _value(env, spec)
         if value and spec.name != "instance":
-            told[spec.name] = _parsed(spec, value)
-    if told.get("database_replica_url") and "postgresql" not in told.get("database_url", ""):
+            chosen[spec.name] = _parsed(spec, value)
+    if "database_replica_url" in chosen and "postgresql" not in chosen.get("database_url", ""):
         raise ConfigError("DATABASE_REPLICA_URL: a replica of what? Set DATABASE_URL to PostgreSQL")
-    if told.get("require_tls"):
-        _check_encryption(told)
-    told["instance"] = _folder(env.get("TASKAPP_INSTANCE") or str(ROOT / "instance"))
-    return Settings(**{**_derived(told), **told})
+    if chosen.get("require_tls"):
+        _check_encryption(chosen)
+    folder = env.get("TASKAPP_INSTANCE") or str(ROOT / "instance")
+    chosen["instance"] = _folder(folder)
+    return Settings(**(_derived(chosen) | chosen))
 
 
-def _check_encryption(told: dict[str, Any]) -> None:
+def _check_encryption(chosen: dict[str, Any]) -> None:
     """Refuse what could cross a network without encryption, or without a look at who answers."""
     for name in ("database_url", "database_replica_url"):
-        if not _is_safe_database(told.get(name, "sqlite:///")):
+        if not _is_safe_database(chosen.get(name, "sqlite:///")):
             raise ConfigError(
                 f"{name.upper()}: REQUIRE_TLS is set, so it must hold sslmode=verify-full"
                 " (and sslrootcert=<file> for an authority of your own), or the folder of a socket"
             )
-    if not _is_safe_redis(told.get("redis_url", "unix://")):
+    if not _is_safe_redis(chosen.get("redis_url", "unix://")):
         raise ConfigError(
             "REDIS_URL: REQUIRE_TLS is set, so it must begin with rediss:// or unix://,"
             " and leave ssl_cert_reqs and ssl_check_hostname alone"
@@ -191,23 +195,28 @@ def _is_safe_redis(url: str) -> bool:
     return url.startswith("unix://") or (url.startswith("rediss://") and not is_weakened)
 
 
-def _derived(told: dict[str, Any]) -> dict[str, Any]:
+def _derived(chosen: dict[str, Any]) -> dict[str, Any]:
     """The defaults that depend on other settings."""
-    production = told.get("environment") == "production"
+    production = chosen.get("environment") == "production"
+    database_file = chosen["instance"] / "taskapp.db"
+    port = chosen.get("port", 8000)
     return {
-        "database_url": f"sqlite:///{told['instance'] / 'taskapp.db'}",
-        "bind": f"127.0.0.1:{told.get('port', 8000)}",
+        "database_url": f"sqlite:///{database_file}",
+        "bind": f"127.0.0.1:{port}",
         "log_format": "json" if production else "text",
-        "secret_key": _checked_secret(told, production),
+        "secret_key": _checked_secret(chosen, production),
     }
 
 
 def _with_dotenv(env: Mapping[str, str]) -> Mapping[str, str]:
     """In development a `.env` file fills in what the environment leaves out."""
-    file = dotenv_values(".env") if env.get("ENVIRONMENT") != "production" else {}
+    if env.get("ENVIRONMENT") == "production":
+        return {name: value for name, value in env.items() if value}
+    file = dotenv_values(".env")
     if file.get("ENVIRONMENT") == "production":
         raise ConfigError("ENVIRONMENT: production is set in the environment, not in .env")
-    return {name: value for name, value in {**file, **env}.items() if value}
+    both = {**file, **env}
+    return {name: value for name, value in both.items() if value}
 
 
 def _value(env: Mapping[str, str], spec: Field[Any]) -> str | None:
@@ -235,20 +244,21 @@ def _folder(path: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"TASKAPP_INSTANCE: {folder} cannot be made") from error
+        raise ConfigError(f"TASKAPP_INSTANCE: {folder} cannot be created") from error
     return folder
 
 
-def _checked_secret(told: dict[str, Any], production: bool) -> str:
-    key = told.get("secret_key")
+def _checked_secret(chosen: dict[str, Any], production: bool) -> str:
+    key = str(chosen.get("secret_key", ""))
     if not production:
-        return key or _development_secret(told["instance"] / "secret_key")
-    mend = "make one with: python -c 'import secrets; print(secrets.token_hex(32))'"
+        return key or _development_secret(chosen["instance"] / "secret_key")
+    remedy = "make one with: python -c 'import secrets; print(secrets.token_hex(32))'"
     if not key:
-        raise ConfigError(f"SECRET_KEY: production needs one; {mend}")
-    if len(key) < 32 or len(set(key)) < 8 or KNOWN_SECRETS.search(key):
-        raise ConfigError(f"SECRET_KEY: too short or well known; {mend}")
-    return str(key)
+        raise ConfigError(f"SECRET_KEY: production needs one; {remedy}")
+    too_short = len(key) < 32 or len(set(key)) < 8
+    if too_short or KNOWN_SECRETS.search(key):
+        raise ConfigError(f"SECRET_KEY: too short or well known; {remedy}")
+    return key
 
 
 def _development_secret(path: Path) -> str:

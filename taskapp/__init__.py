@@ -109,10 +109,11 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.auth.routes import auth
     from taskapp.comments.routes import comments
     from taskapp.exchange.routes import exchange
-    from taskapp.ops.backup import backup, restore
-    from taskapp.ops.cli import Careful, accounts, doctor, print_openapi
+    from taskapp.ops.backup import backup
+    from taskapp.ops.cli import OperatorCommand, accounts, doctor, print_openapi
     from taskapp.ops.health import health
     from taskapp.ops.purge import purge
+    from taskapp.ops.restore import restore
     from taskapp.ops.seed import seed
     from taskapp.personal_tokens.routes import personal_tokens
     from taskapp.projects.routes import projects
@@ -127,6 +128,6 @@ def _add_rooms(app: Flask) -> None:
     for room in (*people, *work, health, docs):
         app.register_blueprint(room)
     for command in (seed, doctor, backup, restore, purge):
-        app.cli.command(cls=Careful)(command)
+        app.cli.command(cls=OperatorCommand)(command)
     app.cli.command("openapi")(print_openapi)
     app.cli.add_command(accounts)

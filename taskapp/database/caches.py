@@ -9,7 +9,7 @@ from taskapp.database.redis import PREFIX, shared
 
 
 class InMemory(SimpleCache):
-    """Forgets all when it is full: to choose, it would sort a thousand entries for each new one."""
+    """Cleared when full: choosing what to drop would sort a thousand entries for each new one."""
 
     def _prune(self) -> None:
         if self._over_threshold():
@@ -17,10 +17,11 @@ class InMemory(SimpleCache):
 
 
 class InRedis(BaseCache):
-    """What Redis holds is never unpickled, as it is by the extension's own: it cannot run code."""
+    """Never unpickles what Redis holds, as the extension's own does: it cannot run code."""
 
     def get(self, key: str) -> Any:
-        return shared().ask(lambda redis: redis.get(PREFIX + key), lambda: None)
+        return shared().use(lambda redis: redis.get(PREFIX + key), lambda: None)
 
     def set(self, key: str, value: Any, timeout: Any = 300) -> Any:  # seconds
-        return shared().ask(lambda redis: redis.set(PREFIX + key, value, ex=timeout), lambda: None)
+        name = PREFIX + key
+        return shared().use(lambda redis: redis.set(name, value, ex=timeout), lambda: None)

@@ -16,5 +16,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dt.datetime):
         return value.isoformat(timespec="microseconds")[:26] + "Z"  # a third of strftime's time
     if isinstance(value, sa.Row):
-        return dict(zip(map(str, value._fields), value, strict=True))
+        names = map(str, value._fields)
+        return dict(zip(names, value, strict=True))
     raise TypeError(type(value).__name__)

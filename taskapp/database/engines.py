@@ -1,4 +1,4 @@
-"""The engines: one for writes, in transactions; for reads one or two, born in AUTOCOMMIT."""
+"""The engines: one for writes, in transactions; for reads one or two, in AUTOCOMMIT."""
 
 import math
 import sqlite3
@@ -27,10 +27,10 @@ POOL_CONNECTIONS = Gauge(
 POOL = {"pool_size": 2, "max_overflow": 14, "pool_timeout": 5}
 # Milliseconds: a statement may not hold a worker for longer, a lock may not be waited for longer.
 STATEMENT_TIMEOUT, LOCK_TIMEOUT = 10_000, 5_000
-# Seconds of silence after which a server is given up: one that lives ends a statement before that.
-CONNECTING, ANSWERING = 3, 12
-RESTED = 0.1  # seconds without use, after which a connection is asked whether it lives
-SQLITE_BUSY = 10  # seconds that a writer waits for the other writers
+# Seconds without a byte from the server: one that is alive ends a statement before that.
+CONNECT_TIMEOUT, RESPONSE_TIMEOUT = 3, 12
+PING_AFTER_IDLE = 0.1  # seconds
+SQLITE_BUSY_TIMEOUT = 10  # seconds that a writer waits for the other writers
 
 
 def configure(app: Flask, settings: Settings, on_statement: OnStatement) -> None:
@@ -40,14 +40,14 @@ def configure(app: Flask, settings: Settings, on_statement: OnStatement) -> None
     options |= {
         "json_serializer": lambda value: encode(value).decode(),
         "json_deserializer": orjson.loads,
-        "hide_parameters": True,  # of what people wrote, nothing goes into a log
+        "hide_parameters": True,  # what people wrote does not go into a log
     }
     writes = {**options, **POOL, "url": settings.database_url}
     # Nothing of a read has to be rolled back.
     reads = {**writes, "isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
     binds = {None: writes, "reads": reads}
-    if url := settings.database_replica_url:  # asked for its state before each use, as a ping would
-        binds["replica"] = {**reads, "url": url}
+    if settings.database_replica_url:  # its state is compared before each use, which is a ping, too
+        binds["replica"] = {**reads, "url": settings.database_replica_url}
     app.config["SQLALCHEMY_BINDS"] = binds
     db.init_app(app)
     with app.app_context():
@@ -57,7 +57,7 @@ def configure(app: Flask, settings: Settings, on_statement: OnStatement) -> None
             if sqlite:
                 sa.event.listen(engine, "connect", _prepare_sqlite)
             else:
-                _ask_the_rested(engine)
+                _ping_after_idle(engine)
         if sqlite:
             sa.event.listen(db.engine, "begin", _begin_immediate)
 
@@ -71,7 +71,7 @@ def _postgresql(on_statement: OnStatement) -> dict[str, Any]:
 
 
 def _timed(cursor: Any, on_statement: OnStatement) -> Any:
-    """A driver's cursor that reports what the database took: events of the engine cost far more."""
+    """A driver's cursor that reports each statement's time: the engine's events cost far more."""
 
     class Timed(cursor):  # type: ignore[misc]  # one of two
         def execute(self, statement: Any, *values: Any) -> Any:
@@ -100,35 +100,41 @@ def _timed_sqlite(on_statement: OnStatement) -> type[sqlite3.Connection]:
     return TimedSqlite
 
 
-def _ask_the_rested(engine: sa.Engine) -> None:
-    """A connection that rested may be gone; one just used hardly is, and asking costs a trip."""
+def _ping_after_idle(engine: sa.Engine) -> None:
+    """An idle connection may be gone; one just used hardly is, and a ping costs a round trip."""
 
-    def used(_: Any, record: Any) -> None:
+    def note_use(_: Any, record: Any) -> None:
         record.info["used"] = time.monotonic()
 
-    def wanted(connection: Any, record: Any, _: Any) -> None:
-        if time.monotonic() - record.info.get("used", math.inf) > RESTED:
-            try:
-                engine.dialect.do_ping(connection)
-            except psycopg2.Error:
-                raise sa.exc.InvalidatePoolError from None
+    def ping(connection: Any, record: Any, _: Any) -> None:
+        idle = time.monotonic() - record.info.get("used", math.inf)
+        if idle <= PING_AFTER_IDLE:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg2.Error:
+            raise sa.exc.InvalidatePoolError from None
 
-    sa.event.listen(engine, "checkin", used)
-    sa.event.listen(engine, "checkout", wanted)
+    sa.event.listen(engine, "checkin", note_use)
+    sa.event.listen(engine, "checkout", ping)
 
 
 def _wait(connection: Any) -> None:
-    """Wait for PostgreSQL, but not for ever: a frozen one keeps connections and says nothing."""
-    patience = CONNECTING if connection.status == driver.STATUS_SETUP else ANSWERING
-    while (state := connection.poll()) != driver.POLL_OK:
-        mine, nobody = [connection], list[Any]()
-        sides = (mine, nobody) if state == driver.POLL_READ else (nobody, mine)
-        if not any(select(*sides, nobody, patience)):
+    """Wait for PostgreSQL, but not for ever: a frozen one keeps connections and sends nothing."""
+    connecting = connection.status == driver.STATUS_SETUP
+    timeout = CONNECT_TIMEOUT if connecting else RESPONSE_TIMEOUT
+    while True:
+        state = connection.poll()
+        if state == driver.POLL_OK:
+            return
+        readers = [connection] if state == driver.POLL_READ else []
+        writers = [connection] if state == driver.POLL_WRITE else []
+        if not any(select(readers, writers, [], timeout)):
             raise psycopg2.OperationalError("the server does not answer")
 
 
 def _sqlite(path: Path, on_statement: OnStatement) -> dict[str, Any]:
-    """Refuses a file that is no database, or that may not be written, before anybody needs it."""
+    """Refuses a file that is not a database, or that may not be written, at the start."""
     if path.exists():
         try:
             with path.open("rb+") as file:
@@ -138,7 +144,7 @@ def _sqlite(path: Path, on_statement: OnStatement) -> dict[str, Any]:
         if head not in (b"", b"SQLite format 3\0"):
             raise ConfigError(f"DATABASE_URL: {path} is not a SQLite database")
     connection = _timed_sqlite(on_statement)
-    return {"connect_args": {"timeout": SQLITE_BUSY, "factory": connection}}
+    return {"connect_args": {"timeout": SQLITE_BUSY_TIMEOUT, "factory": connection}}
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

@@ -25,7 +25,7 @@ class Page(NamedTuple):
 
 
 class Created(NamedTuple):
-    """A row that a request made, and what only its 201 shows of it."""
+    """A row that a request created, and what only its 201 shows of it."""
 
     row: sa.Row[Any]
     secrets: dict[str, Any]
@@ -33,16 +33,21 @@ class Created(NamedTuple):
 
 def cut(select: Rows, limit: int, key: list[str], values: Body) -> Page:
     """Run the SELECT, ordered and of MOST rows, for one page; one row more says there is a next."""
-    found = read(select, {**values, "most": limit + 1})
-    names = tuple(map(str, found.keys()))
-    items = [dict(zip(names, row, strict=True)) for row in found.all()]
-    more = len(items) > limit
-    return Page(items[:limit], [items[limit - 1][name] for name in key] if more else None)
+    result = read(select, {**values, "most": limit + 1})
+    names = tuple(map(str, result.keys()))
+    items = [dict(zip(names, row, strict=True)) for row in result.all()]
+    if len(items) <= limit:
+        return Page(items)
+    shown = items[:limit]
+    last = shown[-1]
+    return Page(shown, [last[name] for name in key])
 
 
 def count(select: Rows, values: Body | None = None) -> int:
+    """How many rows a SELECT has, without its order."""
     ones = select.order_by(None).with_only_columns(sa.literal(1), maintain_column_froms=True)
-    return int(read(sa.select(sa.func.count()).select_from(ones.subquery()), values).scalar_one())
+    total = sa.select(sa.func.count()).select_from(ones.subquery())
+    return int(read(total, values).scalar_one())
 
 
 def page_by(
@@ -56,4 +61,6 @@ def page_by(
     """A page in the order of one unique column that the SELECT returns."""
     after = select.where(key > cursor[0]) if cursor else select
     page = cut(after.order_by(key).limit(MOST), limit, [key.key], {})
-    return page._replace(total=count(select)) if total else page
+    if not total:
+        return page
+    return page._replace(total=count(select))

@@ -1,4 +1,4 @@
-"""What the workers share: Redis, asked with little patience, and a file of counters beside it.
+"""What the workers share: Redis, with short timeouts, and a file of counters beside it.
 
 A Redis that is absent, dead, hung, full or locked costs a worker a quarter of a second every few
 seconds, and the whole service one line in the log a minute; requests go on without it.
@@ -18,7 +18,8 @@ from taskapp.database.counters import CountersFile
 
 T = TypeVar("T")
 PREFIX = "taskapp:"  # of keys in Redis
-PATIENCE, QUIET = 0.25, 5.0  # seconds that a hung Redis may cost; that it is then left alone
+REDIS_TIMEOUT = 0.25  # seconds
+RETRY_REDIS_AFTER = 5.0  # seconds
 log = logging.getLogger(__name__)
 
 
@@ -26,29 +27,36 @@ class Shared:
     """Redis where there is one and it answers, else what the caller can do without it."""
 
     def __init__(self, redis_url: str | None, counters: Path) -> None:
-        self.file, self.quiet_until = CountersFile(counters), 0.0
-        self.redis = _redis(redis_url) if redis_url else None
+        self.file = CountersFile(counters)
+        self.redis = _connect(redis_url) if redis_url else None
+        self.retry_at = 0.0  # monotonic seconds
 
-    def ask(self, question: Callable[[Any], T], otherwise: Callable[[], T]) -> T:
-        if self.redis is None or time.monotonic() < self.quiet_until:
-            return otherwise()
+    def use(self, command: Callable[[Any], T], fallback: Callable[[], T]) -> T:
+        """Run a command on Redis, or the fallback where Redis is absent or failed just now."""
+        if self.redis is None or time.monotonic() < self.retry_at:
+            return fallback()
         from redis import RedisError
 
         try:
-            return question(self.redis)
+            return command(self.redis)
         except RedisError as error:
-            self.quiet_until = time.monotonic() + QUIET
-            with suppress(sqlite3.Error):  # a full disk is somebody else's complaint
-                if self.file.add("complaint", 1, 60)[0] == 1:
-                    log.warning("redis fails, going on without it: %s", error)
-            return otherwise()
+            self.retry_at = time.monotonic() + RETRY_REDIS_AFTER
+            self._warn(error)
+            return fallback()
 
     def state(self) -> str:
         """What a write to Redis says now: "ok", "down", or "unused" where there is none."""
         if self.redis is None:
             return "unused"
-        self.quiet_until = 0.0  # do ask
-        return self.ask(lambda redis: redis.set("taskapp:ok", "", ex=60) and "ok", lambda: "down")
+        self.retry_at = 0.0
+        return self.use(_check, lambda: "down")
+
+    def _warn(self, error: Exception) -> None:
+        """Once a minute, whichever worker comes first."""
+        with suppress(sqlite3.Error):  # a full disk is reported elsewhere
+            warnings, _ = self.file.add("redis warning", 1, 60)
+            if warnings == 1:
+                log.warning("Redis unavailable, continuing without it: %s", error)
 
 
 def shared() -> Shared:
@@ -56,10 +64,19 @@ def shared() -> Shared:
     return current_app.extensions["shared"]  # type: ignore[no-any-return]  # it holds anything
 
 
-def _redis(url: str) -> Any:
+def _check(redis: Any) -> str:
+    redis.set(f"{PREFIX}check", "", ex=60)
+    return "ok"
+
+
+def _connect(url: str) -> Any:
     from redis import Redis  # it is large, and loaded only where there is one
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    patience = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), PATIENCE)
-    return Redis.from_url(url, **patience, retry=Retry(NoBackoff(), 0))
+    return Redis.from_url(
+        url,
+        socket_timeout=REDIS_TIMEOUT,
+        socket_connect_timeout=REDIS_TIMEOUT,
+        retry=Retry(NoBackoff(), 0),
+    )

@@ -1,13 +1,12 @@
-"""Reads that a replica answers, where there is one: only what it holds already, so nobody can tell.
+"""Reads that a replica answers, where there is one: only what it has already received.
 
 A replica is always somewhat behind. What a list shows depends on the projects that its caller sees
-and on their revisions: once the replica tells the same of them as the primary has just done, it
+and on their revisions: once the replica returns the same ones as the primary has just done, it
 holds all that the list needs, whatever else it still lacks.
 """
 
 import logging
 import time
-from contextlib import ExitStack
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,46 +17,72 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from taskapp.extensions import db
 
-QUIET = 30.0  # seconds that a replica is left alone when it failed: a dead host costs 3 s each time
-ASKED = Counter("taskapp_replica_asked", "Whether the replica could answer.", ["outcome"])
-_quiet_until: WeakKeyDictionary[sa.Engine, float] = WeakKeyDictionary()
+RETRY_REPLICA_AFTER = 30.0  # seconds: a dead host costs 3 s each time
+LOOKUPS = Counter("taskapp_replica_asked", "Reads offered to the replica, by outcome.", ["outcome"])
+_retry_at: WeakKeyDictionary[sa.Engine, float] = WeakKeyDictionary()
 log = logging.getLogger(__name__)
 
 
-class Nearby(ExitStack):
-    """Stands where the request's connection for reads stood, and asks the replica first.
+class ReplicaFirst:
+    """The request's connection for reads, which tries the replica before the primary.
 
-    Whether that may answer is settled at the first read, since a remembered list has none. It
-    stays so: an export may not go back in time. What fails there is asked of the primary.
+    The replica may answer if it returns the same rows as the primary for `statement`. That is
+    compared at the first read, since a cached list has none, and holds for the whole request: an
+    export may not go back in time. A read that fails on the replica is run on the primary.
     """
 
-    def __init__(self, engine: sa.Engine, primary: sa.Connection, *question: Any) -> None:
-        super().__init__()
-        self.engine, self.primary, self.question = engine, self.enter_context(primary), question
-        self.replica: sa.Connection | None = None
+    def __init__(
+        self,
+        engine: sa.Engine,
+        primary: sa.Connection,
+        statement: sa.Executable,
+        values: dict[str, Any],
+        expected: list[Any],
+    ) -> None:
+        self.engine = engine
+        self.primary = primary
+        self.statement = statement
+        self.values = values
+        self.expected = expected
+        self.compared = False
+        self.connection: sa.Connection | None = None
+        self.replica: sa.Connection | None = None  # once it has caught up
 
     def execute(self, statement: sa.Executable, values: Any = None) -> sa.Result[Any]:
         try:
-            if self.question:
-                self._settle(*self.question)
-            if self.replica:
+            if not self.compared:
+                self._compare()
+            if self.replica is not None:
                 return self.replica.execute(statement, values)
         except SQLAlchemyError as error:
-            self.replica, _quiet_until[self.engine] = None, time.monotonic() + QUIET
-            ASKED.labels("failed").inc()
-            log.warning("replica fails, going on without it: %s", str(error).partition("\n")[0])
+            self._give_up(error)
         return self.primary.execute(statement, values)
 
-    def _settle(self, statement: sa.Executable, values: Any, told: list[Any]) -> None:
-        self.question = ()
-        replica = self.enter_context(self.engine.connect())
-        reached = replica.execute(statement, values).all() == told
-        ASKED.labels("reached" if reached else "behind").inc()
-        self.replica = replica if reached else None
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+        self.primary.close()
+
+    def _compare(self) -> None:
+        self.compared = True
+        self.connection = self.engine.connect()
+        rows = self.connection.execute(self.statement, self.values).all()
+        caught_up = rows == self.expected
+        LOOKUPS.labels("reached" if caught_up else "behind").inc()
+        if caught_up:
+            self.replica = self.connection
+
+    def _give_up(self, error: SQLAlchemyError) -> None:
+        self.replica = None
+        _retry_at[self.engine] = time.monotonic() + RETRY_REPLICA_AFTER
+        LOOKUPS.labels("failed").inc()
+        reason = str(error).partition("\n")[0]
+        log.warning("replica unavailable, continuing without it: %s", reason)
 
 
-def prefer(statement: sa.Executable, values: dict[str, Any], told: list[Any]) -> None:
-    """Let a replica answer the reads to come, if it says of this what the primary has told."""
+def prefer(statement: sa.Executable, values: dict[str, Any], expected: list[Any]) -> None:
+    """Let a replica answer the reads to come, if it returns `expected` for this statement, too."""
     engine = db.engines.get("replica")
-    if engine is not None and time.monotonic() >= _quiet_until.get(engine, 0.0):
-        g.reads = Nearby(engine, g.reads, statement, values, told)
+    if engine is None or time.monotonic() < _retry_at.get(engine, 0.0):
+        return
+    g.reads = ReplicaFirst(engine, g.reads, statement, values, expected)

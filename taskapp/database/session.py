@@ -78,5 +78,10 @@ def insert_or_raise(
 
 def changed_fields(row: Row, body: Body) -> dict[str, list[Any]]:
     """The fields that a body would really change, as {field: [old, new]}."""
-    old = row._mapping
-    return {name: [old[name], new] for name, new in body.items() if old[name] != new}
+    before = row._mapping
+    changes = {}
+    for name, new in body.items():
+        old = before[name]
+        if old != new:
+            changes[name] = [old, new]
+    return changes

@@ -1,4 +1,4 @@
-"""How the service is: checks that `/health/detailed` and `flask doctor` share, and doctor's own."""
+"""The state of the service: checks that `/health/detailed` and doctor share, and doctor's own."""
 
 import platform
 import re
@@ -9,131 +9,159 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from config import MIB
 from taskapp.auth.models import Session
 from taskapp.database.redis import shared
 from taskapp.database.session import now, read
 from taskapp.extensions import db, settings
 from taskapp.web.openapi import VERSION
 
-Told = tuple[str, ...]  # how it is ("degraded": the service goes on), what was found, a remedy
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 SCHEMA = sa.select(sa.column("version_num", sa.String)).select_from(sa.table("alembic_version"))
 LOCAL = ("127.", "localhost:", "[::1]:", "unix:")
+LEAST_FREE = 0.05  # of a disk, of memory
+MAX_CLOCK_DIFFERENCE = 5  # seconds
 
 
-def run(check: Callable[[], Told]) -> dict[str, Any]:
+class Finding(NamedTuple):
+    """The result of a check: "ok", "degraded" (the service goes on) or "down"; and a remedy."""
+
+    status: str
+    detail: str
+    remedy: str = ""
+
+
+def run(check: Callable[[], Finding]) -> dict[str, Any]:
     """What a check found, in how many milliseconds."""
     began = time.perf_counter()
     try:
-        told = check()
+        finding = check()
     except (SQLAlchemyError, OSError) as error:
-        told = ("down", type(error).__name__, "See DATABASE_URL and the log")
-    found = {"remedy": "", **dict(zip(("status", "detail", "remedy"), told, strict=False))}
+        finding = Finding("down", type(error).__name__, "See DATABASE_URL and the log")
     ms = round((time.perf_counter() - began) * 1e3, 1)
-    return {"name": check.__name__, "ms": ms, **found}
+    return {"name": check.__name__, "ms": ms, **finding._asdict()}
 
 
-def database() -> Told:
-    found, wanted = schema_found(), schema_wanted()
+def database() -> Finding:
+    found = schema_found()
+    wanted = schema_wanted()
     if found != wanted:
-        detail = f"The database is at schema {found}, this code wants {wanted}"
-        return "down", detail, "Run flask --app wsgi db upgrade"
-    return "ok", f"{db.engine.dialect.name}, schema {found}"
+        detail = f"The database is at schema {found}, this code needs {wanted}"
+        return Finding("down", detail, "Run flask --app wsgi db upgrade")
+    return Finding("ok", f"{db.engine.dialect.name}, schema {found}")
 
 
-def cache() -> Told:
-    if (state := shared().state()) == "down":
+def cache() -> Finding:
+    state = shared().state()
+    if state == "down":
         remedy = "See REDIS_URL, and whether it runs, has room and knows the password"
-        return "degraded", "Redis takes no writes", remedy
-    return "ok", f"redis {state}"
+        return Finding("degraded", "Redis takes no writes", remedy)
+    return Finding("ok", f"redis {state}")
 
 
-def disk() -> Told:
+def disk() -> Finding:
     total, _, free = shutil.disk_usage(settings().instance)
-    return _room(free / 2**20, total / 2**20, "Remove old backups and logs")
+    return _room(free / MIB, total / MIB, "Remove old backups and logs")
 
 
-def memory() -> Told:
-    told = dict(re.findall(r"(\w+): +(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii")))
-    free, total = (int(told[name]) / 1024 for name in ("MemAvailable", "MemTotal"))
+def memory() -> Finding:
+    text = Path("/proc/meminfo").read_text(encoding="ascii")
+    kib = dict(re.findall(r"(\w+): +(\d+) kB", text))
+    free = int(kib["MemAvailable"]) / 1024
+    total = int(kib["MemTotal"]) / 1024
     return _room(free, total, "Lower WEB_CONCURRENCY")
 
 
-def _room(free: float, total: float, remedy: str) -> Told:
-    told = f"{free:.0f} of {total:.0f} MiB free"
-    return ("degraded", told, remedy) if free < total / 20 else ("ok", told)
+def _room(free: float, total: float, remedy: str) -> Finding:
+    detail = f"{free:.0f} of {total:.0f} MiB free"
+    if free < total * LEAST_FREE:
+        return Finding("degraded", detail, remedy)
+    return Finding("ok", detail)
 
 
-def versions() -> Told:
-    engine = db.engines["reads"].dialect
-    server = ".".join(map(str, getattr(engine, "server_version_info", None) or ("unknown",)))
-    return "ok", f"taskapp {VERSION}, python {platform.python_version()}, {engine.name} {server}"
+def versions() -> Finding:
+    dialect = db.engines["reads"].dialect
+    numbers = getattr(dialect, "server_version_info", None) or ("unknown",)
+    server = ".".join(map(str, numbers))
+    python = platform.python_version()
+    return Finding("ok", f"taskapp {VERSION}, python {python}, {dialect.name} {server}")
 
 
-def configuration() -> Told:
-    told = settings()
-    local, production = told.bind.startswith(LOCAL), told.environment == "production"
+def configuration() -> Finding:
+    chosen = settings()
+    local = chosen.bind.startswith(LOCAL)
+    production = chosen.environment == "production"
     if not (local or production):
-        return "degraded", "Development, open to others", "Set ENVIRONMENT=production"
-    if production and not told.trusted_hosts:
-        return "degraded", "Answers to any host name", "Set TRUSTED_HOSTS"
-    return "ok", told.environment
+        return Finding("degraded", "Development, open to others", "Set ENVIRONMENT=production")
+    if production and not chosen.trusted_hosts:
+        return Finding("degraded", "Answers to any host name", "Set TRUSTED_HOSTS")
+    return Finding("ok", chosen.environment)
 
 
-def secret() -> Told:
-    """Its strength was checked at the start; what is left is who else can read it."""
+def secret() -> Finding:
+    """Its strength was checked at the start; here, who else can read it."""
     path = settings().instance / "secret_key"
     if path.exists() and path.stat().st_mode & 0o077:
-        return "degraded", f"Others can read {path}", f"Run chmod 600 {path}"
-    return "ok", "two keys, for an exchange" if settings().secret_key_previous else "one key"
+        return Finding("degraded", f"Others can read {path}", f"Run chmod 600 {path}")
+    if settings().secret_key_previous:
+        return Finding("ok", "two keys, for an exchange")
+    return Finding("ok", "one key")
 
 
-def folders() -> Told:
-    """By writing: rights do not tell of a disk that is full or read-only."""
+def folders() -> Finding:
+    """By writing: permissions do not show that a disk is full or read-only."""
     for folder in (settings().instance, settings().instance / "attachments"):
         try:
             folder.mkdir(exist_ok=True)
             with tempfile.TemporaryFile(dir=folder) as file:
                 file.write(b"doctor")
         except OSError as error:
-            return "down", f"{folder}: {error.strerror}", "Make it writable, make room"
+            detail = f"{folder}: {error.strerror}"
+            return Finding("down", detail, "Make it writable, make room")
     db.session.connection()  # takes SQLite's write lock, which a read-only file refuses
     db.session.rollback()
-    return "ok", str(settings().instance)
+    return Finding("ok", str(settings().instance))
 
 
-def proxies() -> Told:
-    told = settings()
-    local, hops = told.bind.startswith(LOCAL), told.trusted_proxies
-    if local and not hops and told.environment == "production":
+def proxies() -> Finding:
+    chosen = settings()
+    local = chosen.bind.startswith(LOCAL)
+    hops = chosen.trusted_proxies
+    if local and not hops and chosen.environment == "production":
         detail = "Only a proxy can reach it, and none is trusted: all clients look alike"
-        return "degraded", detail, "Set TRUSTED_PROXIES=1"
-    return "ok", f"{hops} trusted" + ("" if local or not hops else ": nobody else may reach it")
+        return Finding("degraded", detail, "Set TRUSTED_PROXIES=1")
+    if hops and not local:
+        return Finding("ok", f"{hops} trusted: nobody else may reach it")
+    return Finding("ok", f"{hops} trusted")
 
 
-def clock() -> Told:
+def clock() -> Finding:
     """Against the database server's; SQLite has none, but the last use of a session is no later."""
     remote = db.engine.dialect.name != "sqlite"
-    theirs = sa.select(sa.func.now() if remote else sa.func.max(Session.last_used_at))
-    ahead = ((read(theirs).scalar() or now()) - now()).total_seconds()
-    if ahead > 5 or (remote and ahead < -5):
-        return "down", f"{abs(ahead):.0f} s away from the database's", "Run an NTP client"
-    return "ok", "agrees with the database"
+    known = sa.func.now() if remote else sa.func.max(Session.last_used_at)
+    theirs = read(sa.select(known)).scalar() or now()
+    ahead = (theirs - now()).total_seconds()
+    behind_server = remote and ahead < -MAX_CLOCK_DIFFERENCE
+    if ahead > MAX_CLOCK_DIFFERENCE or behind_server:
+        detail = f"{abs(ahead):.0f} s away from the database's"
+        return Finding("down", detail, "Run an NTP client")
+    return Finding("ok", "agrees with the database")
 
 
-def replica() -> Told:
-    """Being behind is no trouble: what it lacks, the primary answers."""
-    if (engine := db.engines.get("replica")) is None:
-        return "ok", "unused"
+def replica() -> Finding:
+    """Being behind does no harm: the primary answers what the replica lacks."""
+    engine = db.engines.get("replica")
+    if engine is None:
+        return Finding("ok", "unused")
     with suppress(SQLAlchemyError), engine.connect() as connection:
         if connection.scalar(sa.select(sa.func.pg_is_in_recovery())):
-            return "ok", "follows"
-    return "degraded", "It is away, or no replica", "See DATABASE_REPLICA_URL"
+            return Finding("ok", "follows")
+    return Finding("degraded", "It is away, or no replica", "See DATABASE_REPLICA_URL")
 
 
 HEALTH = (database, cache, disk, memory, versions)
@@ -141,13 +169,14 @@ DOCTOR = (configuration, secret, *HEALTH, replica, folders, proxies, clock)
 
 
 def schema_found() -> str | None:
-    """The schema that the database is at, or None where there is none."""
+    """The schema that the database is at, or None where it has none."""
     with db.engines["reads"].connect() as connection:
-        there = sa.inspect(connection).has_table("alembic_version")
-        return connection.scalar(SCHEMA) if there else None
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.scalar(SCHEMA)
 
 
 @lru_cache
 def schema_wanted() -> str:
-    """The schema that this code was written for: the files of migrations begin with theirs."""
+    """The schema that this code needs: each migration's file name begins with its number."""
     return max(file.name[:4] for file in MIGRATIONS.glob("versions/*.py"))

@@ -24,72 +24,79 @@ from taskapp.users.schemas import NewUserSchema
 from taskapp.web import openapi
 
 
-class Careful(click.Command):
-    """What is foreseen to go wrong becomes one line on standard error, and exit code 1."""
+class OperatorCommand(click.Command):
+    """Expected failures print one line to standard error and exit with 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with transaction():
                 return super().invoke(ctx)
         except ValidationError as error:
-            told = reasons(error.messages)
+            failures = reasons(error.messages)
         except Refusal as error:
-            told = error.errors or [{"detail": error.detail}]
+            failures = error.errors or [{"detail": error.detail}]
         except (OSError, ValueError, SubprocessError, DBAPIError) as error:
-            told = [{"detail": str(getattr(error, "orig", error))}]
-        raise click.ClickException(" ".join(reason["detail"] for reason in told))
+            cause = getattr(error, "orig", error)
+            failures = [{"detail": str(cause)}]
+        raise click.ClickException(" ".join(failure["detail"] for failure in failures))
 
 
-accounts = AppGroup("users", help="Make, list and change accounts.")
-accounts.command_class = Careful
+USERS = table(User)
+accounts = AppGroup("users", help="Create, list and change accounts.")
+accounts.command_class = OperatorCommand
 
 
-def ask_password() -> str:
+def read_password() -> str:
     """From TASKAPP_PASSWORD, a prompt or standard input; never an argument, which `ps` shows."""
     if password := os.environ.get("TASKAPP_PASSWORD"):
         return password
     if sys.stdin.isatty():
         return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
-    return sys.stdin.readline().rstrip("\r\n")
+    line = sys.stdin.readline()
+    return line.rstrip("\r\n")
 
 
 @accounts.command("create")
 @click.argument("email")
 @click.option("--admin", is_flag=True, help="May see and change every account.")
-@click.option("--name", default=None, help="The address's first part, unless given.")
+@click.option("--name", default=None, help="By default the part before the @.")
 def create_user(email: str, admin: bool, name: str | None) -> None:
-    """Make an account."""
-    body = {"email": email, "password": ask_password(), "name": name or email.partition("@")[0]}
-    role = "admin" if admin else "user"
-    user = service.create_user({**NewUserSchema().load(body), "role": role})
+    """Create an account."""
+    first_part, _, _ = email.partition("@")
+    password = read_password()
+    body = {"email": email, "password": password, "name": name or first_part}
+    account = NewUserSchema().load(body)
+    account["role"] = "admin" if admin else "user"
+    user = service.create_user(account)
     click.echo(f"{user.id} {user.email} {user.role}")
 
 
 @accounts.command("list")
 def list_users() -> None:
     """List every account: id, address, role, whether it is active."""
-    for user in read(sa.select(table(User)).order_by(User.id)):
-        click.echo(f"{user.id} {user.email} {user.role} {'on' if user.is_active else 'off'}")
+    for user in read(sa.select(USERS).order_by(USERS.c.id)):
+        state = "on" if user.is_active else "off"
+        click.echo(f"{user.id} {user.email} {user.role} {state}")
 
 
 @accounts.command("set-password")
 @click.argument("email")
 def set_password(email: str) -> None:
     """Give an account a new password; all its sessions end."""
-    auth.reset_password(_id_of(email), ask_password())
+    auth.reset_password(_id_of(email), read_password())
 
 
 @accounts.command("disable")
 @click.argument("email")
 def disable(email: str) -> None:
-    """Put an account out, at once."""
+    """Disable an account and end its sessions."""
     service.update_user(_id_of(email), {"is_active": False}, lambda _row: None)
 
 
 @accounts.command("enable")
 @click.argument("email")
 def enable(email: str) -> None:
-    """Let an account in again."""
+    """Re-enable an account."""
     service.update_user(_id_of(email), {"is_active": True}, lambda _row: None)
 
 
@@ -99,13 +106,14 @@ def _id_of(email: str) -> int:
 
 def print_openapi() -> None:
     """Print the OpenAPI document."""
-    click.echo(encode(openapi.build(current_app._get_current_object())))  # type: ignore[attr-defined]  # a proxy hides the app's type
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy hides the app's type
+    click.echo(encode(openapi.build(app)))
 
 
 def doctor() -> None:
-    """Look at configuration and surroundings; exit code 1 when something keeps it from working."""
+    """Check configuration and surroundings; exit code 1 when something keeps it from working."""
     findings = [checks.run(check) for check in checks.DOCTOR]
-    for found in findings:
-        line = "{status:9} {name:14} {detail} -> {remedy}".format_map(found)
+    for finding in findings:
+        line = "{status:9} {name:14} {detail} -> {remedy}".format_map(finding)
         click.echo(line.removesuffix(" -> "))
-    sys.exit(any(found["status"] == "down" for found in findings))
+    sys.exit(any(finding["status"] == "down" for finding in findings))

@@ -1,4 +1,4 @@
-"""What `/metrics` says: the counts of all workers added up, and what the server takes just now."""
+"""What `/metrics` shows: the counts of all workers added up, and the server's state just now."""
 
 import os
 import shutil
@@ -7,46 +7,84 @@ from contextlib import suppress
 from pathlib import Path
 
 import prometheus_client as prometheus
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from taskapp.database.redis import shared
 from taskapp.extensions import settings
 
-PAGE, TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+# Where the numbers of proc_pid_stat(5) stand, counted from the process's state.
+USER_TICKS, SYSTEM_TICKS, CHILD_USER_TICKS, CHILD_SYSTEM_TICKS, RESIDENT_PAGES = 11, 12, 13, 14, 21
 
 
 def exposition() -> bytes:
-    registry, master = prometheus.CollectorRegistry(), os.getppid()
+    """Everything that Prometheus reads, in its text format."""
+    registry = prometheus.CollectorRegistry()
+    surroundings = prometheus.CollectorRegistry()
     try:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        master = os.getppid()
     except ValueError:  # no folder of shared files: one process, as under `flask run`
-        registry, master = prometheus.REGISTRY, os.getpid()
-    return prometheus.generate_latest(registry) + b"".join(_surroundings(master))
+        registry = prometheus.REGISTRY
+        master = os.getpid()
+    surroundings.register(Surroundings(master))
+    return prometheus.generate_latest(registry) + prometheus.generate_latest(surroundings)
 
 
-def _surroundings(master: int) -> Iterator[bytes]:
-    """Redis, the disk, and the server's processes added up, asked just now (proc_pid_stat(5))."""
-    down = int(shared().state() == "down")
-    yield _gauge("taskapp_degraded", down, '{part="cache"}', '{part="limiter"}')
-    yield _gauge("taskapp_disk_free_bytes", shutil.disk_usage(settings().instance).free)
-    yield _gauge("taskapp_system_load", os.getloadavg()[0])
-    workers = Path(f"/proc/{master}/task/{master}/children").read_text(encoding="ascii").split()
-    stats = [stat for pid in (str(master), *workers) if (stat := _stat(pid))]
-    ticks = sum(sum(stat[11:13]) for stat in stats) + sum(stats[0][13:15])  # and of workers gone
-    yield _gauge("process_cpu_seconds_total", ticks / TICKS)
-    yield _gauge("process_resident_memory_bytes", sum(stat[21] for stat in stats) * PAGE)
-    yield _gauge("taskapp_workers", len(workers))
+class Surroundings(Collector):
+    """Redis, the disk, and what the server's processes take together, at this moment."""
+
+    def __init__(self, master: int) -> None:
+        self.master = master
+
+    def collect(self) -> Iterator[Metric]:
+        yield self._degraded()
+        free = shutil.disk_usage(settings().instance).free
+        yield GaugeMetricFamily("taskapp_disk_free_bytes", "Free space under instance/.", free)
+        load, _, _ = os.getloadavg()
+        yield GaugeMetricFamily("taskapp_system_load", "Load average of the last minute.", load)
+        yield from self._processes()
+
+    def _degraded(self) -> Metric:
+        metric = GaugeMetricFamily(
+            "taskapp_degraded", "1 where a part does without something.", labels=["part"]
+        )
+        redis_down = int(shared().state() == "down")
+        for part in ("cache", "limiter"):
+            metric.add_metric([part], redis_down)
+        return metric
+
+    def _processes(self) -> Iterator[Metric]:
+        children = Path(f"/proc/{self.master}/task/{self.master}/children")
+        workers = children.read_text(encoding="ascii").split()
+        stats = [_stat(pid) for pid in (str(self.master), *workers)]
+        running = [stat for stat in stats if stat]
+        yield CounterMetricFamily(
+            "process_cpu_seconds", "Processor time of master and workers.", _cpu_seconds(running)
+        )
+        resident = sum(stat[RESIDENT_PAGES] for stat in running) * PAGE_BYTES
+        yield GaugeMetricFamily(
+            "process_resident_memory_bytes", "Memory of master and workers.", resident
+        )
+        yield GaugeMetricFamily("taskapp_workers", "Workers running.", len(workers))
+
+
+def _cpu_seconds(stats: list[list[int]]) -> float:
+    """Of the master, of its workers, and of the workers that have ended."""
+    ticks = sum(stat[USER_TICKS] + stat[SYSTEM_TICKS] for stat in stats)
+    master = stats[0]
+    ended = master[CHILD_USER_TICKS] + master[CHILD_SYSTEM_TICKS]
+    return (ticks + ended) / TICKS_PER_SECOND
 
 
 def _stat(pid: str) -> list[int]:
-    """The numbers behind a process's name, or none when it is gone; the state is no number."""
+    """The numbers behind a process's name, or none when it has ended; its state counts as 0."""
     with suppress(OSError):
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        return [0, *map(int, text.rpartition(")")[2].split()[1:])]
+        _, _, numbers = text.rpartition(")")
+        return [0, *map(int, numbers.split()[1:])]
     return []
-
-
-def _gauge(name: str, value: float, *labels: str) -> bytes:
-    kind = "counter" if name.endswith("_total") else "gauge"
-    lines = [f"# TYPE {name} {kind}", *(f"{name}{label} {value}" for label in labels or ("",))]
-    return ("\n".join(lines) + "\n").encode()

@@ -1,4 +1,4 @@
-"""One line for each thing that happened, gunicorn's too: JSON, or text for people.
+"""One line for each event, gunicorn's too: JSON, or text for people.
 
 All is escaped to ASCII, so nothing that a client sends can begin a line or steer a terminal.
 """
@@ -20,26 +20,44 @@ to_json = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 
 class Line(logging.Formatter):
-    """What a record says, on one line; text adds a traceback below, indented."""
+    """Formats a record as one line; text adds a traceback below, indented."""
 
     def __init__(self, *, as_json: bool) -> None:
         super().__init__()
         self.as_json = as_json
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = dict(record.__dict__.get("fields", ()))
-        if has_request_context() and "current" in g:
-            fields = {"request_id": g.current.request_id, **fields}
+        second = _second(int(record.created))
+        at = f"{second}.{int(record.msecs):03}Z"
+        level = record.levelname.lower()
+        event = record.getMessage()
+        fields = _fields(record)
         trace = self.formatException(record.exc_info) if record.exc_info else ""
-        at = f"{_second(int(record.created))}.{int(record.msecs):03}Z"
-        level, event = record.levelname.lower(), record.getMessage()
-        if self.as_json:
-            fields |= {"exception": trace} if trace else {}
-            return to_json({"at": at, "level": level, "event": event, **fields})
-        told = [f"{at} {level:7} {to_json(event)[1:-1]}"]
-        told += [f"{n}={quote(v) if type(v) is str else ascii(v)}" for n, v in fields.items()]
-        below = [f"\n    {UNPRINTABLE.sub('?', line)}" for line in trace.splitlines()]
-        return " ".join(told) + "".join(below)
+        if not self.as_json:
+            return _text(f"{at} {level:7}", event, fields, trace)
+        if trace:
+            fields["exception"] = trace
+        return to_json({"at": at, "level": level, "event": event, **fields})
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    fields = dict(record.__dict__.get("fields", ()))
+    if has_request_context() and "current" in g:
+        fields.setdefault("request_id", g.current.request_id)
+    return fields
+
+
+def _text(head: str, event: str, fields: dict[str, Any], trace: str) -> str:
+    escaped = to_json(event)[1:-1]
+    parts = [f"{head} {escaped}"]
+    for name, value in fields.items():
+        text = quote(value) if type(value) is str else ascii(value)
+        parts.append(f"{name}={text}")
+    line = " ".join(parts)
+    for below in trace.splitlines():
+        printable = UNPRINTABLE.sub("?", below)
+        line += f"\n    {printable}"
+    return line
 
 
 @lru_cache(1)
@@ -48,11 +66,14 @@ def _second(seconds: int) -> str:
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
-    """For logging.config.dictConfig: everybody's lines, gunicorn's too, in one form to stdout."""
-    # Nobody reads who called, and looking costs as much as the line.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    """For logging.config.dictConfig: all lines, gunicorn's too, in one format to stdout."""
+    # Nothing prints the caller, and finding it costs as much as the line.
+    logging.logThreads = False
+    logging.logProcesses = False
+    logging.logMultiprocessing = False
     logging._srcfile = None  # the logging HOWTO's own advice
-    line = {"()": Line, "as_json": settings.log_format == "json"}
+    as_json = settings.log_format == "json"
+    line = {"()": Line, "as_json": as_json}
     stdout = {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}
     return {
         "version": 1,

@@ -1,4 +1,4 @@
-"""What nobody can ask for any more goes, in small transactions that hold up no writer."""
+"""Delete what nobody can ask for any more, in small transactions that hold up no writer."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -17,35 +17,47 @@ from taskapp.schema import table
 from taskapp.tasks.models import Task
 from taskapp.web.idempotency import KEPT, IdempotencyKey
 
-BATCH = 1000  # rows a transaction
+ROWS_PER_TRANSACTION = 1000
+EVENTS = table(Event)
+KEYS = table(IdempotencyKey)
+TASKS = table(Task)
 
 
 def purge() -> None:
     """Delete what is past its time; run it once a day."""
-    for name, gone in _purged():
-        click.echo(f"{gone} {name}")
+    for name, deleted in _purge():
+        click.echo(f"{deleted} {name}")
 
 
-def _purged() -> Iterator[tuple[str, int]]:
-    """Ended sessions stay as long as events: their addresses are those the owner is known at."""
+def _purge() -> Iterator[tuple[str, int]]:
+    """Ended sessions are kept as long as events: the owner is known at their addresses."""
     before = now() - dt.timedelta(days=settings().changes_retention_days)
-    unasked = IdempotencyKey.created_at < now() - KEPT
-    yield "idempotency keys", _delete(table(IdempotencyKey), unasked)
+    expired = KEYS.c.created_at < now() - KEPT
+    yield "idempotency keys", _delete(KEYS, expired)
     for rows in (table(Session), table(PersonalToken)):
+        name = rows.name.replace("_", " ")
         over = sa.or_(rows.c.ended_at < before, rows.c.expires_at < before)
-        yield rows.name.replace("_", " "), _delete(rows, over)
-    deleted = Event.task_id.is_not(None) & Event.task_id.not_in(sa.select(Task.id))
-    yield "events of deleted tasks", _delete(table(Event), sa.and_(Event.at < before, deleted))
+        yield name, _delete(rows, over)
+    yield "events of deleted tasks", _delete(EVENTS, _of_deleted_tasks(before))
     yield "counters", shared().file.sweep()
     yield "files of attachments", sweep_store()
 
 
-def _delete(rows: sa.Table, which: sa.ColumnElement[bool]) -> int:
-    """A batch at a time, by id, until there is none."""
-    total, some = 0, sa.select(rows.c.id).where(which).limit(BATCH)
+def _of_deleted_tasks(before: dt.datetime) -> sa.ColumnElement[bool]:
+    existing = sa.select(TASKS.c.id)
+    return sa.and_(
+        EVENTS.c.at < before, EVENTS.c.task_id.is_not(None), EVENTS.c.task_id.not_in(existing)
+    )
+
+
+def _delete(rows: sa.Table, condition: sa.ColumnElement[bool]) -> int:
+    """Delete in batches until there is none; returns how many."""
+    some = sa.select(rows.c.id).where(condition).limit(ROWS_PER_TRANSACTION)
     batch = sa.delete(rows).where(rows.c.id.in_(some)).returning(rows.c.id)
-    while gone := len(db.session.execute(batch).all()):
+    total = 0
+    while True:
+        deleted = len(db.session.execute(batch).all())
         db.session.commit()
-        total += gone
-    db.session.rollback()
-    return total
+        total += deleted
+        if deleted == 0:
+            return total

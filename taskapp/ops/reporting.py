@@ -1,4 +1,4 @@
-"""Errors to Sentry, spans to OpenTelemetry: when told so, and when their packages are there."""
+"""Errors to Sentry, spans to OpenTelemetry: where set, and their packages are installed."""
 
 import logging
 
@@ -24,7 +24,7 @@ def _report_errors(dsn: str) -> None:
     from sentry_sdk.integrations.logging import ignore_logger
 
     sentry_sdk.init(dsn, send_default_pii=False, include_local_variables=False)
-    ignore_logger("taskapp.web.request_log")  # the error itself was told before
+    ignore_logger("taskapp.web.request_log")  # the error itself was reported before
 
 
 def _report_spans(app: Flask) -> None:

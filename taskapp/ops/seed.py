@@ -4,11 +4,12 @@ import datetime as dt
 import secrets
 import sys
 from random import Random
+from typing import NamedTuple
 
 import click
 
 from taskapp.caller import Caller, acting_as
-from taskapp.database.session import Body, now
+from taskapp.database.session import Body, Row, now
 from taskapp.extensions import db
 from taskapp.projects import service as projects
 from taskapp.tasks import service
@@ -20,47 +21,93 @@ VERBS = "Water Repair Call Order Paint Review Translate Measure Clean Plan Test 
 THINGS = "fern gutter supplier fence contract leaflet attic filter route boiler letter".split()
 PLACES = "upstairs today outside together again first".split()
 LABELS = "home garden office errand waiting phone money".split()
-BATCH = 500  # tasks a transaction
+STATUS_WEIGHTS = (5, 2, 4, 1)
+PRIORITY_WEIGHTS = (6, 2, 3, 2, 1)
+TASKS_PER_TRANSACTION = 500
+PEOPLE_PER_PROJECT = 5
+TASK_AGE_MINUTES = 60 * 24 * 60
+
+
+class Workshop(NamedTuple):
+    """A project, and who works in it; the owner comes first."""
+
+    project_id: int
+    crew: list[Caller]
 
 
 @click.option("--tasks", default=200, show_default=True, type=click.IntRange(1))
 @click.option("--users", "people", default=5, show_default=True, type=click.IntRange(1))
 def seed(tasks: int, people: int) -> None:
     """Fill a demo, the same each time for the same numbers. Prints how to sign in."""
-    dice, password = Random(tasks + people), "-".join(secrets.token_hex(3) for _ in range(4))  # noqa: S311 - dice for a demo
-    names = [f"{NAMES[n % 16]}{n // 16 or ''}" for n in range(people)]
-    accounts = [users.add_user(f"{name}@example.com", password, name.title()) for name in names]
+    password = "-".join(secrets.token_hex(3) for _ in range(4))
+    accounts = _add_accounts(people, password)
+    workshops: list[Workshop] = []
+    for first in range(0, people, PEOPLE_PER_PROJECT):
+        members = accounts[first : first + PEOPLE_PER_PROJECT]
+        number = len(workshops) + 1
+        workshops.append(_add_workshop(f"Workshop {number}", members))
+    dice = Random(tasks + people)  # noqa: S311 - dice for a demo
+    _add_tasks(dice, tasks, workshops)
+    first_person = accounts[0]
+    click.echo(f"Sign in as {first_person.email} (or any of {people}) with the password {password}")
+
+
+def _add_accounts(people: int, password: str) -> list[Row]:
+    accounts = []
+    for number in range(people):
+        round_, index = divmod(number, len(NAMES))
+        name = f"{NAMES[index]}{round_ or ''}"
+        account = users.add_user(f"{name}@example.com", password, name.title())
+        accounts.append(account)
     db.session.commit()
-    homes = []
-    for first in range(0, people, 5):
-        crew = [acting_as(account.id) for account in accounts[first : first + 5]]
-        home = projects.create_project(crew[0], {"name": f"Workshop {first // 5 + 1}"}).id
-        for account in accounts[first + 1 : first + 5]:
-            projects.add_member(crew[0], home, {"email": account.email, "role": "editor"})
-        db.session.commit()
-        homes.append((home, crew))
-    with click.progressbar(range(0, tasks, BATCH), label="tasks", file=sys.stderr) as bar:
-        for done in bar:
-            home, crew = homes[done // BATCH % len(homes)]
-            size = min(BATCH, tasks - done)
-            service.import_tasks(crew[0], home, [_task(dice, crew) for _ in range(size)])
+    return accounts
+
+
+def _add_workshop(name: str, members: list[Row]) -> Workshop:
+    crew = [acting_as(account.id) for account in members]
+    owner = crew[0]
+    project_id = projects.create_project(owner, {"name": name}).id
+    for account in members[1:]:
+        member = {"email": account.email, "role": "editor"}
+        projects.add_member(owner, project_id, member)
+    db.session.commit()
+    return Workshop(project_id, crew)
+
+
+def _add_tasks(dice: Random, tasks: int, workshops: list[Workshop]) -> None:
+    starts = range(0, tasks, TASKS_PER_TRANSACTION)
+    with click.progressbar(starts, label="tasks", file=sys.stderr) as bar:
+        for number, start in enumerate(bar):
+            workshop = workshops[number % len(workshops)]
+            size = min(TASKS_PER_TRANSACTION, tasks - start)
+            rows = [_task(dice, workshop.crew) for _ in range(size)]
+            owner = workshop.crew[0]
+            service.import_tasks(owner, workshop.project_id, rows)
             db.session.commit()
-    click.echo(f"Sign in as {accounts[0].email} (or any of {people}) with the password {password}")
 
 
 def _task(dice: Random, crew: list[Caller]) -> Body:
-    made = now() - dt.timedelta(minutes=dice.randrange(60 * 24 * 60))
+    age = dt.timedelta(minutes=dice.randrange(TASK_AGE_MINUTES))
+    created = now() - age
     title = f"{dice.choice(VERBS)} the {dice.choice(THINGS)} {dice.choice(PLACES)}"
-    status = dice.choices(STATUSES, (5, 2, 4, 1))[0]
+    description = dice.choice(("", f"{title}: ask first, then do it."))
+    [status] = dice.choices(STATUSES, STATUS_WEIGHTS)
+    [priority] = dice.choices(PRIORITIES, PRIORITY_WEIGHTS)
+    days = dt.timedelta(days=dice.randrange(1, 90))
+    due_at = dice.choice((None, created + days))
+    somebody = dice.choice(crew)
+    assignee_id = dice.choice((None, somebody.user_id))
+    how_many = dice.choice((0, 0, 1, 2))
+    labels = dice.sample(LABELS, how_many)
     return {
         "title": title,
-        "description": dice.choice(("", f"{title}: ask first, then do it.")),
+        "description": description,
         "status": status,
-        "priority": dice.choices(PRIORITIES, (6, 2, 3, 2, 1))[0],
-        "due_at": dice.choice((None, made + dt.timedelta(days=dice.randrange(1, 90)))),
-        "assignee_id": dice.choice((None, dice.choice(crew).user_id)),
-        "labels": sorted(dice.sample(LABELS, dice.choice((0, 0, 1, 2)))),
-        "created_at": made,
-        "updated_at": made,
-        "completed_at": made if status == "done" else None,
+        "priority": priority,
+        "due_at": due_at,
+        "assignee_id": assignee_id,
+        "labels": sorted(labels),
+        "created_at": created,
+        "updated_at": created,
+        "completed_at": created if status == "done" else None,
     }

@@ -45,7 +45,7 @@ class Counters(Storage):
         return sqlite3.Error
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        count: Count = self.shared.ask(
+        count: Count = self.shared.use(
             lambda redis: _read(redis.eval(_ADD_IN_REDIS, 1, PREFIX + key, amount, expiry)),
             lambda: self.file.add(key, amount, expiry),
         )
@@ -72,7 +72,7 @@ class Counters(Storage):
 
     def _get(self, key: str) -> Count:
         name = PREFIX + key
-        return self.shared.ask(
+        return self.shared.use(
             lambda redis: _read(redis.pipeline().get(name).pttl(name).execute()),
             lambda: self.file.get(key),
         )

@@ -94,7 +94,7 @@ def test_requests_go_on_without_it(
     assert (ready[0], ready[2]["status"], ready[2]["checks"]["redis"]) == (200, "degraded", "down")
     assert degraded == [1, 1]
     events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
-    assert len([event for event in events if event.startswith("redis fails")]) == 1
+    assert len([event for event in events if event.startswith("Redis unavailable")]) == 1
 
 
 def test_it_is_used_again_when_it_is_back(
