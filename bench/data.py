@@ -15,7 +15,7 @@ from flask import Flask
 
 from taskapp.extensions import db
 from taskapp.ops.seed import LABELS, PLACES, THINGS, VERBS
-from taskapp.tasks.query import words
+from taskapp.tasks.search import words
 
 PASSWORD = "seven mossy lanterns"
 PEOPLE, SHARED, MEMBERS = 100, 40, 5  # so each is in an inbox and two shared projects

@@ -12,7 +12,9 @@ from taskapp.extensions import db
 from taskapp.ledger.models import Event, Membership, Project
 from taskapp.schema import BigInt, table
 
-PROJECTS, MEMBERSHIPS, EVENTS = table(Project), table(Membership), table(Event)
+PROJECTS = table(Project)
+MEMBERSHIPS = table(Membership)
+EVENTS = table(Event)
 # Roles that may look, that may change tasks, that may change the project and its members.
 VIEW = ("owner", "editor", "viewer")
 EDIT = ("owner", "editor")
@@ -56,7 +58,8 @@ def seen_by(caller: Caller, saw: Iterable[int] = ()) -> Seen:
     """
     values = {"user_id": caller.user_id}
     seen: Seen = [tuple(row) for row in read(_SEEN, values)]
-    if set(saw) <= set(ids_of(seen)):
+    out_of_sight = set(saw) - set(ids_of(seen))
+    if not out_of_sight:
         replica.prefer(_SEEN, values, seen)
     return seen
 
@@ -67,10 +70,12 @@ def ids_of(seen: Seen, project_id: int | None = None) -> list[int]:
     Raises:
         ProjectNotFound: The one that is named is not among them.
     """
-    ids = [seen_id for seen_id, _, _ in seen if project_id in (None, seen_id)]
-    if not ids and project_id is not None:
+    ids = [seen_id for seen_id, _, _ in seen]
+    if project_id is None:
+        return ids
+    if project_id not in ids:
         raise ProjectNotFound
-    return ids
+    return [project_id]
 
 
 def role_in(project_id: int, user_id: int) -> str | None:

@@ -9,7 +9,8 @@ from taskapp.ledger.access import EVENTS, visible_projects
 from taskapp.ledger.models import Event
 
 # Kinds of events by which a task comes into a project, and leaves it.
-ENTERS, LEAVES = {"created", "moved"}, {"deleted", "moved-away"}
+ENTERS = {"created", "moved"}
+LEAVES = {"deleted", "moved-away"}
 RESTORED = "restored"  # the project, from a backup: cursors of before are void
 _SHOWN = [EVENTS.c[name] for name in ("id", "revision", "at", "user_id", "kind", "changes")]
 

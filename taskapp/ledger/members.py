@@ -17,13 +17,21 @@ def open_project(user_id: int, name: str, **values: Any) -> int:
     Raises:
         TokenRevoked: The owner was deleted meanwhile.
     """
-    at = now()
-    project = {"name": name, "description": "", "revision": 1, "created_at": at, "updated_at": at}
-    inserted = sa.insert(PROJECTS).values(project | values).returning(PROJECTS.c.id)
-    revision = Revision(db.session.execute(inserted).scalar_one(), 1, user_id)
+    created_at = now()
+    project = {
+        "name": name,
+        "description": "",
+        "revision": 1,
+        "created_at": created_at,
+        "updated_at": created_at,
+        **values,
+    }
+    inserted = sa.insert(PROJECTS).values(project).returning(PROJECTS.c.id)
+    project_id: int = db.session.execute(inserted).scalar_one()
+    revision = Revision(project_id, 1, user_id)
     join(revision, user_id, "owner", TokenRevoked)
     record(revision, "project-created", name=[None, name])
-    return revision.project_id
+    return project_id
 
 
 def join(revision: Revision, user_id: int, role: str, refusal: type[Refusal]) -> None:
@@ -32,6 +40,11 @@ def join(revision: Revision, user_id: int, role: str, refusal: type[Refusal]) ->
     Raises:
         refusal: The user is a member already, or is gone.
     """
-    member = {"project_id": revision.project_id, "user_id": user_id, "role": role}
-    stamped = {**member, "revision": revision.revision, "created_at": now()}
-    insert_or_raise(sa.insert(MEMBERSHIPS).values(stamped), refusal)
+    member = {
+        "project_id": revision.project_id,
+        "user_id": user_id,
+        "role": role,
+        "revision": revision.revision,
+        "created_at": now(),
+    }
+    insert_or_raise(sa.insert(MEMBERSHIPS).values(member), refusal)

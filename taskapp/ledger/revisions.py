@@ -62,10 +62,11 @@ class Lock:
 
     def advance(self) -> Revision:
         """The project's next revision; a transaction takes one, however much it changes."""
+        following = self.before + 1
         if not self.advanced:
             self.advanced = True
-            db.session.execute(_ADVANCE, {"in_id": self.project_id, "next": self.before + 1})
-        return Revision(self.project_id, self.before + 1, self.user_id)
+            db.session.execute(_ADVANCE, {"in_id": self.project_id, "next": following})
+        return Revision(self.project_id, following, self.user_id)
 
 
 def lock_project(caller: Caller, project_id: int | None, roles: Sequence[str] = EDIT) -> Lock:
@@ -76,7 +77,8 @@ def lock_project(caller: Caller, project_id: int | None, roles: Sequence[str] = 
         Forbidden: The caller has none of the roles in it.
     """
     values = {"in_id": project_id, "user_id": caller.user_id}
-    return lock_by(_LOCK if project_id else _LOCK_INBOX, values, roles, ProjectNotFound)
+    statement = _LOCK if project_id else _LOCK_INBOX
+    return lock_by(statement, values, roles, ProjectNotFound)
 
 
 def lock_by(
@@ -90,7 +92,8 @@ def lock_by(
     """
     row = one_or_raise(db.session.execute(statement, values), refusal)
     if row.role not in roles:
-        raise Forbidden(f"Your role here is {row.role}; this needs {' or '.join(roles)}.")
+        needed = " or ".join(roles)
+        raise Forbidden(f"Your role here is {row.role}; this needs {needed}.")
     return Lock(row.id, values["user_id"], row.role, row.revision)
 
 
@@ -104,7 +107,11 @@ def record(
 def record_each(revision: Revision, kind: str, changes: Iterable[tuple[int | None, Body]]) -> None:
     """Leave an event for each task, with what changed in it."""
     common = {**revision._asdict(), "kind": kind, "at": now()}
-    events = [{**common, "task_id": task_id, "changes": fields} for task_id, fields in changes]
-    if events:
-        db.session.execute(_RECORD, events)
-        db.session.info.setdefault("events", []).extend(events)  # web/metrics counts on commit
+    events = []
+    for task_id, fields in changes:
+        events.append({**common, "task_id": task_id, "changes": fields})
+    if not events:
+        return
+    db.session.execute(_RECORD, events)
+    counted = db.session.info.setdefault("events", [])  # web/metrics counts them on commit
+    counted.extend(events)

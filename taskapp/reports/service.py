@@ -10,47 +10,81 @@ from taskapp.database.pages import Page, page_by
 from taskapp.database.session import Body, now, read
 from taskapp.ledger import access, events
 from taskapp.tasks.access import visible_task
-from taskapp.tasks.models import PRIORITIES, STATUSES, Task, TaskLabel
-from taskapp.tasks.query import OPEN
+from taskapp.tasks.filters import LABELS, OPEN
+from taskapp.tasks.models import PRIORITIES, STATUSES, TASKS, TaskLabel
 
 DAYS = 30
+NUMBER = sa.func.count(TASKS.c.id)
+Condition = sa.ColumnElement[bool]
 
 
 def list_history(caller: Caller, task_id: int, query: Body) -> Page:
-    """The events of a task, oldest first, as far as the caller sees the projects it was in."""
+    """The events of a task, oldest first, as far as the caller sees the projects it was in.
+
+    Raises:
+        TaskNotFound
+    """
     visible_task(caller, task_id)
     return events.list_events(caller, task_id, query)
 
 
 def list_labels(caller: Caller, query: Body) -> Page:
     """Labels of the tasks that the caller sees, with how many tasks have each."""
-    name, times = sa.func.min(TaskLabel.name).label("name"), sa.func.count().label("count")
-    used = sa.select(TaskLabel.key, name, times).join(Task, Task.id == TaskLabel.task_id)
-    mine = used.where(Task.project_id.in_(access.ids_of(access.seen_by(caller))))
-    return page_by(mine.group_by(TaskLabel.key), TaskLabel.key, **query).only("name", "count")
+    project_ids = access.ids_of(access.seen_by(caller))
+    labels = (
+        sa.select(
+            LABELS.c.key, sa.func.min(LABELS.c.name).label("name"), sa.func.count().label("count")
+        )
+        .join(TASKS, TASKS.c.id == LABELS.c.task_id)
+        .where(TASKS.c.project_id.in_(project_ids))
+        .group_by(LABELS.c.key)
+    )
+    return page_by(labels, TaskLabel.key, **query).only("name", "count")
 
 
 def get_stats(caller: Caller, query: Body) -> Body:
-    inside = Task.project_id.in_(access.ids_of(access.seen_by(caller), query.get("project_id")))
-    late = (Task.due_at < now(), Task.status.in_(OPEN))
+    """Numbers of the tasks in the projects that the caller sees, or in one of them.
+
+    Raises:
+        ProjectNotFound: The caller does not see the one that `project_id` names.
+    """
+    project_ids = access.ids_of(access.seen_by(caller), query.get("project_id"))
+    inside = TASKS.c.project_id.in_(project_ids)
     return {
-        "status": dict.fromkeys(STATUSES, 0) | dict(_counts(Task.status, inside)),
-        "priority": dict.fromkeys(PRIORITIES, 0) | dict(_counts(Task.priority, inside)),
-        "assignee": [{"user_id": who, "count": n} for who, n in _counts(Task.assignee_id, inside)],
-        "overdue": read(sa.select(sa.func.count(Task.id)).where(inside, *late)).scalar_one(),
+        "status": _count_each(STATUSES, TASKS.c.status, inside),
+        "priority": _count_each(PRIORITIES, TASKS.c.priority, inside),
+        "assignee": _count_assignees(inside),
+        "overdue": _count_overdue(inside),
         "done_per_day": _done_per_day(inside),
     }
 
 
-def _done_per_day(inside: sa.ColumnElement[bool]) -> list[Body]:
+def _count_each(names: tuple[str, ...], column: sa.Column[Any], inside: Condition) -> Body:
+    return {**dict.fromkeys(names, 0), **dict(_counts(column, inside))}
+
+
+def _count_assignees(inside: Condition) -> list[Body]:
+    counts = _counts(TASKS.c.assignee_id, inside)
+    return [{"user_id": user_id, "count": count} for user_id, count in counts]
+
+
+def _count_overdue(inside: Condition) -> int:
+    is_late = TASKS.c.due_at < now()
+    overdue = sa.select(NUMBER).where(inside, is_late, TASKS.c.status.in_(OPEN))
+    return int(read(overdue).scalar_one())
+
+
+def _done_per_day(inside: Condition) -> list[Body]:
     first = now().date() - dt.timedelta(days=DAYS - 1)
-    since = dt.datetime.combine(first, dt.time(), dt.UTC)
-    day = sa.func.date(Task.completed_at)  # in UTC, which is every connection's time zone
-    done = {str(date): n for date, n in _counts(day, inside, Task.completed_at >= since)}
-    days = [str(first + dt.timedelta(days=n)) for n in range(DAYS)]
+    midnight = dt.datetime.combine(first, dt.time(), dt.UTC)
+    day = sa.func.date(TASKS.c.completed_at)  # in UTC, which is every connection's time zone
+    counts = _counts(day, inside, TASKS.c.completed_at >= midnight)
+    done = {str(date): count for date, count in counts}
+    days = [str(first + dt.timedelta(days=number)) for number in range(DAYS)]
     return [{"date": date, "count": done.get(date, 0)} for date in days]
 
 
-def _counts(column: Any, *where: sa.ColumnElement[bool]) -> list[tuple[Any, int]]:
-    counted = sa.select(column, sa.func.count(Task.id)).where(*where).group_by(column)
-    return [tuple(row) for row in read(counted.order_by(column))]
+def _counts(column: Any, *where: Condition) -> list[tuple[Any, int]]:
+    """How many tasks have each value of a column."""
+    counted = sa.select(column, NUMBER).where(*where).group_by(column).order_by(column)
+    return [tuple(row) for row in read(counted)]

@@ -1,13 +1,11 @@
 """What changed since a cursor, exactly: the tasks to show, and the ids that are out of sight.
 
-A cursor holds the revision of each project that the caller saw when the last answer was made, up
-to which deletions were told, and how far the tasks of those projects were shown that an answer had
-no room for. Everything is bounded by revisions that were read in one statement, so whatever is
-written meanwhile comes with the next answer.
+Everything is bounded by revisions that were read in one statement, so whatever is written
+meanwhile comes with the next answer.
 """
 
 import datetime as dt
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 
@@ -16,11 +14,56 @@ from taskapp.database.session import Body, Row, now, read
 from taskapp.errors import CursorExpired
 from taskapp.extensions import settings
 from taskapp.ledger import access, events
-from taskapp.tasks.models import COLUMNS, Task
+from taskapp.tasks.models import COLUMNS, TASKS
 from taskapp.tasks.query import chunks
 from taskapp.web.fields import INT64
 
-Position = list[int]  # [revision, task id]: everything up to there was shown
+Revisions = dict[int, int]  # {project id: its revision}
+
+
+class Position(NamedTuple):
+    """Everything of a project up to this task of this revision was shown."""
+
+    revision: int
+    task_id: int
+
+
+BEGINNING = Position(0, 0)
+Positions = dict[int, Position]  # by project id
+
+
+class Cursor(NamedTuple):
+    """How far a client was told, when the last answer was made."""
+
+    at: float  # seconds since the epoch
+    revisions: Revisions  # of the projects that it saw: deletions were told up to there
+    unfinished: Positions  # of the projects whose tasks that answer had no room for
+
+    @classmethod
+    def load(cls, key: list[Any] | None) -> Self:
+        """The cursor that `dump` made; none is that of a client which knows nothing."""
+        if key is None:
+            return cls(now().timestamp(), {}, {})
+        at, revisions, unfinished = key
+        positions = {project_id: Position(*position) for project_id, *position in unfinished}
+        return cls(at, dict(revisions), positions)
+
+    def dump(self) -> list[Any]:
+        """The cursor as JSON, whose objects have no numbers for keys."""
+        unfinished = [[project_id, *position] for project_id, position in self.unfinished.items()]
+        return [self.at, list(self.revisions.items()), unfinished]
+
+    def position(self, project_id: int) -> Position:
+        """How far the tasks of a project were shown."""
+        if project_id in self.unfinished:
+            return self.unfinished[project_id]
+        if project_id in self.revisions:
+            return _end_of(self.revisions[project_id])
+        return BEGINNING
+
+    def is_older_than(self, days: int) -> bool:
+        """Whether events that it would need may be gone."""
+        return dt.timedelta(seconds=now().timestamp() - self.at).days >= days
 
 
 class Changes(NamedTuple):
@@ -33,69 +76,90 @@ class Changes(NamedTuple):
 
 
 def list_changes(caller: Caller, query: Body) -> Changes:
-    at, saw, shown = query.get("cursor") or (now().timestamp(), [], [])
-    if dt.timedelta(seconds=now().timestamp() - at).days >= settings().changes_retention_days:
-        raise CursorExpired
-    seen = access.seen_by(caller, [project_id for project_id, _ in saw])
-    sees = {project_id: revision for project_id, revision, _ in seen}
-    before = {project_id: [revision, INT64] for project_id, revision in saw}
-    before |= {project_id: position for project_id, *position in shown}
-    positions = {project_id: before.get(project_id, [0, 0]) for project_id in sees}
-    tasks, has_more = _show(sees, positions, query["limit"])
-    deleted = _out_of_sight(dict(saw), sees) - {task.id for task in tasks}
-    unfinished = [[p, *at] for p, at in positions.items() if at != [sees[p], INT64]]
-    key = [now().timestamp(), list(sees.items()), unfinished]
-    return Changes(tasks, sorted(deleted), has_more, key)
+    """One page of what changed since the cursor; without a cursor, of all that there is.
 
-
-def _show(
-    sees: dict[int, int], positions: dict[int, Position], room: int
-) -> tuple[list[Row], bool]:
-    """The tasks past these positions, project by project, and whether there are more.
-
-    Moves the positions on.
+    Raises:
+        CursorExpired: Events that it needs may be purged, or a backup was restored since.
     """
+    cursor = Cursor.load(query.get("cursor"))
+    if cursor.is_older_than(settings().changes_retention_days):
+        raise CursorExpired
+    seen = access.seen_by(caller, cursor.revisions)
+    revisions = {project_id: revision for project_id, revision, _ in seen}
+    tasks, unfinished = _tasks_past(cursor, revisions, query["limit"])
+    deleted = _out_of_sight(cursor.revisions, revisions) - {task.id for task in tasks}
+    next_cursor = Cursor(now().timestamp(), revisions, unfinished)
+    return Changes(tasks, sorted(deleted), bool(unfinished), next_cursor.dump())
+
+
+def _end_of(revision: int) -> Position:
+    return Position(revision, INT64)
+
+
+def _tasks_past(cursor: Cursor, revisions: Revisions, limit: int) -> tuple[list[Row], Positions]:
+    """Tasks past the cursor, project by project, and the positions of projects with more."""
     tasks: list[Row] = []
-    for project_id, revision in sees.items():
-        if positions[project_id] != [revision, INT64]:
-            found = _past(project_id, positions[project_id], revision, room + 1)
-            tasks += found[:room]
-            if len(found) > room:
-                if room:
-                    positions[project_id] = [tasks[-1].revision, tasks[-1].id]
-                return tasks, True
-            positions[project_id] = [revision, INT64]
-            room -= len(found)
-    return tasks, False
+    unfinished: Positions = {}
+    for project_id, revision in revisions.items():
+        position = cursor.position(project_id)
+        if position == _end_of(revision):
+            continue
+        if unfinished:  # no room for any of this project: it is not even looked at
+            unfinished[project_id] = position
+            continue
+        room = limit - len(tasks)
+        rows = _past(project_id, position, revision, room + 1)
+        tasks += rows[:room]
+        if len(rows) > room:
+            last = Position(tasks[-1].revision, tasks[-1].id) if room else position
+            unfinished[project_id] = last
+    return tasks, unfinished
 
 
 def _past(project_id: int, position: Position, until: int, limit: int) -> list[Row]:
-    revision, task_id = position
-    past = sa.or_(Task.revision > revision, Task.id > task_id)
-    bounds = (Task.project_id == project_id, Task.revision.between(revision, until), past)
-    chosen = sa.select(*COLUMNS).where(*bounds).order_by(Task.revision, Task.id)
-    return list(read(chosen.limit(limit)))
+    chosen = sa.select(*COLUMNS).where(
+        TASKS.c.project_id == project_id,
+        TASKS.c.revision.between(position.revision, until),
+        sa.or_(TASKS.c.revision > position.revision, TASKS.c.id > position.task_id),
+    )
+    ordered = chosen.order_by(TASKS.c.revision, TASKS.c.id)
+    return list(read(ordered.limit(limit)))
 
 
-def _out_of_sight(saw: dict[int, int], sees: dict[int, int]) -> set[int]:
+def _out_of_sight(before: Revisions, after: Revisions) -> set[int]:
     """The ids of the tasks that the caller saw at the old revisions and not at the new ones."""
     gone: set[int] = set()
-    for project_id, revision in saw.items():
-        if sees.get(project_id) == revision:
-            continue
-        here: set[int] = set()
-        if project_id not in sees:  # read before the events, so that none falls in between
-            here = set(read(sa.select(Task.id).where(Task.project_id == project_id)).scalars())
-        crossings = events.crossings(project_id, revision, sees.get(project_id, INT64))
-        first = dict(reversed(crossings))  # of each task the earliest
-        if events.RESTORED in first.values():
-            raise CursorExpired
-        left = {task_id for task_id, kind in first.items() if kind in events.LEAVES}
-        gone |= left | here - first.keys()
-    return gone - _in_sight(sorted(gone), sees)
+    for project_id, revision in before.items():
+        if after.get(project_id) != revision:
+            gone |= _left(project_id, revision, after.get(project_id))
+    return gone - _in_sight(sorted(gone), after)
 
 
-def _in_sight(task_ids: list[int], sees: dict[int, int]) -> set[int]:
-    places = sa.select(Task.id, Task.project_id, Task.revision)
-    found = (row for ids in chunks(task_ids) for row in read(places.where(Task.id.in_(ids))))
-    return {task.id for task in found if task.revision <= sees.get(task.project_id, -1)}
+def _left(project_id: int, since: int, until: int | None) -> set[int]:
+    """The tasks that were in a project, and are out of sight; all, if it is itself (None).
+
+    Raises:
+        CursorExpired: A backup of the project was restored since.
+    """
+    still_there: set[int] = set()
+    if until is None:  # read before the events, so that none falls in between
+        in_project = sa.select(TASKS.c.id).where(TASKS.c.project_id == project_id)
+        still_there.update(read(in_project).scalars())
+    first_kinds: dict[int, str] = {}
+    for task_id, kind in events.crossings(project_id, since, INT64 if until is None else until):
+        first_kinds.setdefault(task_id, kind)
+    if events.RESTORED in first_kinds.values():
+        raise CursorExpired
+    left = {task_id for task_id, kind in first_kinds.items() if kind in events.LEAVES}
+    return left | (still_there - first_kinds.keys())
+
+
+def _in_sight(task_ids: list[int], revisions: Revisions) -> set[int]:
+    """Those of the tasks that the caller sees, at these revisions."""
+    visible: set[int] = set()
+    for ids in chunks(task_ids):
+        places = sa.select(TASKS.c.id, TASKS.c.project_id, TASKS.c.revision)
+        for task in read(places.where(TASKS.c.id.in_(ids))):
+            if task.revision <= revisions.get(task.project_id, -1):
+                visible.add(task.id)
+    return visible

@@ -1,4 +1,6 @@
-"""The one door to a task, also for other rooms: who sees it, and the turn to change it."""
+"""The one door to a task, also for other rooms: who sees it, and the locks to change it."""
+
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
@@ -8,17 +10,15 @@ from taskapp.errors import NotFound
 from taskapp.extensions import db
 from taskapp.ledger import access, revisions
 from taskapp.ledger.revisions import Lock
+from taskapp.schema import BigInt
 from taskapp.tasks.models import COLUMNS, TASKS
 
-Locks = dict[int | None, Lock]  # by project; None is the caller's inbox
+TASK_ID = sa.bindparam("task_id", type_=BigInt)
 _VISIBLE = sa.select(*COLUMNS).where(
-    TASKS.c.id == sa.bindparam("task_id"),
-    TASKS.c.project_id.in_(access.visible_projects(access.USER_ID)),
+    TASKS.c.id == TASK_ID, TASKS.c.project_id.in_(access.visible_projects(access.USER_ID))
 )
-_LOCK = revisions.LOCKED.where(
-    access.PROJECTS.c.id
-    == sa.select(TASKS.c.project_id).where(TASKS.c.id == sa.bindparam("task_id")).scalar_subquery()
-)
+_PROJECT_OF_TASK = sa.select(TASKS.c.project_id).where(TASKS.c.id == TASK_ID).scalar_subquery()
+_LOCK = revisions.LOCKED.where(access.PROJECTS.c.id == _PROJECT_OF_TASK)
 
 
 class TaskNotFound(NotFound):
@@ -26,32 +26,66 @@ class TaskNotFound(NotFound):
 
 
 def visible_task(caller: Caller, task_id: int) -> Row:
-    return one_or_raise(read(_VISIBLE, _names(caller, task_id)), TaskNotFound)
+    """A task that the caller sees.
+
+    Raises:
+        TaskNotFound: There is none with this id.
+    """
+    return one_or_raise(read(_VISIBLE, _values(caller, task_id)), TaskNotFound)
+
+
+@dataclass
+class Locks:
+    """The projects that one transaction has locked for its caller, each once."""
+
+    caller: Caller
+    held: dict[int | None, Lock] = field(default_factory=dict)  # None is the caller's inbox
+
+    def project(self, project_id: int | None) -> Lock:
+        """The lock of a project, or of the inbox.
+
+        Raises:
+            ProjectNotFound: The caller does not see it.
+            Forbidden: The caller may not change its tasks.
+        """
+        if project_id not in self.held:
+            lock = revisions.lock_project(self.caller, project_id)
+            self.held[project_id] = self.held.setdefault(lock.project_id, lock)
+        return self.held[project_id]
+
+    def task(self, task_id: int, target_id: int | None = None) -> Row:
+        """A task, once its project is locked, and the one that it shall move to.
+
+        Projects are locked in the order of their ids, so that two moves do not wait for each
+        other; a task that moved away before the lock was held is looked for again.
+
+        Raises:
+            TaskNotFound: The caller does not see it.
+            ProjectNotFound: The caller does not see the target.
+            Forbidden: The caller may not change tasks in one of the projects.
+        """
+        values = _values(self.caller, task_id)
+        if not self.held and target_id is None:  # most writes: one lock, then one look
+            lock = revisions.lock_by(_LOCK, values, access.EDIT, TaskNotFound)
+            self.held[lock.project_id] = lock
+        while True:
+            task = one_or_raise(db.session.execute(_VISIBLE, values), TaskNotFound)
+            needed = {task.project_id, target_id or task.project_id}
+            if needed <= self.held.keys():
+                return task
+            for project_id in sorted(needed):
+                self.project(project_id)
 
 
 def lock_project_of(caller: Caller, task_id: int) -> Lock:
-    """The lock of the task's project, to write what hangs on the task; refuses as a write of it."""
-    locks: Locks = {}
-    return locks[lock_task(caller, locks, task_id).project_id]
+    """Lock the task's project, to write a comment or an attachment.
 
-
-def lock_task(caller: Caller, locks: Locks, task_id: int, target_id: int | None = None) -> Row:
-    """The task, with its project locked and the one it shall be in; both go into `locks`.
-
-    In the order of their ids, so that two moves do not wait for each other; a task that moved
-    away before the lock was won is looked for again.
+    Raises:
+        TaskNotFound, Forbidden: As a write of the task does.
     """
-    if not locks and target_id is None:  # most writes: the lock comes first, and one look is enough
-        lock = revisions.lock_by(_LOCK, _names(caller, task_id), access.EDIT, TaskNotFound)
-        locks[lock.project_id] = lock
-    while True:
-        task = one_or_raise(db.session.execute(_VISIBLE, _names(caller, task_id)), TaskNotFound)
-        wanted: set[int] = {task.project_id, target_id or task.project_id} - locks.keys()
-        if not wanted:
-            return task
-        for project_id in sorted(wanted):
-            locks[project_id] = revisions.lock_project(caller, project_id)
+    locks = Locks(caller)
+    return locks.project(locks.task(task_id).project_id)
 
 
-def _names(caller: Caller, task_id: int) -> dict[str, int]:
+def _values(caller: Caller, task_id: int) -> dict[str, int]:
     return {"task_id": task_id, "user_id": caller.user_id}

@@ -36,7 +36,7 @@ class Ranked(TypeDecorator[str]):
 class Words(TypeDecorator[list[str]]):
     """The words of a task: a tsvector on PostgreSQL; on SQLite text, which triggers hand to FTS5.
 
-    Both get the same words from `query.words`, so no parser or locale of a database matters.
+    Both get the same words from `search.words`, so no parser or locale of a database matters.
     """
 
     impl = sa.Text

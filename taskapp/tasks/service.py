@@ -1,4 +1,6 @@
-"""What can be done with tasks; each write is one commit, under its project's next revision."""
+"""What can be done with tasks; a write takes the next revision of its project."""
+
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -9,38 +11,64 @@ from taskapp.errors import PreconditionRequired, Refusal, StaleRevision
 from taskapp.extensions import db, settings
 from taskapp.ledger import access, revisions
 from taskapp.ledger.access import Seen
-from taskapp.ledger.revisions import Lock
-from taskapp.tasks import bulk, writes
-from taskapp.tasks import query as task_query
-from taskapp.tasks.access import Locks, lock_task, visible_task
-from taskapp.tasks.models import COLUMNS, Task
+from taskapp.tasks import bulk, query, writes
+from taskapp.tasks.access import Locks, visible_task
+from taskapp.tasks.models import COLUMNS, TASKS
 
 
 def get_task(caller: Caller, task_id: int) -> Row:
+    """A task that the caller sees.
+
+    Raises:
+        TaskNotFound
+    """
     return visible_task(caller, task_id)
 
 
-def list_tasks(caller: Caller, seen: Seen, query: Body) -> Page:
-    project_ids = access.ids_of(seen, query.get("project_id"))
-    return task_query.page(project_ids, {**query, "me": caller.user_id})
+def list_tasks(caller: Caller, seen: Seen, parameters: Body) -> Page:
+    """One page of the tasks in the projects that the caller sees, or in one of them.
+
+    Raises:
+        ProjectNotFound: The caller does not see the one that `project_id` names.
+    """
+    project_ids = access.ids_of(seen, parameters.get("project_id"))
+    return query.page(project_ids, {**parameters, "me": caller.user_id})
 
 
 def create_task(caller: Caller, body: Body) -> Row:
+    """Create a task, in the caller's inbox if no project is named.
+
+    Raises:
+        ProjectNotFound, Forbidden: The caller does not see the project, or may not write there.
+        AssigneeNotFound, ParentNotFound, Invalid, ExternalIdTaken
+    """
     return writes.insert(caller, revisions.lock_project(caller, body.get("project_id")), body)
 
 
 def update_task(caller: Caller, task_id: int, body: Body, precondition: Precondition) -> Row:
-    """Change the fields that are sent; sent as they are already, they change nothing at all."""
-    return _update(caller, {}, task_id, body, precondition)
+    """Change the fields that are sent; sent as they are already, they change nothing at all.
+
+    Raises:
+        TaskNotFound, ProjectNotFound, Forbidden, StaleRevision
+        AssigneeNotFound, ParentNotFound, Invalid, ExternalIdTaken
+    """
+    return _update(Locks(caller), task_id, body, precondition)
 
 
 def put_task(
     caller: Caller, project_id: int, external_id: str, body: Body, precondition: Precondition
 ) -> Row | Created:
-    """Make it so: the project's lock decides which of many at once creates the task."""
+    """Create the task with this key, or set its fields; the lock decides which of many creates it.
+
+    Raises:
+        ProjectNotFound, Forbidden, StaleRevision
+        AssigneeNotFound, ParentNotFound, Invalid: It needs a title to be created, too.
+    """
     lock = revisions.lock_project(caller, project_id)
-    there = sa.select(*COLUMNS).where(Task.project_id == project_id)
-    before = db.session.execute(there.where(Task.external_id == external_id)).one_or_none()
+    by_key = sa.select(*COLUMNS).where(
+        TASKS.c.project_id == project_id, TASKS.c.external_id == external_id
+    )
+    before = db.session.execute(by_key).one_or_none()
     precondition(before)
     if before is not None:
         return writes.update(caller, before, lock, lock, body)
@@ -48,65 +76,77 @@ def put_task(
 
 
 def delete_task(caller: Caller, task_id: int, precondition: Precondition) -> None:
-    locks: Locks = {}
-    _delete(caller, locks, task_id, precondition)
+    """Delete a task and what is below it.
+
+    Raises:
+        TaskNotFound, Forbidden, StaleRevision
+    """
+    _delete(Locks(caller), task_id, precondition)
 
 
 def run_batch(caller: Caller, operations: list[Body]) -> Body:
     """Carry out all operations or none; a refusal is the one that its operation would have had."""
-    locks: Locks = {}
+    locks = Locks(caller)
     results = []
     for number, operation in enumerate(operations):
         try:
-            task = _carry_out(caller, locks, operation)
+            task = _carry_out(locks, operation)
         except Refusal as refusal:
             raise refusal.of_operation(number) from None
         result = {"op": operation["op"], "id": operation.get("id")}
-        results.append(result if task is None else {**result, "id": task.id, "task": task})
+        if task is not None:
+            result.update(id=task.id, task=task)
+        results.append(result)
     return {"results": results}
 
 
 def import_tasks(caller: Caller, project_id: int | None, items: list[Body]) -> Body:
-    """Create or update what the items say, all or nothing."""
+    """Create or update what the items say, all or nothing.
+
+    Raises:
+        ProjectNotFound, Forbidden, InvalidRows
+    """
     return bulk.upsert(revisions.lock_project(caller, project_id), items)
 
 
-def _update(
-    caller: Caller, locks: Locks, task_id: int, body: Body, precondition: Precondition
-) -> Row:
-    before = lock_task(caller, locks, task_id, body.get("project_id"))
-    precondition(before)
-    target_id = body.get("project_id") or before.project_id
-    return writes.update(caller, before, locks[before.project_id], locks[target_id], body)
+@dataclass
+class SentRevision:
+    """The precondition of an operation: the `revision` that it was sent with."""
 
+    operation: Body
 
-def _delete(caller: Caller, locks: Locks, task_id: int, precondition: Precondition) -> None:
-    task = lock_task(caller, locks, task_id)
-    precondition(task)
-    writes.delete(task_id, locks[task.project_id])
-
-
-def _carry_out(caller: Caller, locks: Locks, operation: Body) -> Row | None:
-    """The task after one operation of a batch."""
-
-    def precondition(task: Row | None) -> None:
-        if settings().require_if_match and "revision" not in operation:
+    def __call__(self, task: Row | None) -> None:
+        sent = self.operation.get("revision")
+        if sent is None and settings().require_if_match:
             raise PreconditionRequired
-        if task and operation.get("revision", task.revision) != task.revision:
+        if sent is not None and task is not None and task.revision != sent:
             raise StaleRevision
 
-    if operation["op"] == "update":
-        return _update(caller, locks, operation["id"], operation["body"], precondition)
-    if operation["op"] == "delete":
-        _delete(caller, locks, operation["id"], precondition)
-        return None
-    home = operation["body"].get("project_id")
-    return writes.insert(caller, _lock(caller, locks, home), operation["body"])
+
+def _carry_out(locks: Locks, operation: Body) -> Row | None:
+    """The task after one operation of a batch; None once it is deleted."""
+    match operation["op"]:
+        case "create":
+            body = operation["body"]
+            return writes.insert(locks.caller, locks.project(body.get("project_id")), body)
+        case "update":
+            precondition = SentRevision(operation)
+            return _update(locks, operation["id"], operation["body"], precondition)
+        case _:
+            _delete(locks, operation["id"], SentRevision(operation))
+            return None
 
 
-def _lock(caller: Caller, locks: Locks, project_id: int | None) -> Lock:
-    """The lock of a project, taken once; None is the inbox."""
-    if project_id not in locks:
-        lock = revisions.lock_project(caller, project_id)
-        locks[project_id] = locks.setdefault(lock.project_id, lock)
-    return locks[project_id]
+def _update(locks: Locks, task_id: int, body: Body, precondition: Precondition) -> Row:
+    target_id = body.get("project_id")
+    task = locks.task(task_id, target_id)
+    precondition(task)
+    source = locks.project(task.project_id)
+    target = source if target_id is None else locks.project(target_id)
+    return writes.update(locks.caller, task, source, target, body)
+
+
+def _delete(locks: Locks, task_id: int, precondition: Precondition) -> None:
+    task = locks.task(task_id)
+    precondition(task)
+    writes.delete(task_id, locks.project(task.project_id))

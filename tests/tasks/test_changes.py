@@ -147,7 +147,7 @@ def test_a_cursor_ends_with_what_is_kept_of_deletions(
 ) -> None:
     follower.catch_up()
     ahead = dt.datetime.now(dt.UTC) + dt.timedelta(days=30, seconds=1)
-    monkeypatch.setattr("taskapp.tasks.changes.now", lambda: ahead)
+    monkeypatch.setattr("taskapp.sync.service.now", lambda: ahead)
 
     response = follower.client.get(f"{URL}?cursor={follower.cursor}")
 
