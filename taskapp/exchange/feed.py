@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any
 
 from taskapp.personal_tokens.access import feed_owner
-from taskapp.tasks.filters import OPEN
+from taskapp.tasks.models import OPEN
 from taskapp.web.current import current
 
 View = Callable[..., Any]

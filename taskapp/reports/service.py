@@ -10,8 +10,7 @@ from taskapp.database.pages import Page, page_by
 from taskapp.database.session import Body, now, read
 from taskapp.ledger import access, events
 from taskapp.tasks.access import visible_task
-from taskapp.tasks.filters import LABELS, OPEN
-from taskapp.tasks.models import PRIORITIES, STATUSES, TASKS, TaskLabel
+from taskapp.tasks.models import LABELS, OPEN, PRIORITIES, STATUSES, TASKS, TaskLabel
 
 DAYS = 30
 NUMBER = sa.func.count(TASKS.c.id)

@@ -4,13 +4,10 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from taskapp.database.session import Body
-from taskapp.schema import table
-from taskapp.tasks.models import TASKS, TaskLabel
+from taskapp.tasks.models import LABELS, OPEN, TASKS
 
 Condition = sa.ColumnElement[bool]
 FilterKey = tuple[str, str | None]  # a parameter, and its value where that has a meaning of its own
-OPEN = ("todo", "in_progress")
-LABELS = table(TaskLabel)
 IN_PROJECTS = TASKS.c.project_id.in_(bindparam("projects", expanding=True))
 # Each compares with the query's parameter of the same name, unless its value says it all.
 FILTERS: dict[FilterKey, Condition] = {

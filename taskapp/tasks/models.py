@@ -12,6 +12,7 @@ from sqlalchemy.types import TypeDecorator
 from taskapp.schema import Base, part_of, table
 
 STATUSES = ("todo", "in_progress", "done", "cancelled")
+OPEN = ("todo", "in_progress")
 PRIORITIES = ("none", "low", "medium", "high", "urgent")
 SORTED_BY = ("title", "status", "priority", "due_at", "created_at", "updated_at")
 
@@ -98,3 +99,6 @@ class TaskLabel(Base):
     task_id: Mapped[int] = part_of("tasks.id", primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)  # the name as it is compared
     name: Mapped[str]
+
+
+LABELS = table(TaskLabel)

@@ -16,8 +16,7 @@ from taskapp.errors import Conflict
 from taskapp.extensions import db
 from taskapp.ledger import access, revisions
 from taskapp.ledger.revisions import Lock, Revision
-from taskapp.tasks.filters import LABELS
-from taskapp.tasks.models import COLUMNS, TASKS
+from taskapp.tasks.models import COLUMNS, LABELS, TASKS
 from taskapp.tasks.query import chunks
 from taskapp.tasks.relations import check_relations, descendants
 from taskapp.tasks.search import words
