@@ -29,12 +29,13 @@ def main() -> None:
 def measure(what: str) -> None:
     if what in PLANS:
         told = compare.run(PLANS[what])
-        report.save_comparison(what, told)
         report.tell(told)
+        if what == "compare":
+            report.save(what, told)
     elif what == "growth":
-        report.save_growth(growth.run())
+        report.save(what, growth.run())
     elif what == "remembered":
-        report.save_remembered(remembered.run())
+        report.save(what, remembered.run())
 
 
 if __name__ == "__main__":

@@ -1,14 +1,12 @@
-"""What was measured, as JSON and CSV, as tables and plots, and into docs/performance.md."""
+"""What was measured, as JSON, as tables and plots, and into docs/performance.md."""
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import platform
 import re
 import statistics
-from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -41,51 +39,10 @@ def machine() -> dict[str, Any]:
     }
 
 
-def save(name: str, told: dict[str, Any], rows: Iterable[list[Any]], head: list[str]) -> None:
-    """One file with everything, and one with a row for each sample."""
+def save(name: str, told: dict[str, Any]) -> None:
+    """One file with every sample."""
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n")
-    with (RESULTS / f"{name}.csv").open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(head)
-        writer.writerows(rows)
-
-
-def save_comparison(name: str, told: dict[str, Any]) -> None:
-    rows = []
-    for measure in ("cpu_us", "per_second"):
-        for server, questions in told[measure].items():
-            for question, samples in questions.items():
-                rows += [[measure, server, question, n, v] for n, v in enumerate(samples)]
-    for server, questions in told["latency_ms"].items():
-        for question, parts in questions.items():
-            for part, samples in parts.items():
-                rows += [[f"{part}_ms", server, question, n, v] for n, v in enumerate(samples)]
-    for measure in ("memory_mib", "start_s"):
-        for server, samples in told[measure].items():
-            rows += [[measure, server, "", n, v] for n, v in enumerate(samples)]
-    save(name, told, rows, ["measure", "server", "question", "round", "value"])
-
-
-def save_growth(told: dict[str, Any]) -> None:
-    rows = []
-    for database, questions in told["cpu_us"].items():
-        for question, sizes in questions.items():
-            for size, samples in sizes.items():
-                rows += [[database, question, size, n, v] for n, v in enumerate(samples)]
-    save("growth", told, rows, ["database", "question", "tasks", "round", "cpu_us"])
-
-
-def save_remembered(told: dict[str, Any]) -> None:
-    rows = [
-        [database, cache, question, kind, n, v]
-        for database, caches in told["cpu_us"].items()
-        for cache, questions in caches.items()
-        for question, kinds in questions.items()
-        for kind, samples in kinds.items()
-        for n, v in enumerate(samples)
-    ]
-    save("remembered", told, rows, ["database", "cache", "question", "kind", "round", "cpu_us"])
 
 
 def tell(told: dict[str, Any]) -> None:
