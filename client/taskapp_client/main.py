@@ -53,6 +53,7 @@ def completion(shell: str) -> None:
 
 
 COMMANDS = (
+    account.register,
     account.login,
     account.logout,
     account.whoami,

@@ -103,8 +103,13 @@ class Person:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """gunicorn on a fresh SQLite database; yields its address."""
-    instance = tmp_path_factory.mktemp("instance")
+    with gunicorn(tmp_path_factory.mktemp("instance")) as url:
+        yield url
+
+
+@contextmanager
+def gunicorn(instance: Path) -> Iterator[str]:
+    """The service on a fresh SQLite database; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

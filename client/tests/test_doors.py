@@ -216,6 +216,60 @@ def test_a_csv_of_another_program_is_read_by_columns_that_are_named() -> None:
     assert conversion.left_out["the column 'Assignee'"] == ["Water the fern"]
 
 
+JIRA = b"""\
+Summary,Issue key,Issue id,Parent id,Status,Priority,Resolved,Due date,Labels,Labels
+Fix the payment,PAY-1,101,,In Review,Highest,,28/Feb/27,backend,web
+Write tests,PAY-2,102,101,Closed,Low,15/Nov/26 9:00 AM,,,
+"""
+TICKTICK = b"""\
+"Date: 2026-11-30+0000"
+"Version: 7.2"
+"Status:
+0 Normal
+1 Completed
+2 Archived"
+"List Name","Title","Tags","Content","Due Date","Priority","Status","taskId","parentId"
+"Home","Water the fern","plants, home","Twice","2026-12-01T17:00:00+0000","5","0","t1",""
+"Home","Fill the can","","","","0","1","t2","t1"
+"""
+
+
+def test_jira_repeats_a_column_for_each_label() -> None:
+    columns = {
+        "title": "Summary",
+        "external_id": "Issue id",
+        "parent": "Parent id",
+        "due": "Due date",
+    }
+    columns |= {"status": "Status", "priority": "Priority", "labels": "Labels"}
+    columns["completed_at"] = "Resolved"
+
+    conversion = rows.fit(spreadsheet.convert(JIRA, EXPORTED, columns))
+
+    payment, tests = conversion.rows
+    assert (payment.status, payment.priority) == ("in_progress", "urgent")
+    assert (payment.labels, payment.due) == (["backend", "web"], day("2027-02-28"))
+    assert (tests.parent, tests.status) == (payment, "done")
+
+
+def test_ticktick_writes_about_the_file_before_its_header() -> None:
+    columns = {"title": "Title", "external_id": "taskId", "parent": "parentId", "due": "Due Date"}
+    columns |= {
+        "status": "Status",
+        "priority": "Priority",
+        "labels": "Tags",
+        "project": "List Name",
+    }
+
+    conversion = rows.fit(spreadsheet.convert(TICKTICK, EXPORTED, columns))
+
+    fern, can = conversion.rows
+    assert (fern.labels, fern.due) == (["plants", "home"], moment("2026-12-01T17:00:00+00:00"))
+    assert (fern.priority, fern.project) == ("high", "Home")
+    assert (can.parent, can.status) == (fern, "done")
+    assert list(conversion.left_out) == ["the column 'Content'"]
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe\xff", b"\x89PNG\r\n\x1a\n\xff", b"PK\x03\x04\xff"])
 @pytest.mark.parametrize("door", DOORS)
 def test_what_is_no_such_file_is_refused_with_a_sentence(door: str, content: bytes) -> None:
@@ -345,7 +399,7 @@ def test_a_column_that_is_not_there_is_named(stranger: Person) -> None:
     ran = stranger.run("import", "--from", "csv", "--column", "title=Task", str(file))
 
     assert ran.returncode == 1
-    assert "There is no column 'Task' for title: there are Task ID, Created At" in ran.stderr
+    assert "It lacks the columns: Task. It has: Task ID, Created At" in ran.stderr
 
 
 def test_an_export_comes_back_as_it_was(alice: Person) -> None:

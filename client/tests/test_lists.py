@@ -22,10 +22,12 @@ def garden(service: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     """Somebody with some tasks, for tests that only look at them."""
     with somebody(service, tmp_path_factory.mktemp("garden")) as person:
         person.does("login", "--email", person.email, stdin=f"{PASSWORD}\n")
-        yield filled(person)
+        fill(person)
+        person.does("sync")
+        yield person
 
 
-def filled(alice: Person) -> Person:
+def fill(alice: Person) -> None:
     project = alice.api.post("/projects", json={"name": "Garden"}).json()
     me = alice.api.get("/users/me").json()
     alice.add("Water the fern", labels=["Home", "plants"], priority="urgent", assignee_id=me["id"])
@@ -33,7 +35,6 @@ def filled(alice: Person) -> Person:
     alice.add("Rake", project_id=project["id"], due_at="2999-01-01T00:00:00Z", priority="low")
     done = alice.add("Sow")
     alice.change(done["id"], status="done")
-    return alice
 
 
 FILTERS = {
@@ -59,13 +60,10 @@ FILTERS = {
 @pytest.mark.parametrize("what", FILTERS)
 def test_a_list_holds_what_was_asked_for_online_and_offline(garden: Person, what: str) -> None:
     options, expected = FILTERS[what]
-    garden.does("sync")
 
-    assert sorted(titles(garden, *options)) == sorted(expected)
-    assert titles(garden, *options)[:1] == expected[:1]
-    offline = titles(garden, *options, "--offline")
-    assert sorted(offline) == sorted(expected)
-    assert offline[:1] == expected[:1]
+    for listed in (titles(garden, *options), titles(garden, *options, "--offline")):
+        assert sorted(listed) == sorted(expected)
+        assert listed[:1] == expected[:1]
 
 
 def test_a_long_list_is_read_to_its_end_by_cursors(lossy: Person, proxy: Proxy) -> None:
@@ -176,8 +174,6 @@ def test_shells_are_told_how_to_complete(stranger: Person, shell: str) -> None:
 
 
 def test_completion_offers_commands_and_what_the_copy_holds(garden: Person) -> None:
-    garden.does("sync")
-
     commands = garden.does(COMP_WORDS="tasks s", COMP_CWORD="1", _TASKS_COMPLETE="bash_complete")
     ids = garden.does(COMP_WORDS="tasks done ", COMP_CWORD="2", _TASKS_COMPLETE="bash_complete")
     labels = garden.does(

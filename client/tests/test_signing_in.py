@@ -99,6 +99,26 @@ def test_signing_out_ends_the_token_everywhere(alice: Person) -> None:
     assert list((alice.home / ".local/share/tasks").iterdir()) == []
 
 
+def test_signing_in_again_ends_the_token_before(alice: Person) -> None:
+    credentials(alice).write_text("damaged")
+    alice.does("login", "--email", alice.email, stdin=f"{PASSWORD}\n")
+    first = json.loads(credentials(alice).read_text())["token"]
+    alice.does("login", "--email", alice.email, stdin=f"{PASSWORD}\n")
+
+    answer = httpx.get(f"{alice.url}/api/v1/tasks", headers={"Authorization": f"Bearer {first}"})
+
+    assert answer.status_code == 401
+    assert alice.run("ls").returncode == 0
+
+
+def test_a_stranger_can_make_an_account(stranger: Person) -> None:
+    email = f"new.{stranger.email}"
+
+    stranger.does("register", "--email", email, "--name", "Newcomer", stdin=f"{PASSWORD}\n")
+
+    assert email in stranger.does("whoami")
+
+
 def test_a_wrong_address_is_refused_before_anything_is_sent(stranger: Person) -> None:
     for address in ("ftp://example.com", "example.com", "http://user:secret@example.com"):
         ran = stranger.run("login", "--url", address, "--email", "a@example.com", stdin="x\n")

@@ -20,9 +20,29 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 OVER = {"token-expired", "token-revoked", "invalid-token", "not-found"}
 
 
+ADDRESS = click.option("--url", metavar="ADDRESS", help="The service; default: TASKS_URL.")
+EMAIL = click.option("--email", help="Your account; asked for otherwise.")
+
+
 @click.command()
-@click.option("--url", metavar="ADDRESS", help="The service; default: TASKS_URL.")
-@click.option("--email", help="Your account; asked for otherwise.")
+@ADDRESS
+@EMAIL
+@click.option("--name", help="Your name, as others see it; asked for otherwise.")
+def register(url: str | None, email: str | None, name: str | None) -> None:
+    """Make an account, and sign in."""
+    address = _address(url)
+    body = {"email": email or click.prompt("E-mail"), "name": name or click.prompt("Name")}
+    body["password"] = ask_secret("Password (12 characters or more)")
+    if sys.stdin.isatty() and ask_secret("The same again") != body["password"]:
+        raise click.UsageError("The two passwords differ: nothing was sent.")
+    with closing(Service(address)) as anybody:
+        anybody.post("/auth/register", body)
+    _store(_with_password(address, body["email"], body["password"]))
+
+
+@click.command()
+@ADDRESS
+@EMAIL
 @click.option(
     "--with-token",
     is_flag=True,
@@ -34,19 +54,33 @@ def login(url: str | None, email: str | None, with_token: bool) -> None:
     The password is used once, and not kept. The token may read and write tasks, and can be deleted
     with `tasks logout`.
     """
+    address = _address(url)
+    if with_token:
+        _store(_with_token(address, ask_secret("Token")))
+    else:
+        email = email or click.prompt("E-mail")
+        _store(_with_password(address, email, ask_secret("Password")))
+
+
+def _address(url: str | None) -> str:
     given = url or os.environ.get("TASKS_URL")
     address = credentials.clean_url(given or click.prompt("Service", default=DEFAULT_URL))
     if credentials.travels_in_clear(address):
         note(f"Warning: {address} is not encrypted, so others on the way can read your token.")
-    if with_token:
-        signed_in = _with_token(address, ask_secret("Token"))
-    else:
-        signed_in = _with_password(address, email or click.prompt("E-mail"))
-    previous = credentials.read_stored()
+    return address
+
+
+def _store(signed_in: Credentials) -> None:
+    """Keep the token, and end the one before it."""
+    try:
+        previous = credentials.read_stored()
+    except Failure:
+        previous = None  # a damaged file is what signing in again repairs
     file = credentials.save(signed_in)
-    if previous and previous.account != signed_in.account:
+    if previous and previous.token != signed_in.token:
+        _end_token(previous)
         open_store(previous).remove()
-    click.echo(f"Signed in to {address} as {signed_in.email}; the token is in {file}.")
+    click.echo(f"Signed in to {signed_in.url} as {signed_in.email}; the token is in {file}.")
 
 
 def ask_secret(what: str) -> str:
@@ -62,8 +96,7 @@ def _with_token(url: str, token: str) -> Credentials:
     return Credentials(url, token.strip(), email=me["email"])
 
 
-def _with_password(url: str, email: str) -> Credentials:
-    password = ask_secret("Password")
+def _with_password(url: str, email: str, password: str) -> Credentials:
     with closing(Service(url)) as anybody:
         pair = _sign_in(anybody, email, password)
     body = {"name": f"tasks on {platform.node() or 'a machine'}"[:100], "scopes": ["write"]}

@@ -46,19 +46,8 @@ def convert(content: bytes, exported: dt.datetime) -> Conversion:
                 summary = str(component.get("SUMMARY", ""))
                 conversion.left_out[f"{component.name}, which is no task"].append(summary)
     for row in conversion.rows:
-        _set_parent(row, by_uid.get(parents[row.key]), conversion)
+        row.set_parent(by_uid.get(parents[row.key]), conversion)
     return conversion
-
-
-def _set_parent(row: Row, parent: Row | None, conversion: Conversion) -> None:
-    """Put the row below its parent, unless that is below it already."""
-    above = parent
-    while above is not None:
-        if above is row:
-            conversion.left_out["a parent that is below its own task"].append(row.title)
-            return
-        above = above.parent
-    row.parent = parent
 
 
 def _row(todo: Any, numbered: Numbered, conversion: Conversion) -> tuple[Row, str]:

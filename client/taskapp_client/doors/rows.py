@@ -47,6 +47,17 @@ class Row:
         """Add a paragraph to the description."""
         self.description = "\n\n".join(part for part in (self.description, text) if part)
 
+    def set_parent(self, parent: Row | None, conversion: Conversion) -> None:
+        """Put it below its parent, in the same project and without a circle."""
+        above = parent
+        while above is not None and above is not self:
+            above = above.parent
+        if above is self or (parent and parent.project != self.project):
+            what = "a parent in another project, or below its own task"
+            conversion.left_out[what].append(self.title)
+            return
+        self.parent = parent
+
     @property
     def root(self) -> Row:
         """The task at the top of the tree that this one is in."""

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 import re
 
 from taskapp_client import days
 from taskapp_client.days import Due
+from taskapp_client.doors.delimited import records
 from taskapp_client.doors.rows import Conversion, Numbered, Row, text_of
-from taskapp_client.failures import Failure
 
-# What a column may become; `external_id` is a key of the file's own.
-FIELDS = (
-    "title",
-    "description",
-    "status",
-    "priority",
-    "due",
-    "labels",
-    "external_id",
-    "created_at",
-    "completed_at",
-    "project",
+# What a column may become; `external_id` is a key of the file's own, and `parent` another row's.
+FIELDS = tuple(
+    """title description status priority due labels external_id parent project created_at
+    completed_at""".split()
 )
 # Words that programs use for a status or a priority, without case.
 STATUSES = {
@@ -39,54 +29,42 @@ PRIORITIES = {
     "medium": "medium", "normal": "medium", "3": "medium",
     "low": "low", "lowest": "low", "minor": "low", "trivial": "low", "1": "low",
 }  # fmt: skip
+# Jira writes 28/Feb/27 and 28/Feb/27 3:42 PM.
+DAY_OF_JIRA, MOMENT_OF_JIRA = "%d/%b/%y", "%d/%b/%y %I:%M %p"
 
 
 def convert(content: bytes, exported: dt.datetime, columns: dict[str, str]) -> Conversion:
     """Read the file; `columns` says which field of ours stands in which column of it."""
     conversion = Conversion()
     numbered = Numbered("csv")
-    text = text_of(content)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-    header = [(name or "").strip() for name in reader.fieldnames or []]
-    chosen = {field: _column(field, name, header) for field, name in columns.items()}
-    unused = [name for name in header if name and name not in chosen.values()]
-    for record in reader:
-        cells = _cells(record, header)
-        if any(cells.values()):
-            row = _row(cells, chosen, numbered, conversion, exported)
-            conversion.rows.append(row)
-            for name in unused:
-                if cells[name]:
-                    conversion.left_out[f"the column {name!r}"].append(row.title)
+    by_id: dict[str, Row] = {}
+    parents: list[tuple[Row, str]] = []
+    names = {name.casefold(): field for field, name in columns.items()}
+    for cells in records(content, set(columns.values()), _delimiter(content)):
+        value = {names[n.casefold()]: cell for n, cell in cells.items() if n.casefold() in names}
+        if not any(cells.values()):
+            continue
+        row = _row(value, numbered, conversion, exported)
+        conversion.rows.append(row)
+        by_id.setdefault(value.get("external_id", ""), row)
+        parents.append((row, value.get("parent", "")))
+        for name, cell in cells.items():
+            if cell and name.casefold() not in names:
+                conversion.left_out[f"the column {name!r}"].append(row.title)
+    for row, parent_id in parents:
+        row.set_parent(by_id.get(parent_id) if parent_id else None, conversion)
     return conversion
 
 
-def _delimiter(text: str) -> str:
-    header = text.partition("\n")[0]
-    return max(",;\t", key=header.count)
-
-
-def _column(field: str, name: str, header: list[str]) -> str:
-    for there in header:
-        if there.casefold() == name.casefold():
-            return there
-    raise Failure(f"There is no column {name!r} for {field}: there are {', '.join(header)}.")
-
-
-def _cells(record: dict[str, str | list[str] | None], header: list[str]) -> dict[str, str]:
-    values = [value if isinstance(value, str) else "" for value in record.values()]
-    padded = values + [""] * len(header)
-    return {name: value.strip() for name, value in zip(header, padded, strict=False)}
+def _delimiter(content: bytes) -> str:
+    """The one of `,` `;` and tab that the beginning of the file has most of."""
+    beginning = text_of(content)[:2000]
+    return max(",;\t", key=beginning.count)
 
 
 def _row(
-    cells: dict[str, str],
-    chosen: dict[str, str],
-    numbered: Numbered,
-    conversion: Conversion,
-    exported: dt.datetime,
+    value: dict[str, str], numbered: Numbered, conversion: Conversion, exported: dt.datetime
 ) -> Row:
-    value = {field: cells[name] for field, name in chosen.items()}
     title = value.get("title", "")
     named = value.get("external_id", "")
     key = f"csv:{named}" if named else numbered.key(value.get("project", ""), title)
@@ -108,9 +86,20 @@ def _row(
 
 
 def _due(text: str, exported: dt.datetime) -> Due:
-    """A date as ISO 8601 writes it, with or without a time; anything else is no date."""
+    """A date as ISO 8601 or Jira writes it, with or without a time; anything else is no date."""
     iso = re.sub(r"^(\d{4}-\d\d-\d\d) (\d\d:\d\d)", r"\1T\2", text)
     try:
         return days.parse_due(iso, exported)
+    except ValueError:
+        return _of_jira(text)
+
+
+def _of_jira(text: str) -> Due:
+    try:
+        return Due(moment=dt.datetime.strptime(text, MOMENT_OF_JIRA).astimezone())
+    except ValueError:
+        pass
+    try:
+        return Due(day=dt.datetime.strptime(text, DAY_OF_JIRA).date())  # noqa: DTZ007 - a day
     except ValueError:
         return Due()

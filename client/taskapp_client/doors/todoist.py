@@ -7,16 +7,13 @@ are not in it.
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 import re
-from collections.abc import Iterator
 
 from taskapp_client import Json, days
 from taskapp_client.days import Due
-from taskapp_client.doors.rows import Conversion, Numbered, Row, text_of
-from taskapp_client.failures import Failure
+from taskapp_client.doors.delimited import records
+from taskapp_client.doors.rows import Conversion, Numbered, Row
 
 PRIORITIES = {"1": "urgent", "2": "high", "3": "medium"}
 LABEL = re.compile(r"(?:^|\s)@(\S+)")
@@ -36,7 +33,7 @@ def convert(content: bytes, exported: dt.datetime) -> Conversion:
     numbered = Numbered("todoist")
     section = ""
     path: list[Row] = []  # the task above, its parent, and so on, from the top down
-    for cells in _records(content):
+    for cells in records(content, {"TYPE", "CONTENT"}):
         kind, text = cells.get("TYPE", "").lower(), cells.get("CONTENT", "")
         if kind == "section":
             section, path = text, []
@@ -55,19 +52,6 @@ def convert(content: bytes, exported: dt.datetime) -> Conversion:
         elif kind == "note":
             conversion.left_out["comments on the project or a section"].append(text)
     return conversion
-
-
-def _records(content: bytes) -> Iterator[dict[str, str]]:
-    reader = csv.DictReader(io.StringIO(text_of(content), newline=""), strict=True)
-    names = [name.strip().upper() for name in reader.fieldnames or []]
-    if not {"TYPE", "CONTENT"} <= set(names):
-        raise Failure("This is no CSV of Todoist: its header has no TYPE and CONTENT.")
-    try:
-        for record in reader:
-            values = [value for value in record.values() if not isinstance(value, list)]
-            yield {name: (value or "").strip() for name, value in zip(names, values, strict=False)}
-    except csv.Error as error:
-        raise Failure(f"Line {reader.line_num} is no CSV: {error}.") from None
 
 
 def _depth(cells: dict[str, str], deepest: int) -> int:

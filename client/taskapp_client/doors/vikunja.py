@@ -44,7 +44,7 @@ def convert(content: bytes, exported: dt.datetime) -> Conversion:
             rows[task["id"]] = row
             _note_relations(task, parents, conversion)
     for task_id, row in rows.items():
-        _set_parent(row, rows.get(parents.get(task_id, 0)), conversion)
+        row.set_parent(rows.get(parents.get(task_id, 0)), conversion)
     conversion.rows = list(rows.values())
     return conversion
 
@@ -152,16 +152,3 @@ def _note_relations(task: Json, parents: dict[int, int], conversion: Conversion)
                 parents.setdefault(task["id"], other["id"])
             else:
                 conversion.left_out[f"relations of the kind {kind!r}"].append(task["title"])
-
-
-def _set_parent(row: Row, parent: Row | None, conversion: Conversion) -> None:
-    """Put the row below its parent, in the same project and without a circle."""
-    if parent is None:
-        return
-    above: Row | None = parent
-    while above is not None and above is not row:
-        above = above.parent
-    if above is row or parent.project != row.project:
-        conversion.left_out["a parent in another project, or below its own task"].append(row.title)
-        return
-    row.parent = parent
