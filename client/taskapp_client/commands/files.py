@@ -186,7 +186,8 @@ def _import_as_it_is(
     kind = kind or _kind_of(Path(file.name), "")
     if not kind:
         raise click.UsageError(
-            f"What is {file.name}? Say --format with one of {', '.join(MEDIA_TYPES)}."
+            f"What is {file.name}? Say --format with one of {', '.join(MEDIA_TYPES)}, or --from"
+            f" with the program that wrote it: {', '.join(DOORS)}, csv."
         )
     return Counter(session.service.import_file(content, MEDIA_TYPES[kind], params))
 
