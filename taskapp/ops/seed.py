@@ -10,6 +10,7 @@ import click
 
 from taskapp.caller import Caller, acting_as
 from taskapp.database.session import Body, Row, now
+from taskapp.errors import EmailTaken
 from taskapp.extensions import db
 from taskapp.projects import service as projects
 from taskapp.tasks import service
@@ -26,6 +27,11 @@ PRIORITY_WEIGHTS = (6, 2, 3, 2, 1)
 TASKS_PER_TRANSACTION = 500
 PEOPLE_PER_PROJECT = 5
 TASK_AGE_MINUTES = 60 * 24 * 60
+DEMO_EXISTS = (
+    "Nothing was added: accounts of the demo, as alice@example.com, are there already. Sign in with"
+    " the password that was printed then, or set another:"
+    " flask --app wsgi users set-password alice@example.com"
+)
 
 
 class Workshop(NamedTuple):
@@ -40,7 +46,11 @@ class Workshop(NamedTuple):
 def seed(tasks: int, people: int) -> None:
     """Fill a demo, the same each time for the same numbers. Prints how to sign in."""
     password = "-".join(secrets.token_hex(3) for _ in range(4))
-    accounts = _add_accounts(people, password)
+    try:
+        accounts = _add_accounts(people, password)
+    except EmailTaken:
+        click.echo(DEMO_EXISTS)
+        return
     workshops: list[Workshop] = []
     for first in range(0, people, PEOPLE_PER_PROJECT):
         members = accounts[first : first + PEOPLE_PER_PROJECT]

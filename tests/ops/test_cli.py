@@ -123,3 +123,15 @@ def test_seeds_a_demo_that_answers(fresh_environment: dict[str, str]) -> None:
         ):
             status, _, page = servers.ask(f"{base}/api/v1/tasks?total=true{query}", token=token)
             assert (status, page["total"] > 0) == (200, True)
+
+
+def test_to_seed_again_adds_nothing_and_says_what_is_there(
+    fresh_environment: dict[str, str],
+) -> None:
+    servers.flask("seed", "--tasks", "3", **fresh_environment)
+
+    again = servers.flask("seed", "--tasks", "3", "--users", "6", **fresh_environment)
+
+    assert again.returncode == 0, again.stderr
+    assert "Nothing was added" in again.stdout
+    assert servers.flask("users", "list", **fresh_environment).stdout.count("@example.com") == 5
