@@ -1,13 +1,13 @@
 // What a person does to tasks. Each is shown at once, written into the outbox, and can be taken back.
 
+import { get } from './api.js'
 import { randomKey } from './browser.js'
-import { moment, zone } from './dates.js'
+import { dayName, moment, zone } from './dates.js'
 import { countSoon } from './lists.js'
 import { drop, enqueue, takeBack } from './outbox.js'
 import {
-  changed, go, inbox, knowsDays, pendingOf, placeOf, route, say, state, takeTasks, taskById,
+  changed, dueDay, go, inbox, isNew, knowsDays, pendingOf, projectById, projectName, route, say, state, takeTasks, taskById,
 } from './store.js'
-import { api } from './api.js'
 import { glow } from './sync.js'
 import { testOf } from './views.js'
 import { t } from './words.js'
@@ -25,114 +25,101 @@ export async function undoLast() {
   if (!undo) return
   await undo()
   say(t('undone'))
-  changed()
 }
 
 /** Due on a day, or with a time at a moment; both fields, because one excludes the other. */
 export function due(day, time) {
-  if (!day) return knowsDays() ? { due_on: null, due_at: null } : { due_at: null }
-  if (time) return knowsDays() ? { due_on: null, due_at: moment(day, time) } : { due_at: moment(day, time) }
-  return knowsDays() ? { due_on: day, due_at: null } : { due_at: moment(day, '23:59') }
+  if (!knowsDays()) return { due_at: day ? moment(day, time || '23:59') : null }
+  return { due_on: (!time && day) || null, due_at: day && time ? moment(day, time) : null }
 }
 
 export const repeatOf = (rule, from = 'due') => (rule ? { rule, from, timezone: zone } : null)
 
 const EMPTY = {
   description: '', status: 'todo', priority: 'none', due_at: null, due_on: null, repeat: null, reminders: [],
-  assignee_id: null, parent_id: null, labels: [], external_id: null, completed_at: null, revision: null,
+  assignee_id: null, parent_id: null, labels: [], completed_at: null, revision: null,
 }
 
-function draft(fields) {
+export function add(fields) {
   const id = `new-${randomKey()}`
   const at = new Date().toISOString()
-  return { ...EMPTY, project_id: inbox().id, created_by: state.me.id, created_at: at, updated_at: at, ...fields, id }
-}
-
-/** Adds a task; what stays as the service would have it is not sent. */
-export function add(fields) {
-  const task = draft(fields)
-  state.own.add(task.id)
-  enqueue({ op: 'create', task: task.id, seen: task, fields })
-  glow(task.id)
-  countSoon([task.project_id])
+  const task = { ...EMPTY, project_id: inbox().id, created_by: state.me.id, created_at: at, updated_at: at, ...fields, id }
+  state.own.add(id)
+  enqueue({ op: 'create', task: id, seen: task, fields })
+  glow(id)
+  countSoon()
   return task
 }
 
 export function addAndSay(fields) {
   const task = add(fields)
-  const elsewhere = !testOf(route().view)(task)
-  const title = elsewhere ? `${task.title}, ${placeOf(task)}` : task.title
+  const place = dueDay(task) ? dayName(dueDay(task)) : projectName(projectById(task.project_id))
+  const title = testOf(route().view)(task) ? task.title : `${task.title}, ${place}`
   canUndo(t('saidAdded', { title }), () => removeQuietly(taskById(task.id)))
 }
 
 /** @param seen the task as it was on the screen when the change was made */
 export function change(seen, fields) {
   enqueue({ op: 'update', task: seen.id, seen, fields })
-  countSoon([seen.project_id])
+  countSoon()
 }
 
 export function setStatus(task, status) {
   const before = task.status
   if (before === status) return
   change(task, { status })
-  if (status === 'done' && route().mode === 'list') leave(task)
+  if (status === 'done' && route().mode === 'list') leave(String(task.id))
   canUndo(statusText(task, status), () => change(taskById(task.id) ?? task, { status: before }))
 }
 
 function statusText(task, status) {
-  if (status === 'done' && task.repeat) return t('saidNext', task)
-  if (status === 'done') return t('saidDone', task)
+  if (status === 'done') return t(task.repeat ? 'saidNext' : 'saidDone', task)
   if (task.status === 'done') return t('saidOpen', task)
   return t('saidMoved', { title: task.title, status: t(status) })
 }
 
 // A completed row stays long enough to be seen as done, then goes.
-function leave({ id }) {
-  const key = String(id)
-  state.leaving.add(key)
+function leave(id) {
+  state.leaving.add(id)
   setTimeout(() => {
-    state.leaving.delete(key)
+    state.leaving.delete(id)
     changed()
   }, ROW_LEAVES_AFTER)
 }
 
 async function removeQuietly(task) {
-  if (!task) return
-  const unsent = String(task.id).startsWith('new-') && takeBack(task.id, 'create')
+  const unsent = isNew(task.id) && takeBack(task.id, 'create')
   if (unsent) for (const entry of pendingOf(task.id)) await drop(entry)
   else enqueue({ op: 'delete', task: task.id, seen: task })
-  countSoon([task.project_id])
+  countSoon()
 }
 
 export async function remove(task) {
   if (route().task === String(task.id)) go({ task: null })
   await removeQuietly(task)
-  const text = t('saidDeleted', task)
-  if (knowsDays()) canUndo(text, () => bringBack(task))
-  else say(text)
+  if (knowsDays()) canUndo(t('saidDeleted', task), () => bringBack(task))
+  else say(t('saidDeleted', task))
 }
 
 function bringBack(task) {
   if (takeBack(task.id, 'delete')) return
-  if (String(task.id).startsWith('new-')) add(sentFields(task))
+  const { title, description, priority, labels, project_id } = task
+  if (isNew(task.id)) add({ title, description, priority, labels, project_id })
   else enqueue({ op: 'restore', task: task.id, seen: task })
-  countSoon([task.project_id])
+  countSoon()
 }
-
-const sentFields = ({ title, description, priority, labels, project_id }) => ({ title, description, priority, labels, project_id })
 
 export const comment = (task, body) => enqueue({ op: 'comment', task: task.id, seen: task, fields: { body } })
 export const attach = (task, file) => enqueue({ op: 'attach', task: task.id, seen: task, file })
 
 /** The task of an address that no list has brought yet. */
 export async function loadTask(id) {
-  if (taskById(id) || !/^\d+$/.test(id)) return
+  if (taskById(id) || isNew(id)) return
   try {
-    takeTasks([(await api('GET', `tasks/${id}`)).data])
+    takeTasks([await get(`tasks/${id}`)])
   } catch (error) {
     if (error.status !== 404) return
     say(t('taskGone'))
     go({ task: null })
   }
 }
-

@@ -10,21 +10,16 @@ export function showConflict(entry) {
   const yours = { ...seen, ...fields }
   const onsubmit = (event) => {
     event.preventDefault()
-    const chosen = [...new FormData(event.target)]
-    resolve(entry, chosen.filter(([, side]) => side === 'yours').map(([aspect]) => aspect))
+    resolve(entry, [...new FormData(event.target)].filter(([, side]) => side === 'yours').map(([aspect]) => aspect))
   }
-  const read = (task, aspect) => readField(aspect, aspect === 'due' ? task : task[aspect])
-  const choice = (aspect, side, name, task) => h('label', { class: 'choice' },
-    h('input', { type: 'radio', name: aspect, value: side, checked: side === 'yours' }), h('small', {}, name), h('span', {}, read(task, aspect)))
-  const pair = (aspect) => h('fieldset', {}, h('legend', {}, fieldName(aspect)),
-    choice(aspect, 'theirs', t('theirs', { who }), theirs), choice(aspect, 'yours', t('yours'), yours))
+  const choice = (aspect, side, name, task) => h('label.choice',
+    h('input', { type: 'radio', name: aspect, value: side, checked: side === 'yours' }), h('small', name),
+    h('span', readField(aspect, aspect === 'due' ? task : task[aspect])))
+  const pair = (aspect) => h('fieldset', h('legend', fieldName(aspect)),
+    choice(aspect, 'theirs', who, theirs), choice(aspect, 'yours', t('yours'), yours))
 
-  return h('form', { class: 'conflict', 'aria-labelledby': 'conflict-title', onsubmit },
-    h('h2', { id: 'conflict-title' }, t('conflictTitle', { who })),
-    h('p', {}, t('conflictText')),
-    both.map(pair),
-    merged.length > 0 && h('p', {}, t('merged', { who, fields: merged.map(fieldName).join(', ') })),
-    h('div', { class: 'row-end' },
-      h('button', { class: 'button main-action' }, t('keep')),
-      button(t('takeTheirs', { who }), () => resolve(entry, []), 'button quiet')))
+  return h('form.conflict', { 'aria-labelledby': 'conflict-title', onsubmit },
+    h('h2', { id: 'conflict-title' }, t('conflictTitle', { who })), h('p', t('conflictText')), both.map(pair),
+    merged.length > 0 && h('p', t('merged', { who, fields: merged.map(fieldName).join(', ') })),
+    h('div.row-end', h('button.button.main-action', t('keep')), button(t('takeTheirs', { who }), () => resolve(entry, []), 'button quiet')))
 }

@@ -6,8 +6,8 @@ import { state } from './store.js'
 import { t } from './words.js'
 
 const KEYS = [
-  ['n', 'kNew'], ['/', 'kSearch'], ['j k', 'kMove'], ['Enter', 'kOpen'], ['e', 'kEdit'], ['x', 'kDone'], ['u', 'kUndo'],
-  ['b', 'kBoard'], ['g t u a i', 'kGo'], ['Shift ← →', 'kCard'], ['Esc', 'kClose'], ['?', 'kHelp'],
+  ['n', 'kNew'], ['/', 'search'], ['j k', 'kMove'], ['Enter', 'kOpen'], ['e', 'kEdit'], ['x', 'kDone'], ['u', 'undo'],
+  ['b', 'kBoard'], ['g t u a i', 'kGo'], ['Shift ← →', 'kCard'], ['Esc', 'close'], ['?', 'kHelp'],
 ]
 
 /** Shows a dialog, or shows the open one with other content. */
@@ -15,38 +15,34 @@ export function showDialog(title, ...children) {
   const dialog = $('dialog')
   dialog.setAttribute('aria-label', title)
   dialog.replaceChildren(
-    h('header', {}, h('h2', { tabindex: -1, autofocus: true }, title), iconButton('close', t('close'), closeDialog)),
-    ...children.flat().filter(Boolean),
-  )
+    h('header', h('h2', { tabindex: -1 }, title), iconButton('close', t('close'), closeDialog)), ...children.flat().filter(Boolean))
   if (!dialog.open) dialog.showModal()
-  dialog.querySelector('[autofocus]').focus({ preventScroll: true })
+  dialog.querySelector('[autofocus], h2').focus({ preventScroll: true })
 }
 
 export const closeDialog = () => $('dialog').close()
 
 /** A form that says below itself what was wrong; `run` gets the values and may throw a Problem. */
-export function form(attributes, run, ...children) {
-  const wrong = h('p', { class: 'wrong', role: 'alert' })
+export function form(className, run, ...children) {
+  const wrong = h('p.wrong', { role: 'alert' })
   const onsubmit = async (event) => {
     event.preventDefault()
-    const element = event.target
-    const submit = element.querySelector('button:not([type=button])')
+    const { target: element, submitter } = event
     wrong.textContent = ''
-    submit.disabled = true
+    if (submitter) submitter.disabled = true
     try {
       await run(Object.fromEntries(new FormData(element)), element)
     } catch (error) {
       wrong.textContent = reason(error)
-    } finally {
-      submit.disabled = false
     }
+    if (submitter) submitter.disabled = false
   }
-  return h('form', { ...attributes, onsubmit }, children, wrong)
+  return h('form', { class: className, onsubmit }, children, wrong)
 }
 
 export const reason = (error) => (error.status ? error.message : t('offlineNow'))
-
-export const submit = (text) => h('button', { class: 'button main-action' }, text)
+export const submit = (text) => h('button.button.main-action', text)
+export const submitRow = (text) => h('div.row-end', submit(text))
 
 /** What cannot be taken back wants a second press. */
 export function twice(text, confirm, run) {
@@ -59,14 +55,11 @@ export function twice(text, confirm, run) {
 }
 
 export function showKeys() {
-  const caps = (keys) => keys.split(' ').map((key) => h('kbd', {}, key))
   const onchange = ({ target }) => {
     state.singleKeys = target.checked
     remember('keys', target.checked)
   }
   showDialog(t('keys'),
-    h('dl', { class: 'keys' }, KEYS.map(([keys, name]) => [h('dt', {}, caps(keys)), h('dd', {}, t(name))])),
-    h('label', { class: 'keys-off' },
-      h('input', { type: 'checkbox', checked: state.singleKeys, onchange }),
-      h('span', {}, t('keysOn'), h('small', {}, t('keysText')))))
+    h('dl.keys', KEYS.map(([keys, name]) => [h('dt', keys.split(' ').map((key) => h('kbd', key))), h('dd', t(name))])),
+    h('label.keys-off', h('input', { type: 'checkbox', checked: state.singleKeys, onchange }), h('span', t('keysOn'), h('small', t('keysText')))))
 }

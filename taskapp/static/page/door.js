@@ -1,27 +1,27 @@
 // The door: password or provider, then the second factor; a new account; a forgotten password.
 
 import { ROOT, send } from './api.js'
-import { $, button, field, h } from './elements.js'
 import { form, submit } from './dialogs.js'
+import { $, button, field, h } from './elements.js'
 import { comeIn } from './session.js'
 import { say, state } from './store.js'
 import { t } from './words.js'
 
 let providers = null
+const post = (path, body) => send('POST', `auth/${path}`, { body })
 
 /** How one can come in here; a service that can't say has passwords. */
 export async function askProviders() {
   try {
     providers ??= (await send('GET', 'auth/providers')).data
   } catch (error) {
-    if (error.status !== 404) return { password: true }
-    providers = { password: true }
+    if (error.status) providers = { password: true }
   }
-  return providers
+  return providers ?? {}
 }
 
 export async function openDoor() {
-  if ($('door').hidden === false && $('door').firstElementChild) return
+  if (!$('door').hidden && $('door').firstElementChild) return
   await askProviders()
   showPassword()
 }
@@ -33,40 +33,38 @@ export function closeDoor() {
 
 function show(text, ...children) {
   $('door').hidden = false
-  $('door').replaceChildren(
-    h('h1', { class: 'wordmark' }, 'taskapp'),
-    h('p', {}, t(text)),
-    ...children.flat().filter(Boolean),
-  )
+  $('door').replaceChildren(h('h1.wordmark', 'taskapp'), h('p', t(text)), ...children.filter(Boolean))
   if (matchMedia('(hover: hover)').matches) $('door').querySelector('input:not([value])')?.focus()
 }
 
-const email = () => field(t('email'), { type: 'email', name: 'email', required: true, maxlength: 254, autocomplete: 'username', ...(state.me && { value: state.me.email }) })
+const email = () => field(t('email'), { type: 'email', name: 'email', required: true, autocomplete: 'username', value: state.me?.email })
+const password = (label, name = 'new-password') =>
+  field(t(label), { type: 'password', name: 'password', required: true, autocomplete: name }, name === 'new-password' && h('small', t('passwordText')))
+const links = (...buttons) => h('div.links', buttons.map(([label, run]) => button(t(label), run, '')))
+const back = ['back', () => showPassword()]
 
-// Password -------------------------------------------------------------------------------------------------------
+/** What the service says in one way for everybody, we say in our words. */
+const inWords = (error, status, key) => (error.status === status ? Object.assign(error, { message: t(key) }) : error)
 
-export function showPassword() {
+function showPassword() {
   const signIn = async (body) => {
     try {
-      await comeIn((await send('POST', 'auth/login', { body })).data)
+      await comeIn((await post('login', body)).data)
     } catch (error) {
-      if (error.code === 'wrong-credentials') throw Object.assign(error, { message: t('wrong') })
-      if (error.code !== 'second-factor-required') throw error
+      if (error.code !== 'second-factor-required') throw inWords(error, 401, 'wrong')
       showCode(error.ticket)
     }
   }
-  const { password = true, oidc } = providers ?? {}
+  const { password: hasPassword = true, oidc } = providers ?? {}
   show(state.me ? 'sessionOver' : 'signInText',
-    password && form({}, signIn, email(),
-      field(t('password'), { type: 'password', name: 'password', required: true, autocomplete: 'current-password' }),
-      submit(t('signIn')),
-      h('div', { class: 'links' }, button(t('newAccount'), showRegister, ''), button(t('forgot'), showForgot, ''))),
-    password && oidc && h('p', { class: 'or' }, t('or')),
-    oidc && h('a', { class: 'button', href: providerAddress(oidc) }, t('continueWith', { name: oidc.name })))
+    hasPassword && form('', signIn, email(), password('password', 'current-password'), submit(t('signIn')),
+      links(['newAccount', showRegister], ['forgot', showForgot])),
+    hasPassword && oidc && h('p.or', t('or')),
+    oidc && h('a.button', { href: providerAddress(oidc) }, t('continueWith', { name: oidc.name })))
 }
 
-function providerAddress({ url = 'auth/oidc/login' }) {
-  const address = new URL(url, ROOT)
+function providerAddress({ start = 'auth/oidc/login' }) {
+  const address = new URL(start, ROOT)
   address.searchParams.set('next', location.pathname)
   return address
 }
@@ -76,65 +74,44 @@ export async function comeBackFromProvider() {
   const code = /^#code=(.+)$/.exec(location.hash)?.[1]
   if (!code) return false
   history.replaceState(null, '', location.pathname)
-  await comeIn((await send('POST', 'auth/oidc/token', { body: { code: decodeURIComponent(code) } })).data)
+  await comeIn((await post('oidc/token', { code: decodeURIComponent(code) })).data)
   return true
 }
 
-// Second factor --------------------------------------------------------------------------------------------------
-
 function showCode(ticket, recovery = false) {
-  const enter = async ({ code }) => {
-    await comeIn((await send('POST', 'auth/login/totp', { body: { ticket, code: code.replace(/\s/g, '') } })).data)
-  }
+  const enter = async ({ code }) => comeIn((await post('login/totp', { ticket, code: code.replace(/\s/g, '') })).data)
   const digits = { inputmode: 'numeric', maxlength: 6, pattern: '[0-9]{6}', class: 'field code' }
   show(recovery ? 'recoveryCodeText' : 'codeText',
-    form({}, enter,
-      field(t(recovery ? 'recoveryCode' : 'code'), { name: 'code', autocomplete: 'one-time-code', required: true, ...(recovery ? { maxlength: 40 } : digits) }),
-      submit(t('signIn')),
-      h('div', { class: 'links' }, button(t('back'), showPassword, ''),
-        button(t(recovery ? 'useApp' : 'recovery'), () => showCode(ticket, !recovery), ''))))
+    form('', enter,
+      field(t(recovery ? 'recoveryCode' : 'code'), { name: 'code', autocomplete: 'one-time-code', required: true, ...(!recovery && digits) }),
+      submit(t('signIn')), links(back, [recovery ? 'useApp' : 'recovery', () => showCode(ticket, !recovery)])))
 }
 
-// A new account, a forgotten password -------------------------------------------------------------------------------
-
 function showRegister() {
-  const create = async (body) => {
-    await send('POST', 'auth/register', { body })
-    const { email, password } = body
-    await comeIn((await send('POST', 'auth/login', { body: { email, password } })).data)
+  const create = async ({ name, email, password }) => {
+    await post('register', { name, email, password })
+    await comeIn((await post('login', { email, password })).data)
   }
-  show('registerText',
-    form({}, create,
-      field(t('yourName'), { name: 'name', required: true, maxlength: 200, autocomplete: 'name' }),
-      email(),
-      field(t('password'), { type: 'password', name: 'password', required: true, autocomplete: 'new-password' }, h('small', {}, t('passwordText'))),
-      submit(t('createAccount')),
-      h('div', { class: 'links' }, button(t('back'), showPassword, ''))))
+  const name = field(t('yourName'), { name: 'name', required: true, maxlength: 200, autocomplete: 'name' })
+  show('registerText', form('', create, name, email(), password('password'), submit(t('createAccount')), links(back)))
 }
 
 function showForgot() {
   const ask = async (body) => {
-    try {
-      await send('POST', 'auth/password/forgot', { body })
-    } catch (error) {
-      throw error.status === 404 ? Object.assign(error, { message: t('noMail') }) : error
-    }
+    await post('password/forgot', body).catch((error) => Promise.reject(inWords(error, 404, 'noMail')))
     showPassword()
     say(t('saidMailed'))
   }
-  show('forgotText', form({}, ask, email(), submit(t('sendLink')), h('div', { class: 'links' }, button(t('back'), showPassword, ''))))
+  show('forgotText', form('', ask, email(), submit(t('sendLink')), links(back)))
 }
 
-/** The address of a mail: #/reset/<token>. */
+/** The address in the mail: #/reset/<token>. */
 export function showReset(token) {
   const reset = async (body) => {
-    await send('POST', 'auth/password/reset', { body: { token, ...body } })
+    await post('password/reset', { token, ...body })
     history.replaceState(null, '', location.pathname)
     showPassword()
     say(t('saidPassword'))
   }
-  show('resetText', form({}, reset,
-    field(t('newPassword'), { type: 'password', name: 'password', required: true, autocomplete: 'new-password' }, h('small', {}, t('passwordText'))),
-    submit(t('changePassword'))))
+  show('resetText', form('', reset, password('newPassword'), submit(t('changePassword'))))
 }
-

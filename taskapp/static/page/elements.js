@@ -1,25 +1,29 @@
 // Making elements. Text always goes in as text: nothing here takes HTML.
 
+import { PRIORITIES } from './store.js'
 import { t } from './words.js'
 
 const PROPERTIES = new Set(['value', 'checked', 'selected', 'disabled', 'draggable'])
 
 export const $ = (id) => document.getElementById(id)
 
-/** h('a', { href, onclick }, 'text', [more, nodes]); null and false leave a child or an attribute out. */
-export function h(tag, attributes = {}, ...children) {
+/** h('a.link', { href, onclick }, 'text', [more, nodes]); null and false leave a child or an attribute out. */
+export function h(selector, ...rest) {
+  const [tag, ...classes] = selector.split('.')
   const element = document.createElement(tag)
+  if (classes.length) element.className = classes.join(' ')
+  const attributes = rest[0]?.constructor === Object ? rest.shift() : {}
   for (const [name, value] of Object.entries(attributes)) {
     if (value == null || value === false) continue
     if (name.startsWith('on')) element.addEventListener(name.slice(2), value)
     else if (PROPERTIES.has(name)) element[name] = value
     else element.setAttribute(name, value === true ? '' : value)
   }
-  element.append(...children.flat(Infinity).filter((child) => child != null && child !== false))
+  element.append(...rest.flat(Infinity).filter((child) => child != null && child !== false))
   return element
 }
 
-export function svg(tag, attributes = {}, ...children) {
+export function svg(tag, attributes, ...children) {
   const element = document.createElementNS('http://www.w3.org/2000/svg', tag)
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value)
   element.append(...children)
@@ -40,24 +44,25 @@ export function arrange(parent, nodes) {
 /** Keeps elements by key, as long as what they show is the same; `make` gets the one that was there before. */
 export function keeper(most = 6000) {
   const kept = new Map()
-  const keep = (key, shows, make) => {
-    const before = kept.get(key)
-    if (before?.shows === shows) return before.element
-    const element = make(before?.element)
-    kept.set(key, { shows, element })
-    return element
+  return {
+    clear: () => kept.clear(),
+    keep(key, shows, make) {
+      const before = kept.get(key)
+      if (before?.shows === shows) return before.element
+      const element = make(before?.element)
+      kept.set(key, { shows, element })
+      return element
+    },
+    forget() {
+      if (kept.size > most) for (const [key, { element }] of kept) if (!element.isConnected) kept.delete(key)
+    },
   }
-  const forget = () => {
-    if (kept.size < most) return
-    for (const [key, { element }] of kept) if (!element.isConnected) kept.delete(key)
-  }
-  return { keep, forget, clear: () => kept.clear() }
 }
 
 export const icon = (name, className = '') =>
   svg('svg', { class: `icon ${className}`, 'aria-hidden': 'true' }, svg('use', { href: `#i-${name}` }))
 
-export const unseen = (text) => h('span', { class: 'unseen' }, text)
+export const unseen = (text) => h('span.unseen', text)
 
 export const button = (text, onclick, className = 'button') => h('button', { type: 'button', class: className, onclick }, text)
 
@@ -65,34 +70,25 @@ export const iconButton = (name, label, onclick, className = 'button quiet squar
   h('button', { type: 'button', class: className, 'aria-label': label, title: label, onclick }, icon(name))
 
 /** @param {[string, string][]} options pairs of value and text */
-export function select(label, options, value, onchange, attributes = {}) {
-  const choices = options.map(([key, text]) => h('option', { value: key, selected: String(key) === String(value) }, text))
-  return h('select', { 'aria-label': label, onchange: (event) => onchange(event.target.value), ...attributes }, choices)
-}
+export const select = (label, options, value, onchange, attributes) =>
+  h('select', { 'aria-label': label, onchange: ({ target }) => onchange(target.value), ...attributes },
+    options.map(([key, text]) => h('option', { value: key, selected: String(key) === String(value) }, text)))
 
-export const field = (label, attributes = {}, ...below) =>
-  h('label', { class: 'labelled' }, label, h('input', { class: 'field', ...attributes }), below)
+export const field = (label, attributes, ...below) =>
+  h('label.labelled', label, h('input', { class: 'field', autocomplete: 'off', ...attributes }), below)
 
 export function removableChip(text, onclick) {
   const label = t('remove', { what: text })
-  return h('button', { type: 'button', class: 'chip plain', title: label, onclick }, text, icon('close', 'close'), unseen(label))
+  return h('button.chip.plain', { type: 'button', title: label, onclick }, text, icon('close', 'close'), unseen(label))
 }
 
-export function avatar(name, isMe = false) {
-  const initial = [...name.trim()][0]?.toUpperCase() ?? '?'
-  return h('span', { class: isMe ? 'person me' : 'person', title: name, role: 'img', 'aria-label': name }, initial)
-}
-
-const LEVELS = ['none', 'low', 'medium', 'high', 'urgent']
+export const avatar = (name, isMe) =>
+  h(isMe ? 'span.person.me' : 'span.person', { title: name, role: 'img', 'aria-label': name }, [...name][0].toUpperCase())
 
 export function priorityMark(priority) {
-  const level = LEVELS.indexOf(priority)
+  const level = PRIORITIES.indexOf(priority)
   const label = `${t('priority')}: ${t(priority)}`
-  const bar = (index) => ({ x: index * 5, y: 8 - index * 4, width: 3.5, height: 6 + index * 4, rx: 1 })
-  return svg(
-    'svg',
-    { class: `bars ${priority}`, viewBox: '0 0 14 14', role: 'img', 'aria-label': label },
-    svg('title', {}, label),
-    ...[0, 1, 2].map((index) => svg('rect', { ...bar(index), class: level > index ? 'on' : '' })),
-  )
+  const bar = (index) => svg('rect', { x: index * 5, y: 8 - index * 4, width: 3.5, height: 6 + index * 4, rx: 1, class: level > index ? 'on' : '' })
+  return svg('svg', { class: `bars ${priority}`, viewBox: '0 0 14 14', role: 'img', 'aria-label': label },
+    svg('title', {}, label), ...[0, 1, 2].map(bar))
 }

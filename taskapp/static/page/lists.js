@@ -1,76 +1,56 @@
 // What the open view shows, page by page from the service, together with what is known here already.
 
 import { get } from './api.js'
-import { activeProjects, changed, dueDay, events, PRIORITIES, route, state, takeTasks } from './store.js'
-import { inZone, isShownOpen, matches, partsOf, questionOf, testOf } from './views.js'
+import { changed, dueDay, events, isOpen, PRIORITIES, route, sharedProjects, state, takeTasks } from './store.js'
+import { inZone, matches, partsOf, questionOf, readView, testOf } from './views.js'
 
 const FETCH = 100
 const SHOW = 120
 const GHOSTS_AFTER = 300
-
-/** One list: `shown` rows at most, `cursor` where the service goes on, `last` the last task it gave. */
-const newList = (part) => ({ ...part, shown: SHOW, cursor: null, last: null, total: null, ids: null, loading: true })
+const MOST_PROJECTS = 20
 
 export const view = { lists: [], problem: null, ghosts: false }
 let current = 0
+let timer = null
+
+/** One list: `shown` rows at most, `cursor` where the service goes on, `last` the last task it gave. */
+const newLists = () =>
+  partsOf(route()).map((part) => ({ ...part, shown: SHOW, cursor: null, last: null, total: null, ids: null, loading: true }))
 
 /** Loads the view of the address; what is known of it shows at once. */
 export async function openView() {
   const number = ++current
-  const { view: name, mode } = route()
-  view.lists = partsOf(name, mode).map(newList)
-  view.problem = null
-  view.ghosts = false
+  Object.assign(view, { lists: newLists(), problem: null, ghosts: false })
   changed()
   setTimeout(() => {
-    view.ghosts = number === current && view.lists.some((list) => list.loading)
+    view.ghosts = number === current && view.lists.some(({ loading }) => loading)
     if (view.ghosts) changed()
   }, GHOSTS_AFTER)
-  await Promise.all(view.lists.map((list) => loadMore(list)))
+  await Promise.all(view.lists.map(loadMore))
 }
-
-/** The same question once more, without emptying the view. */
-export async function reload() {
-  const number = current
-  const { view: name, mode } = route()
-  const fresh = partsOf(name, mode).map(newList)
-  await Promise.all(fresh.map((list) => loadMore(list)))
-  if (number !== current || view.problem) return
-  for (const list of fresh) list.shown = view.lists.find(({ name }) => name === list.name)?.shown ?? SHOW
-  view.lists = fresh
-  changed()
-}
-
-const question = (list) =>
-  state.query ? { q: state.query, ...inZone() } : questionOf(route().view)
 
 export async function loadMore(list) {
   list.loading = true
-  const query = { ...question(list), status: list.statuses, sort: list.sort, limit: FETCH, cursor: list.cursor, total: true }
+  const question = state.query ? { q: state.query, ...inZone() } : questionOf(route().view)
+  const { statuses: status, sort, cursor } = list
   try {
-    const page = await get('tasks', query)
-    takeTasks(page.items)
-    list.cursor = page.next_cursor
-    list.last = page.items.at(-1) ?? list.last
-    list.total = page.total
-    if (state.query) list.ids = new Set([...(list.ids ?? []), ...page.items.map(({ id }) => id)])
+    const { items, next_cursor, total } = await get('tasks', { ...question, status, sort, cursor, limit: FETCH, total: true })
+    takeTasks(items)
+    Object.assign(list, { cursor: next_cursor, total, last: items.at(-1) ?? list.last })
+    if (question.q) list.ids = new Set([...(list.ids ?? []), ...items.map(({ id }) => id)])
     view.problem = null
   } catch (error) {
-    fail(error)
-  } finally {
-    list.loading = false
-    changed()
+    if (error.status !== 401) fail(error)
   }
+  list.loading = false
+  changed()
 }
 
-let timer = null
-
 function fail(error) {
-  if (error.status === 401) return
-  clearTimeout(timer)
-  const seconds = error.retryAfter ?? 10
-  timer = setTimeout(reload, seconds * 1000)
+  const seconds = error.retryAfter || 10
   view.problem = { error, seconds }
+  clearTimeout(timer)
+  timer = setTimeout(() => state.me && openView(), seconds * 1000)
 }
 
 /** Shows more of a list, and fetches what is not here yet. */
@@ -80,84 +60,66 @@ export function showMore(list) {
   changed()
 }
 
-// What a list holds -----------------------------------------------------------------------------------------------
+// == What a list holds
 
-export const byDue = (a, b) =>
+const byDue = (a, b) =>
   (dueDay(a) ?? '9').localeCompare(dueDay(b) ?? '9') ||
   (a.due_at ?? '').localeCompare(b.due_at ?? '') ||
   PRIORITIES.indexOf(b.priority) - PRIORITIES.indexOf(a.priority) ||
   String(a.id).localeCompare(String(b.id), 'en', { numeric: true })
 
-const byUpdate = (a, b) => (b.updated_at ?? '9').localeCompare(a.updated_at ?? '9')
+const byUpdate = (a, b) => b.updated_at.localeCompare(a.updated_at)
 
-export const orderOf = (list) => (list.sort.startsWith('-') ? byUpdate : byDue)
-
-function testFor(list) {
-  if (state.query) return list.ids ? (task) => list.ids.has(task.id) : matches
+function testFor({ name, statuses, ids }) {
+  if (name === 'found') return ids ? ({ id }) => ids.has(id) : matches
   const shows = testOf(route().view)
-  const board = route().mode === 'board'
-  if (list.name === 'open') return (task) => isShownOpen(task) && shows(task)
-  const statuses = list.statuses.split(',')
-  return (task) => statuses.includes(task.status) && shows(task) && (board || list.name === 'done')
+  if (name === 'open') return (task) => (isOpen(task) || state.leaving.has(String(task.id))) && shows(task)
+  return (task) => statuses.split(',').includes(task.status) && shows(task)
 }
 
 /** All tasks of a list that are known here, in order; those past the last page wait until it comes. */
 export function tasksOf(list) {
-  const order = orderOf(list)
+  const order = list.sort.startsWith('-') ? byUpdate : byDue
   const test = testFor(list)
-  const beyond = (task) => list.cursor && list.last && order(task, list.last) > 0 && !state.own.has(String(task.id))
+  const beyond = (task) => list.cursor && order(task, list.last) > 0 && !state.own.has(String(task.id))
   return [...state.tasks.values()].filter((task) => test(task) && !beyond(task)).sort(order)
 }
 
-export const countOf = (list, tasks) => (list.cursor ? Math.max(list.total ?? 0, tasks.length) : tasks.length)
+export const countOf = (list, tasks) => (list.cursor ? Math.max(list.total, tasks.length) : tasks.length)
 
-// Counts in the sidebar ----------------------------------------------------------------------------------------------
+// == Numbers: in the sidebar, and for the plots
 
-const COUNTED = ['today', 'inbox']
-const MOST_PROJECTS = 20
+export async function loadNumbers() {
+  const { kind, value } = readView(route().view)
+  const all = await get('stats', inZone())
+  state.stats = kind === 'project' ? await get('stats', { project_id: value, ...inZone() }) : all
+  state.counts.set('overdue', all.overdue)
+  changed()
+}
 
-/** Asks how many open tasks these views have; without a name all that show a count. */
-export async function recount(views = counted()) {
-  for (const name of views) {
+/** How many open tasks each view has that shows a count. */
+export async function count() {
+  const projects = sharedProjects().slice(0, MOST_PROJECTS).map(({ id }) => `project:${id}`)
+  for (const name of ['today', 'inbox', ...projects]) {
     const query = { ...questionOf(name), status: 'todo,in_progress', fields: 'id', limit: 1, total: true }
-    const page = await get('tasks', query)
-    state.counts.set(name, page.total)
+    state.counts.set(name, (await get('tasks', query)).total)
     changed()
   }
 }
 
-function counted() {
-  const shared = activeProjects().filter(({ kind }) => kind !== 'inbox')
-  return [...COUNTED, ...shared.slice(0, MOST_PROJECTS).map(({ id }) => `project:${id}`)]
-}
-
-let uncounted = new Set()
-let counting = null
-
-/** After changes: counts what they touch, once for a while of changes. */
-export function countSoon(projectIds) {
-  for (const id of projectIds) if (counted().includes(`project:${id}`)) uncounted.add(`project:${id}`)
-  counting ??= setTimeout(async () => {
-    const names = [...COUNTED, ...uncounted]
-    uncounted = new Set()
-    counting = null
-    events.dispatchEvent(new Event('labels'))
-    await Promise.all([recount(names), loadNumbers()]).catch(() => null)
-  }, 1500)
-}
-
-/** The numbers of the view for the plots, and how many are overdue. */
-export async function loadNumbers() {
-  const { view: name } = route()
-  const project = name.startsWith('project:') ? { project_id: name.slice('project:'.length) } : {}
-  const [all, here] = await Promise.all([get('stats', inZone()), project.project_id ? get('stats', { ...project, ...inZone() }) : null])
-  state.counts.set('overdue', all.overdue)
-  state.stats = here ?? all
+export async function loadLabels() {
+  state.labels = (await get('labels', { limit: 200 })).items.sort((a, b) => b.count - a.count)
   changed()
 }
 
-events.addEventListener('sign-out', () => {
-  current += 1
-  clearTimeout(timer)
-})
+let counting = null
 
+/** After changes, once for a while of them. Most answers are 304s. */
+export function countSoon() {
+  counting ??= setTimeout(async () => {
+    counting = null
+    if (state.me) await Promise.all([count(), loadNumbers(), loadLabels()]).catch(() => null)
+  }, 2000)
+}
+
+events.addEventListener('left', () => clearTimeout(timer))

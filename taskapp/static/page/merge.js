@@ -2,36 +2,30 @@
 // but that due has two.
 
 const DUE = ['due_on', 'due_at']
-const PLAIN = ['title', 'description', 'status', 'priority', 'repeat', 'reminders', 'assignee_id', 'parent_id', 'labels', 'project_id']
-const ASPECTS = ['due', ...PLAIN]
+const FIELDS = ['title', 'description', 'status', 'priority', 'repeat', 'reminders', 'assignee_id', 'parent_id', 'labels', 'project_id']
+const ASPECTS = ['due', ...FIELDS]
 
-export const fieldsOfAspect = (aspect) => (aspect === 'due' ? DUE : [aspect])
+export const fieldsOf = (aspect) => (aspect === 'due' ? DUE : [aspect])
 
 /** As text, so that two values are equal when the service would say they are. */
 function canonical(field, value) {
   if (value == null || value === '') return ''
   if (field === 'due_at') return String(Date.parse(value))
   if (field === 'labels') return JSON.stringify(value.map((label) => label.toLowerCase()).sort())
-  if (field === 'repeat') return [value.rule, value.from].join(' ')
-  return JSON.stringify(value)
+  return field === 'repeat' ? `${value.rule} ${value.from}` : JSON.stringify(value)
 }
 
-const read = (task, aspect) => fieldsOfAspect(aspect).map((field) => canonical(field, task[field])).join(' ')
-const same = (aspect, a, b) => read(a, aspect) === read(b, aspect)
+const read = (task, aspect) => fieldsOf(aspect).map((field) => canonical(field, task[field])).join(' ')
+const changed = (aspect, a, b) => read(a, aspect) !== read(b, aspect)
+const touched = (fields) => ASPECTS.filter((aspect) => fieldsOf(aspect).some((field) => field in fields))
 
-const touched = (fields) => ASPECTS.filter((aspect) => fieldsOfAspect(aspect).some((field) => field in fields))
-
-export const differs = (a, b) => ASPECTS.some((aspect) => !same(aspect, a, b))
+export const differs = (a, b) => ASPECTS.some((aspect) => changed(aspect, a, b))
 
 /** Of what we changed: `ours` is not as we want it yet, `both` they changed as well. */
 export function unsettled({ fields, seen }, theirs) {
-  const wanted = { ...seen, ...fields }
-  const ours = touched(fields).filter((aspect) => !same(aspect, wanted, theirs))
-  return { ours, both: ours.filter((aspect) => !same(aspect, seen, theirs)) }
+  const ours = touched(fields).filter((aspect) => changed(aspect, { ...seen, ...fields }, theirs))
+  return { ours, both: ours.filter((aspect) => changed(aspect, seen, theirs)) }
 }
 
-/** What only they changed. */
-export function mergedAspects({ fields, seen }, theirs) {
-  const own = touched(fields)
-  return ASPECTS.filter((aspect) => !own.includes(aspect) && !same(aspect, seen, theirs))
-}
+export const onlyTheirs = ({ fields, seen }, theirs) =>
+  ASPECTS.filter((aspect) => !touched(fields).includes(aspect) && changed(aspect, seen, theirs))

@@ -2,29 +2,25 @@
 // connection is, or the window: a POST goes out again with its key, a PATCH with its If-Match.
 
 import { api, connection, getAll, Unreachable } from './api.js'
-import { locked, onWindowMessage, randomKey, tellWindows } from './browser.js'
-import { differs, fieldsOfAspect, mergedAspects, unsettled } from './merge.js'
-import {
-  changed, etagOf, events, forgetTasks, go, isMe, pendingOf, personName, refreshTask, route, say, state, takeTasks,
-} from './store.js'
+import { locked, randomKey } from './browser.js'
+import { differs, fieldsOf, onlyTheirs, unsettled } from './merge.js'
+import { etagOf, forgetTasks, go, isMe, pendingOf, personName, refreshTask, route, say, state, takeTasks, tell } from './store.js'
 import { t } from './words.js'
 
 const LONGEST_WAIT = 60_000
 const MOST_TRIES = 5
 
-// The store ------------------------------------------------------------------------------------------------------
+// == The store
 
 let database = null
 
-function openDatabase() {
-  database ??= new Promise((resolve) => {
+const openDatabase = () =>
+  (database ??= new Promise((resolve) => {
     const request = indexedDB.open('taskapp', 1)
     request.onupgradeneeded = () => request.result.createObjectStore('outbox', { keyPath: 'id' })
     request.onsuccess = () => resolve(request.result)
     request.onerror = () => resolve(null) // a private window may have none: then it waits in memory
-  })
-  return database
-}
+  }))
 
 async function inStore(mode, run) {
   const db = await openDatabase()
@@ -37,23 +33,20 @@ async function inStore(mode, run) {
   })
 }
 
-// A file is written once: it need not be copied at each change of state.
 const write = (entry) => inStore('readwrite', (store) => store.put(entry))
-const erase = (entry) => inStore('readwrite', (store) => store.delete(entry.id))
 
 /** Reads what waits, also what other windows wrote down or sent. */
 async function load() {
   const all = await inStore('readonly', (store) => store.getAll())
   if (!all) return
-  const stored = all.filter((entry) => entry.user === state.me.id)
-  const ids = new Set(stored.map((entry) => entry.id))
   const before = state.pending
-  const unwritten = before.filter((entry) => !ids.has(entry.id) && writing.has(entry.id))
+  const stored = all.filter(({ user }) => user === state.me.id)
+  const unwritten = before.filter(({ id }) => writing.has(id) && !stored.some((entry) => entry.id === id))
   state.pending = [...stored, ...unwritten].sort((a, b) => a.id - b.id)
-  for (const entry of [...before, ...state.pending]) refreshTask(entry.task)
+  for (const { task } of [...before, ...state.pending]) refreshTask(task)
 }
 
-// Writing down ---------------------------------------------------------------------------------------------------
+// == Writing down
 
 const writing = new Set()
 let lastId = 0
@@ -61,8 +54,9 @@ let lastId = 0
 /** @param {{op: string, task: number | string, fields?: object, seen: object}} change */
 export async function enqueue(change) {
   lastId = Math.max(Date.now() * 1000, lastId + 1)
-  const etag = change.seen?.revision ? etagOf(change.seen) : null
-  const entry = { id: lastId, user: state.me.id, key: randomKey(), etag, state: 'waiting', tries: 0, waited: !state.online, ...change }
+  const etag = change.seen.revision ? etagOf(change.seen) : null
+  const fixed = { id: lastId, user: state.me.id, key: randomKey(), etag, waited: !state.online }
+  const entry = { ...fixed, state: 'waiting', tries: 0, ...change }
   writing.add(entry.id)
   state.pending.push(entry)
   refreshTask(entry.task)
@@ -71,44 +65,41 @@ export async function enqueue(change) {
   flush()
 }
 
-export async function drop(entry) {
-  state.pending = state.pending.filter((other) => other.id !== entry.id)
-  refreshTask(entry.task)
-  await erase(entry)
+export async function drop({ id, task }) {
+  state.pending = state.pending.filter((entry) => entry.id !== id)
+  refreshTask(task)
+  await inStore('readwrite', (store) => store.delete(id))
 }
 
 /** Takes back what was not sent yet; answers whether that was possible. */
 export function takeBack(taskId, op) {
   const entry = pendingOf(taskId).findLast((one) => one.op === op)
-  if (!entry || entry.id === sendingId || entry.tries > 0) return false
+  if (!entry || entry.id === sending || entry.tries > 0) return false
   drop(entry)
   return true
 }
 
-// Sending --------------------------------------------------------------------------------------------------------
+// == Sending
 
 let flushing = null
 let again = false
 let timer = null
 let failures = 0
 let cut = false
-let sendingId = null
+let sending = null
 let sent = 0
 
 /** Sends what waits; a call while it runs makes it look once more. */
 export function flush() {
   again = true
-  flushing ??= run().finally(() => {
-    flushing = null
-  })
-  return flushing
+  flushing ??= run().finally(() => (flushing = null))
 }
 
 async function run() {
   while (again) {
     again = false
     clearTimeout(timer)
-    await locked('taskapp.outbox', drain)
+    await locked('outbox', drain)
   }
 }
 
@@ -116,20 +107,18 @@ async function drain() {
   if (!state.me) return
   await load()
   for (let entry = next(); entry; entry = next()) {
+    sending = entry.id
     try {
-      sendingId = entry.id
-      await sendOne(entry)
+      await done(entry, (await SEND[entry.op](entry)).data)
       failures = 0
     } catch (error) {
       if (!(await refused(entry, error))) return
     } finally {
-      sendingId = null
+      sending = null
     }
   }
-  if (sent && !state.pending.some(({ state }) => state === 'waiting')) {
-    say(t('saidSent', { n: sent }))
-    sent = 0
-  }
+  if (sent) say(t('saidSent', { n: sent }))
+  sent = 0
 }
 
 /** The first that waits for nothing but its turn: what comes after a conflict waits with it. */
@@ -142,48 +131,36 @@ function next() {
   return null
 }
 
+const keyed = ({ key }) => ({ 'Idempotency-Key': key })
+const matched = ({ etag }) => (etag ? { 'If-Match': etag } : {})
 const SEND = {
-  create: (entry) => api('POST', 'tasks', { body: entry.fields, headers: withKey(entry) }),
-  update: (entry) => api('PATCH', `tasks/${entry.task}`, { body: entry.fields, headers: withMatch(entry) }),
-  delete: (entry) => api('DELETE', `tasks/${entry.task}`, { headers: withMatch(entry) }),
-  restore: (entry) => api('POST', `tasks/${entry.task}/restore`, { headers: withKey(entry) }),
-  comment: (entry) => api('POST', `tasks/${entry.task}/comments`, { body: entry.fields, headers: withKey(entry) }),
-  attach: (entry) => api('POST', `tasks/${entry.task}/attachments`, { form: upload(entry), headers: withKey(entry) }),
-}
-const withKey = ({ key }) => ({ 'Idempotency-Key': key })
-const withMatch = ({ etag }) => (etag ? { 'If-Match': etag } : {})
-
-function upload({ file }) {
-  const form = new FormData()
-  form.append('file', file, file.name)
-  return form
-}
-
-async function sendOne(entry) {
-  const { data } = await SEND[entry.op](entry)
-  await done(entry, data)
+  create: (entry) => api('POST', 'tasks', { body: entry.fields, headers: keyed(entry) }),
+  update: (entry) => api('PATCH', `tasks/${entry.task}`, { body: entry.fields, headers: matched(entry) }),
+  delete: (entry) => api('DELETE', `tasks/${entry.task}`, { headers: matched(entry) }),
+  restore: (entry) => api('POST', `tasks/${entry.task}/restore`, { headers: keyed(entry) }),
+  comment: (entry) => api('POST', `tasks/${entry.task}/comments`, { body: entry.fields, headers: keyed(entry) }),
+  attach: (entry) => {
+    const form = new FormData()
+    form.append('file', entry.file, entry.file.name)
+    return api('POST', `tasks/${entry.task}/attachments`, { form, headers: keyed(entry) })
+  },
 }
 
 async function done(entry, data) {
-  const isTask = data && 'revision' in data
-  if (isTask) {
+  if (data && 'revision' in data) {
     await moveOn(entry, data)
     takeTasks([data])
-    tellWindows({ tasks: [data] })
   }
   if (entry.op === 'delete') forgetTasks([entry.task])
   if (entry.waited) sent += 1
   await drop(entry)
-  events.dispatchEvent(new CustomEvent('detail', { detail: entry.task }))
-  tellWindows('outbox')
+  tell('detail', entry.task)
 }
 
 /** What waits behind a write of our own builds on its result. */
 async function moveOn(entry, task) {
-  const etag = etagOf(task)
-  const followers = pendingOf(entry.task).filter((one) => one.id !== entry.id)
-  for (const follower of followers) {
-    if (follower.etag === entry.etag) follower.etag = etag
+  for (const follower of pendingOf(entry.task).filter(({ id }) => id !== entry.id)) {
+    if (follower.etag === entry.etag) follower.etag = etagOf(task)
     follower.task = task.id
     await write(follower)
   }
@@ -191,35 +168,33 @@ async function moveOn(entry, task) {
   state.own.add(String(task.id))
   state.renamed.set(String(entry.task), task.id)
   state.tasks.delete(String(entry.task))
-  if (route().task === String(entry.task)) history.replaceState(null, '', location.hash.replace(entry.task, task.id))
+  if (route().task === entry.task) history.replaceState(null, '', location.hash.replace(entry.task, task.id))
   entry.task = task.id
 }
 
-// What was refused -----------------------------------------------------------------------------------------------
+// == What was refused
 
 /** Answers whether the others may go on. */
 async function refused(entry, error) {
   entry.tries += 1
-  if (error.status === 401) return false // the door opens; what waits stays
-  const endless = error.status === 500 && entry.tries >= MOST_TRIES
-  if (error.mayPass && !endless) {
-    entry.waited = true
-    await write(entry)
-    wait(error)
-    return false
+  const { status } = error
+  if (status === 401) return false // the door opens; what waits stays
+  if (error.mayPass && (status !== 500 || entry.tries < MOST_TRIES)) {
+    await hold(entry, { waited: true })
+    return wait(error)
   }
-  if (error.status === 412) return settled(entry)
-  if (error.status === 404 && entry.op === 'delete') await done(entry, null)
-  else if (error.status === 409 && entry.op === 'restore') await done(entry, null)
-  else await hold(entry, { state: 'refused', detail: error.message, gone: error.status === 404 })
+  if (status === 412) return settled(entry)
+  const alreadySo = (status === 404 && entry.op === 'delete') || (status === 409 && entry.op === 'restore')
+  if (alreadySo) await done(entry, null)
+  else await hold(entry, { state: 'refused', detail: error.message, gone: status === 404 })
   return true
 }
 
 function wait(error) {
   failures += 1
   cut = error instanceof Unreachable
-  const backoff = Math.min(1000 * 2 ** failures, LONGEST_WAIT)
-  timer = setTimeout(flush, error.retryAfter ? error.retryAfter * 1000 : backoff)
+  timer = setTimeout(flush, error.retryAfter * 1000 || Math.min(1000 * 2 ** failures, LONGEST_WAIT))
+  return false
 }
 
 async function hold(entry, fields) {
@@ -233,46 +208,39 @@ async function settled(entry) {
   try {
     const { data: theirs, headers } = await api('GET', `tasks/${entry.task}`)
     takeTasks([theirs])
-    if (entry.op === 'delete') return await deleteSettled(entry, theirs, headers.get('ETag'))
-    const open = unsettled(entry, theirs)
-    if (open.ours.length === 0) await done(entry, null)
-    else if (open.both.length === 0 && entry.tries < MOST_TRIES) await hold(entry, { etag: headers.get('ETag'), seen: theirs })
-    else await conflict(entry, theirs, headers.get('ETag'))
+    await settle(entry, theirs, headers.get('ETag'))
     return true
   } catch (error) {
-    if (error.status === 404) await hold(entry, { state: 'refused', detail: t('taskGone'), gone: true })
-    else wait(error)
-    return error.status === 404
+    if (error.status !== 404) return wait(error)
+    await hold(entry, { state: 'refused', detail: t('taskGone'), gone: true })
+    return true
   }
 }
 
-async function deleteSettled(entry, theirs, etag) {
-  if (!differs(entry.seen, theirs)) await hold(entry, { etag })
-  else {
-    await drop(entry)
+async function settle(entry, theirs, etag) {
+  if (entry.op === 'delete') {
+    if (!differs(entry.seen, theirs)) return hold(entry, { etag })
     say(t('saidNotDeleted', theirs))
+    return drop(entry)
   }
-  return true
-}
-
-async function conflict(entry, theirs, etag) {
-  const { both } = unsettled(entry, theirs)
-  const who = await whoChanged(entry, theirs)
-  await hold(entry, { state: 'conflict', theirs, etag, both, merged: mergedAspects(entry, theirs), who })
+  const { ours, both } = unsettled(entry, theirs)
+  if (ours.length === 0) return done(entry, null)
+  if (both.length === 0 && entry.tries < MOST_TRIES) return hold(entry, { etag, seen: theirs })
+  const conflict = { state: 'conflict', theirs, etag, both, merged: onlyTheirs(entry, theirs), who: await whoChanged(entry) }
+  await hold(entry, conflict)
   if (route().task !== String(entry.task)) say(t('saidConflict', theirs), Object.assign(() => go({ task: entry.task }), { label: t('look') }))
 }
 
-async function whoChanged(entry, theirs) {
-  const events = await getAll(`tasks/${theirs.id}/history`).catch(() => [])
-  const other = events.findLast((event) => event.revision > entry.seen.revision && !isMe(event.user_id))
+async function whoChanged({ task, seen }) {
+  const events = await getAll(`tasks/${task}/history`).catch(() => [])
+  const other = events.findLast(({ revision, user_id }) => revision > seen.revision && !isMe(user_id))
   return other ? personName(other.user_id) : t('otherWindow')
 }
 
-/** Sends what was chosen of ours, field by field; nothing of it, and theirs stands. */
-export async function resolve(entry, aspects) {
-  const kept = aspects.flatMap(fieldsOfAspect).filter((field) => field in entry.fields)
-  const others = Object.keys(entry.fields).filter((field) => !entry.both.flatMap(fieldsOfAspect).includes(field))
-  const fields = Object.fromEntries([...kept, ...others].map((field) => [field, entry.fields[field]]))
+/** Sends what was chosen of ours; where that is nothing, theirs stands. */
+export async function resolve(entry, chosen) {
+  const given = entry.both.filter((aspect) => !chosen.includes(aspect)).flatMap(fieldsOf)
+  const fields = Object.fromEntries(Object.entries(entry.fields).filter(([field]) => !given.includes(field)))
   if (Object.keys(fields).length === 0) await drop(entry)
   else await hold(entry, { fields, seen: entry.theirs, state: 'waiting', tries: 0 })
   flush()
@@ -285,17 +253,11 @@ export async function retry(entry) {
 
 /** A change of a task that is gone becomes a task of its own. */
 export async function saveAsNew(entry) {
-  const { title, description, priority, labels } = { ...entry.seen, ...entry.fields }
   const id = `new-${randomKey()}`
-  for (const other of pendingOf(entry.task)) await drop(other)
   const seen = { ...entry.seen, ...entry.fields, id, revision: null }
+  const { title, description, priority, labels } = seen
+  for (const other of pendingOf(entry.task)) await drop(other)
   await enqueue({ op: 'create', task: id, seen, fields: { title, description, priority, labels } })
-}
-
-// Start ----------------------------------------------------------------------------------------------------------
-
-export function startOutbox() {
-  flush()
 }
 
 connection.addEventListener('reached', () => {
@@ -304,7 +266,3 @@ connection.addEventListener('reached', () => {
   flush()
 })
 addEventListener('online', flush)
-onWindowMessage((message) => {
-  if (message.tasks) takeTasks(message.tasks)
-  else if (message === 'outbox' && !flushing && state.me) load().then(changed)
-})

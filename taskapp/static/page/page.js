@@ -1,15 +1,13 @@
 // The start of the page, and the keyboard.
 
 import { loadTask, undoLast } from './actions.js'
-import { connection, hasSession } from './api.js'
+import { connection, session } from './api.js'
+import { today } from './dates.js'
 import { showKeys } from './dialogs.js'
 import { askProviders, closeDoor, comeBackFromProvider, openDoor, showReset } from './door.js'
 import { $ } from './elements.js'
-import { today } from './dates.js'
 import { renderFigures } from './figures.js'
-import {
-  endSearch, openQuickAdd, openSearch, renderBar, renderHead, renderNotice, renderSide, toast,
-} from './frame.js'
+import { endSearch, openQuickAdd, openSearch, renderBar, renderHead, renderNotice, renderSide, toast } from './frame.js'
 import { move, renderList, taskLinks } from './list.js'
 import { loadNumbers, openView, view } from './lists.js'
 import { closePanel, renderPanel } from './panel.js'
@@ -19,37 +17,27 @@ import { changed, events, go, mayWrite, route, state, STATUSES, taskById } from 
 import { askNow } from './sync.js'
 import { getLanguage, startLanguage, t } from './words.js'
 
-// Rendering ------------------------------------------------------------------------------------------------------
-
 function render() {
   $('app').hidden = !state.me || view.lists.length === 0
   if ($('app').hidden) return
   if ($('quick').lang !== getLanguage()) {
     $('quick').lang = getLanguage()
+    $('skip').textContent = t('skip')
     $('head').replaceChildren()
     renderQuickAdd()
   }
-  $('skip').textContent = t('skip')
-  renderSide()
-  showQuickAdd()
-  renderHead()
-  renderNotice()
-  renderList()
-  renderFigures()
-  renderBar()
-  renderPanel()
+  for (const part of [renderSide, showQuickAdd, renderHead, renderNotice, renderList, renderFigures, renderBar, renderPanel]) part()
 }
 
-// Keyboard -------------------------------------------------------------------------------------------------------
+// == Keyboard
 
 const PLACES = { t: 'today', u: 'upcoming', a: 'all', i: 'inbox' } // after g
-const focusedTask = () => taskById(document.activeElement.closest('.task')?.dataset.id) ?? taskById(route().task)
+const focusedTask = () => taskById(document.activeElement.closest('.task')?.dataset.id ?? route().task)
 
 function step(by) {
   const links = taskLinks()
   const index = links.indexOf(document.activeElement)
-  const next = index < 0 ? 0 : Math.max(0, Math.min(index + by, links.length - 1))
-  links[next]?.focus()
+  links[index < 0 ? 0 : Math.max(0, Math.min(index + by, links.length - 1))]?.focus()
 }
 
 function stepColumn(by) {
@@ -81,32 +69,26 @@ function edit() {
 }
 
 function escape() {
-  if ($('app').classList.contains('show-lists')) {
-    $('app').classList.remove('show-lists')
+  const app = $('app').classList
+  if (app.contains('show-lists')) {
+    app.remove('show-lists')
     renderBar()
   } else if (route().task) closePanel()
-  else if (state.query) endSearch()
+  else endSearch()
 }
 
 let afterG = false
 const SINGLE_KEYS = {
-  n: openQuickAdd,
-  '/': openSearch,
-  '?': showKeys,
-  u: undoLast,
-  x: complete,
-  e: edit,
+  n: openQuickAdd, '/': openSearch, '?': showKeys, u: undoLast, x: complete, e: edit,
   j: () => step(1),
   k: () => step(-1),
   b: () => go({ mode: route().mode === 'board' ? 'list' : 'board' }),
-  g: () => {
-    afterG = true
-  },
+  g: () => (afterG = true),
 }
 const ALWAYS = { ArrowDown: () => step(1), ArrowUp: () => step(-1), Escape: escape }
 const ON_CARD = {
-  ArrowRight: (event) => (event.shiftKey ? moveCard(1) : stepColumn(1)),
-  ArrowLeft: (event) => (event.shiftKey ? moveCard(-1) : stepColumn(-1)),
+  ArrowRight: ({ shiftKey }) => (shiftKey ? moveCard(1) : stepColumn(1)),
+  ArrowLeft: ({ shiftKey }) => (shiftKey ? moveCard(-1) : stepColumn(-1)),
 }
 
 function actionFor({ key }) {
@@ -118,9 +100,8 @@ function actionFor({ key }) {
 document.addEventListener('keydown', (event) => {
   const elsewhere = $('app').hidden || !$('door').hidden || $('dialog').open
   if (elsewhere || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return
-  const field = event.target.closest('input:not([type=checkbox]), textarea, select')
-  if (field) {
-    if (event.key === 'Escape' && field.closest('#panel')) closePanel()
+  if (event.target.closest('input:not([type=checkbox]), textarea, select')) {
+    if (event.key === 'Escape' && event.target.closest('#panel')) closePanel()
     return
   }
   const run = actionFor(event)
@@ -130,23 +111,23 @@ document.addEventListener('keydown', (event) => {
   run(event)
 })
 
-// Where we are ---------------------------------------------------------------------------------------------------
+// == Where we are
 
 let shown = null
 
 function followAddress() {
-  if (location.hash.startsWith('#/reset/')) return showReset(decodeURIComponent(location.hash.slice('#/reset/'.length)))
+  const reset = /^#\/reset\/(.+)/.exec(location.hash)
+  if (reset) return showReset(decodeURIComponent(reset[1]))
   if (!state.me) return
-  const { view, mode, task } = route()
-  const here = `${view}/${mode}`
-  if (here !== shown) {
-    const otherView = shown?.split('/')[0] !== view
-    shown = here
+  const { view: name, mode, task } = route()
+  if (shown !== `${name}/${mode}`) {
+    const sameView = shown?.startsWith(`${name}/`)
+    shown = `${name}/${mode}`
     $('app').classList.remove('show-lists', 'searching', 'adding')
     state.query = ''
     if ($('search')) $('search').value = ''
     openView()
-    if (otherView) loadNumbers().catch(() => null)
+    if (!sameView) loadNumbers().catch(() => null)
     scrollTo(0, 0)
   }
   if (task) loadTask(task)
@@ -161,7 +142,12 @@ setInterval(() => {
   openView()
 }, 30_000)
 
-// Start ----------------------------------------------------------------------------------------------------------
+// == Start
+
+function reopenDoor() {
+  closeDoor()
+  openDoor()
+}
 
 const setOnline = (online) => () => {
   if (state.online === online) return
@@ -171,17 +157,17 @@ const setOnline = (online) => () => {
 
 events.addEventListener('changed', render)
 events.addEventListener('said', ({ detail }) => toast(detail.text, detail.undo))
-events.addEventListener('sign-out', () => {
-  shown = null
+events.addEventListener('entered', () => {
   closeDoor()
-  openDoor()
+  followAddress()
 })
+events.addEventListener('left', () => {
+  shown = null
+  reopenDoor()
+})
+connection.addEventListener('ended', reopenDoor)
 connection.addEventListener('reached', setOnline(true))
 connection.addEventListener('unreachable', setOnline(false))
-connection.addEventListener('ended', () => {
-  closeDoor()
-  openDoor()
-})
 addEventListener('online', askNow)
 addEventListener('offline', setOnline(false))
 addEventListener('hashchange', followAddress)
@@ -190,31 +176,27 @@ $('skip').addEventListener('click', (event) => {
   $('list').focus()
 })
 
+/** With a session of this browser, or where a proxy says who we are. */
+const mayEnter = async () => session() || (await askProviders()).proxy
+
 async function start() {
-  startLanguage()
   try {
     const inside = (await comeBackFromProvider()) || ((await mayEnter()) && (await enterAgain()))
-    if (!inside) openDoor()
+    if (!inside) await openDoor()
+    followAddress()
   } catch (error) {
-    if (error.status && error.status < 500) return openDoor().then(() => toast(error.message))
-    return waitForService(error)
+    if (error.mayPass) return waitForService(error)
+    await openDoor()
+    toast(error.message)
   }
 }
-
-/** With a session of this browser, or where a proxy says who we are. */
-const mayEnter = async () => hasSession() || (await askProviders()).proxy
 
 /** Not even who we are could be asked: once more, in a while. */
 function waitForService(error) {
   $('door').hidden = false
   $('door').textContent = t(error.status ? 'serviceBusy' : 'serviceGone')
-  setTimeout(start, (error.retryAfter ?? 5) * 1000)
+  setTimeout(start, error.retryAfter * 1000 || 5000)
 }
 
-events.addEventListener('entered', () => {
-  closeDoor()
-  followAddress()
-})
-
+startLanguage()
 start()
-

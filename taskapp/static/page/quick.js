@@ -5,9 +5,7 @@ import { dayName, today } from './dates.js'
 import { $, h, icon, priorityMark, unseen } from './elements.js'
 import { firstDay, readTask } from './quick-add.js'
 import { ruleName } from './repeat.js'
-import {
-  activeProjects, inbox, knowsDays, mayWrite, membersOf, people, projectById, projectName, route, state,
-} from './store.js'
+import { activeProjects, inbox, knowsDays, mayWrite, membersOf, projectById, projectName, route, state } from './store.js'
 import { readView } from './views.js'
 import { t } from './words.js'
 
@@ -19,7 +17,7 @@ const KINDS = {
   time: ['overdue', (time) => time],
   label: ['label', (label) => label],
   project: ['project', projectName],
-  assignee: ['mine', (person) => person.shown ?? person.name],
+  assignee: ['mine', ({ user_id, name }) => (user_id === state.me.id ? state.me.name : name)],
   repeat: ['repeat', ruleName],
   priority: [null, t],
 }
@@ -30,52 +28,42 @@ function projectHere() {
   return kind === 'project' && mayWrite(value) ? projectById(value) : inbox()
 }
 
-function understand() {
-  const text = $('new').value
-  const context = { today: today(), projects: activeProjects().filter(({ id }) => mayWrite(id)), people: [], repeats: knowsDays() }
-  const { project } = valuesOf(readTask(text, context, keptAsText).tokens)
-  context.people = assignable(project ?? projectHere())
-  return readTask(text, context, keptAsText)
-}
-
 /** Who can have a task of this project; "me" and "ich" are always ourselves. */
-function assignable(project) {
-  const [me] = people()
-  const members = project.kind === 'inbox' ? [me] : membersOf(project.id)
-  return [...members, { ...me, name: 'me', shown: me.name }, { ...me, name: 'ich', shown: me.name }]
+const assignable = ({ id }) => [...membersOf(id), ...[state.me.name, 'me', 'ich'].map((name) => ({ user_id: state.me.id, name }))]
+
+function understand() {
+  const read = (people) => readTask($('new').value, { today: today(), projects, people, repeats: knowsDays() }, keptAsText)
+  const projects = activeProjects().filter(({ id }) => mayWrite(id))
+  return read(assignable(valuesOf(read([])).project ?? projectHere()))
 }
 
-const valuesOf = (tokens) => Object.fromEntries(tokens.map(({ kind, value }) => [kind, value]))
+const valuesOf = ({ tokens }) => Object.fromEntries(tokens.map(({ kind, value }) => [kind, value]))
 
 export function renderQuickAdd() {
-  const leave = (event) => {
-    if (event.key !== 'Escape') return
-    event.target.blur()
+  const onkeydown = ({ key, target }) => {
+    if (key !== 'Escape') return
+    target.blur()
     $('app').classList.remove('adding')
   }
   const input = h('input', {
-    type: 'text', id: 'new', maxlength: 500, oninput: renderChips, onkeydown: leave, enterkeyhint: 'done',
-    'aria-label': t('addTask'), 'aria-describedby': 'understood', 'aria-keyshortcuts': 'n',
-    placeholder: `${t('addTask')}: ${t('addHint')}`,
+    type: 'text', id: 'new', maxlength: 500, oninput: renderChips, onkeydown, enterkeyhint: 'done', autocomplete: 'off',
+    'aria-label': t('addTask'), 'aria-describedby': 'understood', 'aria-keyshortcuts': 'n', placeholder: `${t('addTask')}: ${t('addHint')}`,
   })
-  const submit = h('button', { class: 'button main-action square', 'aria-label': t('add'), title: t('add') }, icon('enter'))
+  const submit = h('button.button.main-action.square', { 'aria-label': t('add'), title: t('add') }, icon('enter'))
   $('quick').onsubmit = save
   $('quick').replaceChildren(
-    h('div', { class: 'quick-line' }, icon('plus'), input, h('kbd', { class: 'keys-hint' }, 'n'), submit),
-    h('div', { class: 'understood', id: 'understood' }),
-  )
+    h('div.quick-line', icon('plus'), input, h('kbd.keys-hint', 'n'), submit), h('div.understood', { id: 'understood' }))
 }
 
 /** Readers of a project add nothing to it. */
 export function showQuickAdd() {
   const { kind, value } = readView(route().view)
-  const reads = kind === 'project' && !mayWrite(value)
-  $('quick').hidden = reads || kind === 'done' || Boolean(state.query)
+  $('quick').hidden = kind === 'done' || Boolean(state.query) || (kind === 'project' && !mayWrite(value))
 }
 
 function renderChips() {
   const { title, tokens } = understand()
-  $('understood').replaceChildren(...(tokens.length ? [h('span', {}, title), ...tokens.map(chip)] : []))
+  $('understood').replaceChildren(...(tokens.length ? [h('span', title), ...tokens.map(chip)] : []))
 }
 
 function chip({ kind, value, word }) {
@@ -86,22 +74,23 @@ function chip({ kind, value, word }) {
     renderChips()
     $('new').focus()
   }
-  return h('button', { type: 'button', class: 'chip', title: label, onclick },
+  return h('button.chip', { type: 'button', title: label, onclick },
     sign ? icon(sign, 'small') : priorityMark(value), show(value), icon('close', 'close'), unseen(label))
 }
 
 // The words of the text come first; what they leave open comes from the list one is looking at.
 function save(event) {
   event.preventDefault()
-  const { title, tokens } = understand()
+  const understood = understand()
+  const { title, tokens } = understood
   if (!title) return
-  const { priority, assignee, project, repeat, time, ...values } = valuesOf(tokens)
   const { kind, value } = readView(route().view)
+  const { priority, assignee, project, repeat, time, day: named } = valuesOf(understood)
   const labels = tokens.filter((token) => token.kind === 'label').map((token) => token.value)
   if (kind === 'label') labels.push(value)
-  const me = kind === 'mine' ? state.me.id : null
-  const day = values.day ?? (repeat ? firstDay(repeat, today()) : time || kind === 'today' ? today() : null)
-  const assignee_id = assignee?.user_id ?? me
+  const implied = repeat ? firstDay(repeat, today()) : (time || kind === 'today') && today()
+  const day = named ?? implied
+  const assignee_id = assignee?.user_id ?? (kind === 'mine' && state.me.id)
 
   $('new').value = ''
   keptAsText.clear()

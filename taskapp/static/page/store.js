@@ -1,7 +1,7 @@
-// What the page knows. Views read it; only store, actions, outbox, lists and sync write to it.
+// What the page knows. Views read it; only store, actions, outbox, lists, session and sync write to it.
 
 import { recall } from './browser.js'
-import { dayName, today, toDay } from './dates.js'
+import { today, toDay } from './dates.js'
 import { t } from './words.js'
 
 export const STATUSES = ['todo', 'in_progress', 'done', 'cancelled']
@@ -27,23 +27,24 @@ export const state = {
   renamed: new Map(), // the id that a task had before the service gave it one → its id
 }
 
-// page.js listens to these two.
+// 'changed', 'said', 'detail', 'polled', 'entered', 'left'
 export const events = new EventTarget()
-export const say = (text, undo) => events.dispatchEvent(new CustomEvent('said', { detail: { text, undo } }))
+export const tell = (name, detail) => events.dispatchEvent(new CustomEvent(name, { detail }))
+export const say = (text, undo) => tell('said', { text, undo })
 
-let waiting = false
+let rendersSoon = false
 
 /** Renders soon, once for whatever changes meanwhile. */
 export function changed() {
-  if (waiting) return
-  waiting = true
+  if (rendersSoon) return
+  rendersSoon = true
   queueMicrotask(() => {
-    waiting = false
-    events.dispatchEvent(new Event('changed'))
+    rendersSoon = false
+    tell('changed')
   })
 }
 
-// Where we are: #/<view>/<mode>/<task>, so that every state has an address. ------------------------------------
+// == Where we are: #/<view>/<mode>/<task>, so that every state has an address
 
 export function route() {
   const [, view, mode, task] = location.hash.split('/')
@@ -59,29 +60,26 @@ export const go = (change) => {
   location.hash = href(change)
 }
 
-// Tasks ----------------------------------------------------------------------------------------------------------
+// == Tasks
 
 const confirmed = new Map() // task id → the task as the service said it last
 
-export const taskById = (id) => state.tasks.get(String(state.renamed.get(String(id)) ?? id)) ?? null
-export const confirmedTask = (id) => confirmed.get(String(id)) ?? null
+export const confirmedTask = (id) => confirmed.get(String(id))
+export const taskById = (id) => state.tasks.get(String(state.renamed.get(String(id)) ?? id))
 export const pendingOf = (id) => state.pending.filter((entry) => String(entry.task) === String(id))
+export const childrenOf = (id) => [...state.tasks.values()].filter(({ parent_id }) => parent_id === id)
 export const etagOf = (task) => `"${task.project_id}-${task.revision}"`
-export const isOpen = (task) => task.status === 'todo' || task.status === 'in_progress'
+export const isNew = (id) => String(id).startsWith('new-')
+export const isOpen = ({ status }) => status === 'todo' || status === 'in_progress'
 export const dueDay = (task) => task.due_on ?? (task.due_at ? toDay(new Date(task.due_at)) : null)
-
-export function isLate(task) {
-  if (!isOpen(task)) return false
-  return task.due_at ? new Date(task.due_at) < new Date() : Boolean(task.due_on) && task.due_on < today()
-}
+export const isLate = (task) => isOpen(task) && (task.due_at ? new Date(task.due_at) < new Date() : task.due_on && task.due_on < today())
 
 /** Takes tasks as the service has them; answers which of them are news here. */
 export function takeTasks(tasks) {
   const news = []
   for (const task of tasks) {
     const before = confirmedTask(task.id)
-    const sameProject = before?.project_id === task.project_id
-    if (sameProject && before.revision >= task.revision) continue
+    if (before?.project_id === task.project_id && before.revision >= task.revision) continue
     confirmed.set(String(task.id), task)
     refreshTask(task.id)
     news.push({ task, before })
@@ -92,7 +90,6 @@ export function takeTasks(tasks) {
 export function forgetTasks(ids) {
   for (const id of ids) {
     confirmed.delete(String(id))
-    state.details.delete(String(id))
     refreshTask(id)
   }
 }
@@ -100,6 +97,14 @@ export function forgetTasks(ids) {
 export function forgetAll() {
   confirmed.clear()
   for (const map of [state.tasks, state.details, state.members, state.counts]) map.clear()
+  Object.assign(state, { me: null, projects: [], labels: [], stats: null, query: '', pending: [] })
+}
+
+const APPLY = {
+  create: (task, { seen }) => ({ ...seen, ...task }),
+  update: (task, { fields }) => task && { ...task, ...fields },
+  delete: (task) => task && { ...task, gone: true },
+  restore: (task, { seen }) => ({ ...seen, ...task, gone: false }),
 }
 
 /** Lays what waits to be sent on what the service said. */
@@ -111,19 +116,13 @@ export function refreshTask(id) {
   changed()
 }
 
-const APPLY = {
-  create: (task, entry) => ({ ...entry.seen, ...task }),
-  update: (task, entry) => task && { ...task, ...entry.fields },
-  delete: (task) => task && { ...task, gone: true },
-  restore: (task, entry) => ({ ...entry.seen, ...task, gone: false }),
-}
-
-// Projects and people --------------------------------------------------------------------------------------------
+// == Projects and people
 
 export const projectById = (id) => state.projects.find((project) => project.id === Number(id))
 export const projectName = (project) => (project?.kind === 'inbox' ? t('inbox') : (project?.name ?? t('unknownProject')))
-export const inbox = () => state.projects.find((project) => project.kind === 'inbox')
-export const activeProjects = () => state.projects.filter((project) => !project.archived_at)
+export const inbox = () => state.projects.find(({ kind }) => kind === 'inbox')
+export const activeProjects = () => state.projects.filter(({ archived_at }) => !archived_at)
+export const sharedProjects = () => activeProjects().filter(({ kind }) => kind !== 'inbox')
 export const membersOf = (projectId) => state.members.get(Number(projectId)) ?? []
 export const isMe = (userId) => userId === state.me?.id
 
@@ -132,24 +131,11 @@ export function mayWrite(projectId) {
   return Boolean(project) && project.role !== 'viewer' && !project.archived_at
 }
 
-/** Everybody we know of, ourselves first. */
-export function people() {
-  const known = new Map([[state.me.id, { user_id: state.me.id, name: state.me.name, email: state.me.email }]])
-  for (const members of state.members.values()) {
-    for (const member of members) if (!known.has(member.user_id)) known.set(member.user_id, member)
-  }
-  return [...known.values()]
-}
-
 export function personName(userId) {
   if (userId == null) return t('nobody')
-  return people().find((person) => person.user_id === userId)?.name ?? t('somebody')
+  if (isMe(userId)) return state.me.name
+  return [...state.members.values()].flat().find(({ user_id }) => user_id === userId)?.name ?? t('somebody')
 }
 
-// What the service can do ------------------------------------------------------------------------------------------
-
-/** Due on a day, repeat, reminders and restore came together with the account's time zone. */
-export const knowsDays = () => state.me !== null && 'timezone' in state.me
-
-/** Where a task is, for whoever does not see it in the list. */
-export const placeOf = (task) => (dueDay(task) ? dayName(dueDay(task)) : projectName(projectById(task.project_id)))
+/** Days, repeat, reminders and restore came together with the account's time zone. */
+export const knowsDays = () => 'timezone' in state.me

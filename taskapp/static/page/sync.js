@@ -4,71 +4,55 @@ import { api, getAll } from './api.js'
 import { recall, remember } from './browser.js'
 import { countSoon, openView, tasksOf, view } from './lists.js'
 import {
-  changed, confirmedTask, events, forgetTasks, go, isMe, pendingOf, personName, projectById, route, say, state, takeTasks,
+  changed, confirmedTask, events, forgetTasks, go, isMe, pendingOf, personName, projectById, route, say, state, takeTasks, tell,
 } from './store.js'
 import { t } from './words.js'
 
 const EVERY = 5_000
 const CATCHING_UP = 300
 const KEPT = 5_000 // tasks that are kept though no view has shown them
-const PROJECTS_EVERY = 12
+const PROJECTS_EVERY = 12 // rounds
 
 let timer = null
 let etag = null
 let rounds = 0
 let caughtUp = false
-let running = false
-let onProjects = async () => {}
+let asking = false
 
 const bookmark = () => `changes.${state.me.id}`
 
-export function startSync(reloadProjects) {
-  onProjects = reloadProjects
-  caughtUp = recall(bookmark()) !== null
-  plan(CATCHING_UP)
-}
-
-export function stopSync() {
-  clearTimeout(timer)
-  etag = null
-}
-
 function plan(delay) {
   clearTimeout(timer)
-  if (!document.hidden) timer = setTimeout(ask, delay)
+  if (!document.hidden && state.me) timer = setTimeout(ask, delay)
 }
 
 async function ask() {
-  if (running || !state.me) return
-  running = true
+  if (asking || !state.me) return
+  asking = true
   let delay = EVERY
   try {
-    const more = await askOnce()
-    delay = more ? CATCHING_UP : EVERY
+    if (await askOnce()) delay = CATCHING_UP
     rounds += 1
-    events.dispatchEvent(new Event('polled'))
-    if (rounds % PROJECTS_EVERY === 0) await onProjects()
+    tell('polled')
+    if (rounds % PROJECTS_EVERY === 0) tell('projects')
   } catch (error) {
     if (error.code === 'cursor-expired' || error.code === 'invalid-cursor') startAgain()
-    else delay = (error.retryAfter ?? 0) * 1000 || EVERY
-  } finally {
-    running = false
-    plan(delay)
+    else delay = error.retryAfter * 1000 || EVERY
   }
+  asking = false
+  plan(delay)
 }
 
 /** One page of changes; answers whether there are more. */
 async function askOnce() {
   const cursor = recall(bookmark())
-  const headers = etag ? { 'If-None-Match': etag } : {}
-  const answer = await api('GET', 'changes', { query: { cursor, limit: 200 }, headers })
-  if (answer.status === 304) return false
-  const { tasks, deleted, next_cursor, has_more } = answer.data
-  await take(tasks, deleted)
-  etag = next_cursor === cursor ? answer.headers.get('ETag') : null
-  remember(bookmark(), next_cursor)
-  if (!has_more) caughtUp = true
-  return has_more
+  const { status, data, headers } = await api('GET', 'changes', { query: { cursor, limit: 200 }, headers: etag ? { 'If-None-Match': etag } : {} })
+  if (status === 304 || !state.me) return false
+  await take(data)
+  etag = data.next_cursor === cursor ? headers.get('ETag') : null
+  remember(bookmark(), data.next_cursor)
+  caughtUp ||= !data.has_more
+  return data.has_more
 }
 
 function startAgain() {
@@ -78,38 +62,34 @@ function startAgain() {
   openView()
 }
 
-async function take(tasks, deleted) {
-  const before = new Map(deleted.map((id) => [id, confirmedTask(id)]))
-  const wanted = tasks.filter((task) => confirmedTask(task.id) || caughtUp || state.tasks.size < KEPT)
+async function take({ tasks, deleted }) {
+  const gone = deleted.map(confirmedTask).filter(Boolean)
   const inFlight = new Set(state.pending.map(({ task }) => String(task)))
-  const news = takeTasks(wanted)
+  const news = takeTasks(tasks.filter(({ id }) => confirmedTask(id) || caughtUp || state.tasks.size < KEPT))
   forgetTasks(deleted)
-  if (!caughtUp) return
-  const touched = [...tasks, ...[...before.values()].filter(Boolean)].map((task) => task.project_id)
-  if (touched.length) countSoon(touched)
-  if (touched.some((id) => !projectById(id)) || deleted.length) await onProjects()
-  closeDeleted(before)
+  if (!caughtUp || tasks.length + deleted.length === 0) return
+  countSoon()
+  if (deleted.length || tasks.some(({ project_id }) => !projectById(project_id))) tell('projects')
+  const open = gone.find(({ id }) => String(id) === route().task)
+  if (open && pendingOf(open.id).length === 0) {
+    say(t('saidGone', open))
+    go({ task: null })
+  }
   await announce(news.filter(({ task }) => !inFlight.has(String(task.id))))
-}
-
-function closeDeleted(before) {
-  const open = Number(route().task)
-  if (!before.get(open) || pendingOf(open).length) return
-  say(t('saidGone', before.get(open)))
-  go({ task: null })
 }
 
 /** The row glows, and the live region says who did what. */
 async function announce(news) {
-  const shown = new Set(view.lists.flatMap(tasksOf))
-  const here = news.filter(({ task }) => shown.has(state.tasks.get(String(task.id))))
-  for (const { task } of news) glow(task.id)
-  if (news.some(({ task }) => String(task.id) === route().task)) events.dispatchEvent(new CustomEvent('detail', { detail: route().task }))
+  for (const { task } of news) {
+    glow(task.id)
+    tell('detail', task.id)
+  }
+  const shown = new Set(view.lists.flatMap(tasksOf).map(({ id }) => id))
+  const here = news.filter(({ task }) => shown.has(task.id))
   if (here.length > 1) return say(t('saidOthers', { n: here.length }))
   for (const { task, before } of here) {
     const last = before ? (await getAll(`tasks/${task.id}/history`)).at(-1) : { user_id: task.created_by }
-    if (!last || isMe(last.user_id)) continue
-    say(t(before ? 'saidOtherChanged' : 'saidOther', { who: personName(last.user_id), title: task.title }))
+    if (!isMe(last.user_id)) say(t(before ? 'saidOtherChanged' : 'saidOther', { who: personName(last.user_id), title: task.title }))
   }
 }
 
@@ -119,13 +99,16 @@ export function glow(id) {
   setTimeout(() => state.fresh.delete(String(id)), 1700)
 }
 
-/** Asks at once, after a pause or when somebody says that there is something. */
+/** Asks at once: at the start, and after a pause. */
 export function askNow() {
-  if (state.me) plan(0)
+  if (!state.me) return
+  caughtUp ||= recall(bookmark()) !== null
+  plan(0)
 }
 
-document.addEventListener('visibilitychange', () => {
-  if (document.hidden) clearTimeout(timer)
-  else askNow()
+document.addEventListener('visibilitychange', askNow)
+events.addEventListener('left', () => {
+  clearTimeout(timer)
+  etag = null
+  caughtUp = false
 })
-

@@ -1,64 +1,50 @@
 // For admins: everybody's accounts.
 
 import { api, get } from './api.js'
+import { form, reason, showDialog, submitRow, twice } from './dialogs.js'
 import { avatar, button, field, h, select } from './elements.js'
-import { form, reason, showDialog, submit, twice } from './dialogs.js'
 import { isMe } from './store.js'
 import { t } from './words.js'
 
 const SHOWN = 50
 
-export async function showUsers() {
-  const list = h('ul', { class: 'members' })
-  const wrong = h('p', { class: 'wrong', role: 'alert' })
+export function showUsers() {
+  const list = h('ul.members')
+  const wrong = h('p.wrong', { role: 'alert' })
   let q = ''
-  let number = 0
-  const load = async () => {
-    const mine = ++number
-    const { items } = await get('users', { q, limit: SHOWN })
-    if (mine === number) list.replaceChildren(...items.map((user) => row(user, run)))
-  }
-  const run = async (work) => {
-    wrong.textContent = ''
-    try {
-      await work()
-      await load()
-    } catch (error) {
-      wrong.textContent = reason(error)
-    }
-  }
-  const oninput = ({ target }) => {
-    q = target.value.trim()
-    run(() => null)
+  const load = async () => list.replaceChildren(...(await get('users', { q, limit: SHOWN })).items.map(row))
+  const run = async (...request) => {
+    wrong.textContent = await api(...request).then(() => '', reason)
+    await load()
   }
 
-  showDialog(t('users'),
-    field(t('searchUsers'), { type: 'search', oninput, maxlength: 200, autocomplete: 'off' }),
-    list, wrong, newUser(load))
-  await run(() => null)
-}
-
-function row(user, run) {
-  const path = `users/${user.id}`
-  const patch = (body) => run(() => api('PATCH', path, { body }))
-  const roles = [['user', t('roleUser')], ['admin', t('roleAdmin')]]
-  return h('li', { class: user.is_active ? 'member wide' : 'member wide is-off' }, avatar(user.name, isMe(user.id)),
-    h('div', {}, user.name, h('small', {}, user.is_active ? user.email : `${user.email}, ${t('disabled')}`)),
-    select(`${t('role')}: ${user.name}`, roles, user.role, (role) => patch({ role })),
-    !isMe(user.id) && button(t(user.is_active ? 'disable' : 'enable'), () => patch({ is_active: !user.is_active }), 'button quiet'),
-    !isMe(user.id) && !user.is_active && twice(t('deleteUser'), t('reallyDelete'), () => run(() => api('DELETE', path))))
-}
-
-function newUser(load) {
+  const row = (user) => {
+    const { id, name, email, role, is_active: active } = user
+    const patch = (body) => run('PATCH', `users/${id}`, { body })
+    const roles = [['user', t('roleUser')], ['admin', t('roleAdmin')]]
+    return h('li.member.wide', { class: active ? null : 'member wide is-off' }, avatar(name, isMe(id)),
+      h('div', name, h('small', active ? email : `${email}, ${t('disabled')}`)),
+      select(`${t('role')}: ${name}`, roles, role, (next) => patch({ role: next })),
+      !isMe(id) && button(t(active ? 'disable' : 'enable'), () => patch({ is_active: !active }), 'button quiet'),
+      !isMe(id) && !active && twice(t('deleteUser'), t('reallyDelete'), () => run('DELETE', `users/${id}`)))
+  }
   const create = async (body, element) => {
     await api('POST', 'users', { body })
     element.reset()
     await load()
   }
-  return h('details', { class: 'part' }, h('summary', {}, t('newUser')),
-    form({ class: 'stack' }, create,
-      field(t('name'), { name: 'name', required: true, maxlength: 200, autocomplete: 'off' }),
-      field(t('email'), { name: 'email', type: 'email', required: true, autocomplete: 'off' }),
-      field(t('password'), { name: 'password', type: 'password', required: true, autocomplete: 'new-password' }, h('small', {}, t('passwordText'))),
-      h('div', { class: 'row-end' }, submit(t('create')))))
+  const oninput = ({ target }) => {
+    q = target.value.trim()
+    load()
+  }
+
+  showDialog(t('users'),
+    field(t('searchUsers'), { type: 'search', oninput, maxlength: 200 }), list, wrong,
+    h('details.part', h('summary', t('newUser')),
+      form('stack', create,
+        field(t('name'), { name: 'name', required: true, maxlength: 200 }),
+        field(t('email'), { name: 'email', type: 'email', required: true }),
+        field(t('password'), { name: 'password', type: 'password', required: true, autocomplete: 'new-password' }, h('small', t('passwordText'))),
+        submitRow(t('create')))))
+  load()
 }

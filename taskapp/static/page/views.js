@@ -1,54 +1,45 @@
 // What each view shows: as a question to the API, and as a test of one task, which must agree.
 
 import { addDays, fromDay, today, zone } from './dates.js'
-import { dueDay, inbox, isLate, isMe, isOpen, knowsDays, projectById, projectName, state } from './store.js'
+import { dueDay, inbox, isLate, isMe, knowsDays, projectById, projectName, state } from './store.js'
 import { t } from './words.js'
 
-const OPEN = 'todo,in_progress'
 const startOfTomorrow = () => fromDay(addDays(today(), 1))
-const escaped = (label) => label.replace(/[\\,]/g, '\\$&')
 
 const VIEWS = {
-  today: {
-    question: () => ({ due_before: startOfTomorrow().toISOString() }),
-    shows: (task) => dueDay(task) !== null && dueDay(task) <= today(),
-  },
-  upcoming: {
-    question: () => ({ due_after: new Date(startOfTomorrow() - 1).toISOString() }),
-    shows: (task) => dueDay(task) > today(),
-  },
-  overdue: { question: () => ({ due: 'overdue' }), shows: isLate },
-  mine: { question: () => ({ assignee: 'me' }), shows: (task) => isMe(task.assignee_id) },
-  all: { question: () => ({}), shows: () => true },
-  done: { question: () => ({}), shows: () => true },
-  inbox: { question: () => ({ project_id: inbox()?.id }), shows: (task) => task.project_id === inbox()?.id },
-  project: { question: (id) => ({ project_id: id }), shows: (task, id) => task.project_id === Number(id) },
-  label: {
-    question: (name) => ({ label: escaped(name) }),
-    shows: (task, name) => task.labels.some((label) => label.toLowerCase() === name.toLowerCase()),
-  },
+  today: [() => ({ due_before: startOfTomorrow().toISOString() }), (task) => dueDay(task) && dueDay(task) <= today()],
+  upcoming: [() => ({ due_after: new Date(startOfTomorrow() - 1).toISOString() }), (task) => dueDay(task) > today()],
+  overdue: [() => ({ due: 'overdue' }), isLate],
+  mine: [() => ({ assignee: 'me' }), (task) => isMe(task.assignee_id)],
+  all: [() => ({}), () => true],
+  done: [() => ({}), () => true],
+  inbox: [() => ({ project_id: inbox().id }), (task) => task.project_id === inbox().id],
+  project: [(id) => ({ project_id: id }), (task, id) => task.project_id === Number(id)],
+  label: [
+    (name) => ({ label: name.replace(/[\\,]/g, '\\$&') }),
+    (task, name) => task.labels.some((label) => label.toLowerCase() === name.toLowerCase()),
+  ],
 }
 
+/** "label:home" is of kind `label` with value `home`. */
 export function readView(view) {
-  const at = view.indexOf(':')
-  const kind = at < 0 ? view : view.slice(0, at)
-  const value = at < 0 ? null : decodeURIComponent(view.slice(at + 1))
-  return VIEWS[kind] ? { kind, value } : { kind: 'today', value: null }
+  const [, kind, , value] = /^(\w+)(:(.*))?$/.exec(view) ?? []
+  return VIEWS[kind] ? { kind, value: value && decodeURIComponent(value) } : { kind: 'today' }
 }
+
+/** In whose zone a day is a day; a service without days does not take it. */
+export const inZone = () => (knowsDays() ? { tz: zone } : {})
 
 /** The question of a view, without status and order. */
 export function questionOf(view) {
   const { kind, value } = readView(view)
-  return { ...VIEWS[kind].question(value), ...inZone() }
+  return { ...VIEWS[kind][0](value), ...inZone() }
 }
-
-/** In whose zone a day is a day; a service without days of its own does not take it. */
-export const inZone = () => (knowsDays() ? { tz: zone } : {})
 
 export function testOf(view) {
   const { kind, value } = readView(view)
-  const archived = (task) => kind !== 'project' && Boolean(projectById(task.project_id)?.archived_at)
-  return (task) => !archived(task) && VIEWS[kind].shows(task, value)
+  const archived = ({ project_id }) => kind !== 'project' && projectById(project_id)?.archived_at
+  return (task) => !archived(task) && VIEWS[kind][1](task, value)
 }
 
 export function nameOf(view) {
@@ -57,29 +48,24 @@ export function nameOf(view) {
   return kind === 'label' ? `#${value}` : t(kind)
 }
 
-/** The lists of which a view is made: one, or on the board one for each status. */
-export function partsOf(view, mode) {
-  if (state.query) return [{ name: 'found', statuses: null, sort: 'status,due_at' }]
-  const { kind } = readView(view)
-  if (mode === 'board' && kind !== 'done') return BOARD
-  if (kind === 'done') return [{ name: 'done', statuses: 'done,cancelled', sort: '-updated_at' }]
-  return [{ name: 'open', statuses: OPEN, sort: 'due_at,-priority' }]
-}
-
+const part = (name, statuses, sort) => ({ name, statuses, sort })
+const BY_DUE = 'due_at,-priority'
+const LIST = [part('open', 'todo,in_progress', BY_DUE)]
+const DONE = [part('done', 'done,cancelled', '-updated_at')]
+const FOUND = [part('found', null, 'status,due_at')]
 const BOARD = [
-  { name: 'todo', statuses: 'todo', sort: 'due_at,-priority' },
-  { name: 'in_progress', statuses: 'in_progress', sort: 'due_at,-priority' },
-  { name: 'done', statuses: 'done', sort: '-updated_at' },
-  { name: 'cancelled', statuses: 'cancelled', sort: '-updated_at' },
+  part('todo', 'todo', BY_DUE), part('in_progress', 'in_progress', BY_DUE),
+  part('done', 'done', '-updated_at'), part('cancelled', 'cancelled', '-updated_at'),
 ]
+
+/** The lists of which a view is made: one, or on the board one for each status. */
+export function partsOf({ view, mode }) {
+  if (state.query) return FOUND
+  if (view === 'done') return DONE
+  return mode === 'board' ? BOARD : LIST
+}
 
 // As the API searches: without case and accents, every word somewhere in title or notes.
 export const plain = (text) => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase()
 export const queryWords = () => plain(state.query).split(/\s+/).filter(Boolean)
-
-export function matches(task) {
-  const text = plain(`${task.title} ${task.description}`)
-  return queryWords().every((word) => text.includes(word))
-}
-
-export const isShownOpen = (task) => isOpen(task) || state.leaving.has(String(task.id))
+export const matches = ({ title, description }) => queryWords().every((word) => plain(`${title} ${description}`).includes(word))
