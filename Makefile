@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Each file of pins is complete: nothing is installed but the wheels that `make pins` saw.
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
 .DEFAULT_GOAL := help
-.PHONY: help install serve seed test test-lab test-client test-faults fuzz lint-openapi check bench bench-quick bench-taste bench-growth \
+.PHONY: help install serve seed pictures test test-lab test-client test-page test-faults fuzz lint-openapi check bench bench-quick bench-taste bench-growth \
   bench-cache instructions predict lab lab-full lab-taste lab-sample format pins audit sbom clean
 
 help: ## Say what each target does
@@ -21,7 +21,7 @@ $(VENV)/runtime: requirements.txt $(VENV)/pip
 	$(PIP) -r $<
 	touch $@
 
-$(VENV)/dev $(VENV)/lab $(VENV)/bench $(VENV)/audit: $(VENV)/%: requirements-%.txt $(VENV)/pip
+$(VENV)/dev $(VENV)/lab $(VENV)/bench $(VENV)/audit $(VENV)/page: $(VENV)/%: requirements-%.txt $(VENV)/pip
 	@echo "Installing what '$*' needs: a few minutes"
 	$(PIP) -r $<
 	touch $@
@@ -61,6 +61,14 @@ test-client-there: $(VENV)/client
 test-faults: $(VENV)/dev ## The faults that need minutes, root or nginx, and the tests of tasks in Kathmandu's time
 	$(BIN)/pytest -m faults
 	TZ=Asia/Kathmandu $(BIN)/pytest -n 2 tests/tasks tests/auth
+
+test-page: $(VENV)/page ## Drive the page in the system's Chromium, on both databases
+	tests/page/chromium
+	$(BIN)/pytest -m page tests/page
+
+pictures: $(VENV)/page ## Take the README's pictures of the page once more
+	tests/page/chromium
+	$(BIN)/python -m tests.page.pictures
 
 fuzz: $(VENV)/dev ## Schemathesis, thoroughly: thousands of requests on both databases
 	$(BIN)/pytest -n 2 -m fuzz tests/fuzz
@@ -113,7 +121,7 @@ format: $(VENV)/dev ## Put the code into shape
 	$(BIN)/ruff format .
 
 pins: $(VENV)/dev ## Refresh every pin to today's releases
-	for file in requirements requirements-dev requirements-lab requirements-bench requirements-audit \
+	for file in requirements requirements-dev requirements-lab requirements-bench requirements-audit requirements-page \
 	  client/requirements client/requirements-test; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url --no-emit-find-links $$file.in -o $$file.txt && \

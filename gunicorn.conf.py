@@ -111,7 +111,7 @@ util.write_error = _refuse
 def when_ready(server: Any) -> None:
     """Tell whoever has just started it for themselves where to go."""
     if _settings.environment == "development":
-        server.log.info("Open http://%s/docs in a browser; register there and sign in.", bind)
+        server.log.info("Open http://%s/ in a browser: make an account there, and sign in.", bind)
         server.log.info("`make seed` fills a demo and says how to sign in to it.")
         admin = "flask --app wsgi users create --admin YOU@EXAMPLE.COM"
         server.log.info("An admin: %s/%s", Path(sys.executable).parent, admin)

@@ -17,7 +17,7 @@ def test_a_server_on_ones_own_machine_says_what_to_open(tmp_path: Path) -> None:
     with servers.gunicorn(log=log, TASKAPP_INSTANCE=str(tmp_path)) as base:
         pass
 
-    assert f"Open {base}/docs in a browser" in log.read_text()
+    assert f"Open {base}/ in a browser" in log.read_text()
     assert "users create --admin" in log.read_text()
 
 

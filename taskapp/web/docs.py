@@ -21,6 +21,12 @@ PAGE_POLICY = (
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self' blob:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
+# The task page has no inline script or style, and makes elements from text alone.
+TASK_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; "
+    "require-trusted-types-for 'script'"
+)
 
 
 class ProblemTypeSchema(Schema):
@@ -48,12 +54,30 @@ class IndexSchema(Schema):
 
 
 @docs.get("/")
-@docs.get("/api/v1", endpoint="api_index")
+@public
+@replies(IndexSchema(), gives=("text/html",))
+def index() -> Any:
+    """Say what this is, and where its parts are; a person's browser gets the task page."""
+    return _task_page() if _is_for_people() else _index()
+
+
+@docs.get("/api/v1")
 @public
 @replies(IndexSchema())
-def index() -> dict[str, Any]:
+def api_index() -> dict[str, Any]:
     """Say what this is, and where its parts are."""
+    return _index()
+
+
+def _index() -> dict[str, Any]:
     return {"name": "taskapp", "version": openapi.VERSION, "links": LINKS}
+
+
+def _task_page() -> Response:
+    """The page of docs/page.md; its files lie in static/page and are served as they are."""
+    response = current_app.send_static_file("page/index.html")
+    response.headers["Content-Security-Policy"] = TASK_PAGE_POLICY
+    return response
 
 
 @docs.get("/openapi.json")
@@ -103,8 +127,11 @@ def page(template: str, **values: Any) -> Response:
 
 
 def _for_people(problems: list[dict[str, Any]]) -> Response | None:
-    liked = request.accept_mimetypes.best_match(["application/json", "text/html"])
-    return page("problems.html", problems=problems) if liked == "text/html" else None
+    return page("problems.html", problems=problems) if _is_for_people() else None
+
+
+def _is_for_people() -> bool:
+    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
 
 
 def _explained(kind: type[errors.Refusal]) -> dict[str, Any]:

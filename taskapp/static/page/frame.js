@@ -3,7 +3,7 @@
 import { showAccount } from './account.js'
 import { longDay, today } from './dates.js'
 import { showKeys } from './dialogs.js'
-import { $, avatar, button, h, icon, iconButton, unseen } from './elements.js'
+import { $, arrange, avatar, button, h, icon, iconButton, unseen } from './elements.js'
 import { countOf, openView, tasksOf, view } from './lists.js'
 import { drop, flush, retry, saveAsNew } from './outbox.js'
 import { signOut } from './session.js'
@@ -77,7 +77,7 @@ export function renderHead() {
   const title = state.query ? `“${state.query}”` : nameOf(name)
   const { kind, value } = readView(name)
   document.title = `${title} – taskapp`
-  if (!$('search')) $('head').replaceChildren(h('div'), h('div.head-actions', searchBox(), h('span'), h('span')))
+  if (!$('search')) $('head').replaceChildren(h('div'), h('div.head-actions', searchBox()))
 
   // The search field stays as it is while somebody types in it.
   const [text, actions] = $('head').children
@@ -86,7 +86,8 @@ export function renderHead() {
   const modes = h('span.switch', { role: 'group', 'aria-label': `${t('list')} / ${t('board')}`, hidden: name === 'done' || Boolean(state.query) },
     link('list', 'all'), link('board', 'board'))
   const shares = kind === 'project' && !state.query && projectById(value)
-  actions.replaceChildren(actions.firstChild, modes, shares ? iconButton('people', t('share'), () => showProject(value)) : '')
+  const share = shares ? [iconButton('people', t('share'), () => showProject(value))] : []
+  arrange(actions, [actions.firstChild, modes, ...share])
 }
 
 function subtitle(name) {

@@ -1,6 +1,6 @@
 // What the open view shows, page by page from the service, together with what is known here already.
 
-import { get } from './api.js'
+import { get, getAll } from './api.js'
 import { changed, dueDay, events, isOpen, PRIORITIES, route, sharedProjects, state, takeTasks } from './store.js'
 import { inZone, matches, partsOf, questionOf, readView, testOf } from './views.js'
 
@@ -86,6 +86,20 @@ export function tasksOf(list) {
 }
 
 export const countOf = (list, tasks) => (list.cursor ? Math.max(list.total, tasks.length) : tasks.length)
+
+// == Projects and people
+
+export async function loadProjects() {
+  state.projects = (await getAll('projects')).sort((a, b) => a.name.localeCompare(b.name))
+  // A service without invitations says nothing of whether an address is proved.
+  state.invitations = 'email_verified' in state.me ? (await get('invitations')).items : []
+  changed()
+}
+
+export async function loadMembers(id) {
+  state.members.set(Number(id), await getAll(`projects/${id}/members`))
+  changed()
+}
 
 // == Numbers: in the sidebar, and for the plots
 

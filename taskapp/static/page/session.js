@@ -1,13 +1,13 @@
 // From the door to the lists and back: what is loaded when somebody comes in, and what is left behind at the end.
 
-import { api, beginSession, forgetSession, get, getAll, session } from './api.js'
+import { api, beginSession, forgetSession, get, session } from './api.js'
 import { remember } from './browser.js'
 import { closeDialog, showDialog } from './dialogs.js'
 import { zone } from './dates.js'
 import { button, h } from './elements.js'
-import { count, loadLabels, loadNumbers } from './lists.js'
+import { count, loadLabels, loadMembers, loadNumbers, loadProjects } from './lists.js'
 import { drop, flush } from './outbox.js'
-import { changed, events, forgetAll, sharedProjects, state, tell } from './store.js'
+import { changed, forgetAll, sharedProjects, state, tell } from './store.js'
 import { askNow } from './sync.js'
 import { t } from './words.js'
 
@@ -58,20 +58,6 @@ async function loadRest() {
   await count()
   for (const { id } of sharedProjects().slice(0, MOST_PROJECTS)) await loadMembers(id)
 }
-
-export async function loadProjects() {
-  state.projects = (await getAll('projects')).sort((a, b) => a.name.localeCompare(b.name))
-  // A service without invitations says nothing of whether an address is proved.
-  state.invitations = 'email_verified' in state.me ? (await get('invitations')).items : []
-  changed()
-}
-
-export async function loadMembers(id) {
-  state.members.set(Number(id), await getAll(`projects/${id}/members`))
-  changed()
-}
-
-events.addEventListener('projects', () => loadProjects().catch(() => null))
 
 // == Out
 

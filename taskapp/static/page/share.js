@@ -3,7 +3,7 @@
 import { api, getAll } from './api.js'
 import { closeDialog, form, reason, showDialog, submit, submitRow, twice } from './dialogs.js'
 import { avatar, button, field, h, icon, iconButton, select } from './elements.js'
-import { loadMembers, loadProjects } from './session.js'
+import { loadMembers, loadProjects } from './lists.js'
 import { go, isMe, membersOf, projectById, say, state } from './store.js'
 import { t } from './words.js'
 

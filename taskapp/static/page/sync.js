@@ -2,7 +2,7 @@
 
 import { api, getAll } from './api.js'
 import { recall, remember } from './browser.js'
-import { countSoon, openView, tasksOf, view } from './lists.js'
+import { countSoon, loadMembers, loadProjects, openView, tasksOf, view } from './lists.js'
 import {
   changed, confirmedTask, events, forgetTasks, go, isMe, pendingOf, personName, projectById, route, say, state, takeTasks, tell,
 } from './store.js'
@@ -34,7 +34,7 @@ async function ask() {
     if (await askOnce()) delay = CATCHING_UP
     rounds += 1
     tell('polled')
-    if (rounds % PROJECTS_EVERY === 0) tell('projects')
+    if (rounds % PROJECTS_EVERY === 0) await loadProjects()
   } catch (error) {
     if (error.code === 'cursor-expired' || error.code === 'invalid-cursor') startAgain()
     else delay = error.retryAfter * 1000 || EVERY
@@ -69,7 +69,9 @@ async function take({ tasks, deleted }) {
   forgetTasks(deleted)
   if (!caughtUp || tasks.length + deleted.length === 0) return
   countSoon()
-  if (deleted.length || tasks.some(({ project_id }) => !projectById(project_id))) tell('projects')
+  const strange = new Set(tasks.map(({ project_id }) => project_id).filter((id) => !projectById(id)))
+  if (deleted.length || strange.size) await loadProjects()
+  for (const id of strange) await loadMembers(id)
   const open = gone.find(({ id }) => String(id) === route().task)
   if (open && pendingOf(open.id).length === 0) {
     say(t('saidGone', open))
