@@ -59,6 +59,7 @@ def seed(tasks: int, people: int) -> None:
     dice = Random(tasks + people)  # noqa: S311 - dice for a demo
     _add_tasks(dice, tasks, workshops)
     first_person = accounts[0]
+    click.echo("`make serve` says which address to open in a browser.")
     click.echo(f"Sign in as {first_person.email} (or any of {people}) with the password {password}")
 
 
