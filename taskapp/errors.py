@@ -35,8 +35,11 @@ class Refusal(Exception):
     def of_operation(self, number: int) -> Self:
         """The same refusal, of one operation of a batch."""
         place = f"/operations/{number}"
-        named = [{**one, "pointer": f"{place}/body{one['pointer']}"} for one in self.errors or []]
-        self.errors = named or [{"pointer": place, "detail": self.detail}]
+        if not self.errors:
+            self.errors = [{"pointer": place, "detail": self.detail}]
+            return self
+        for reason in self.errors:
+            reason["pointer"] = f"{place}/body{reason['pointer']}"
         return self
 
     def __init_subclass__(cls, *, status: int = 0, code: str = "") -> None:
@@ -284,12 +287,42 @@ class StorageFull(Refusal, status=503, code="storage-full"):
 CREDENTIALS = (Unauthorized, InvalidToken, TokenExpired, TokenRevoked, InsufficientScope)
 WRITES = (Forbidden, NotFound, Conflict)
 CONDITIONS = (StaleRevision, PreconditionRequired)
+# What stands for an error of werkzeug's own, by its status; any other is an error of ours.
+BY_STATUS: dict[int, type[Refusal]] = {
+    400: MalformedRequest,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    405: MethodNotAllowed,
+    406: NotAcceptable,
+    409: Conflict,
+    410: CursorExpired,
+    412: StaleRevision,
+    413: PayloadTooLarge,
+    415: UnsupportedMediaType,
+    416: RangeNotSatisfiable,
+    422: Invalid,
+    428: PreconditionRequired,
+    429: RateLimited,
+    503: DatabaseUnavailable,
+}
+HEADERS_OF_WERKZEUG = {"Allow", "Retry-After", "Content-Range"}  # that go on to the client
+# SQLSTATEs (PostgreSQL, appendix A): disk_full and read_only_sql_transaction.
+STORAGE_FULL = {"53100", "25006"}
+# Classes: operator_intervention by shutdown; transaction_rollback, object_not_in_prerequisite_state
+# (a lock that was waited for too long), operator_intervention (a statement that ran too long).
+SERVER_STOPPED = "57P"
+BUSY = ("40", "55", "57")
+SQLITE_STORAGE_FULL = re.compile(r"is full|readonly|disk I/O")
+SQLITE_BUSY = "locked"
 
 
 def explanation(refusal: type[Refusal]) -> str:
     """What the code means: the first paragraph of the docstring, as one line."""
     owner = Refusal.named.get(refusal.code, refusal)
-    return " ".join((refusal.__doc__ or owner.__doc__ or "").partition("\n\n")[0].split())
+    text = refusal.__doc__ or owner.__doc__ or ""
+    paragraph = text.partition("\n\n")[0]
+    return " ".join(paragraph.split())
 
 
 def title(refusal: type[Refusal]) -> str:
@@ -298,18 +331,27 @@ def title(refusal: type[Refusal]) -> str:
 
 def described(refusal: Refusal, status: int, request_id: str) -> dict[str, Any]:
     """A refusal as RFC 9457 has it."""
-    code = refusal.code
-    body = {"type": f"/problems/{code}", "title": title(type(refusal)), "status": status}
-    body |= {"detail": refusal.detail, "code": code, "request_id": request_id}
-    return body | ({"errors": refusal.errors} if refusal.errors else {})
+    body: dict[str, Any] = {
+        "type": f"/problems/{refusal.code}",
+        "title": title(type(refusal)),
+        "status": status,
+        "detail": refusal.detail,
+        "code": refusal.code,
+        "request_id": request_id,
+    }
+    if refusal.errors:
+        body["errors"] = refusal.errors
+    return body
 
 
 def problem(refusal: Refusal) -> Response:
     """Render a refusal as application/problem+json."""
     current = g.get("current")  # web/current.py; none for a command
+    request_id = ""
     if current is not None:
         current.problem = refusal.code  # names the request in the log
-    body = described(refusal, refusal.status, current.request_id if current else "")
+        request_id = current.request_id
+    body = described(refusal, refusal.status, request_id)
     headers = {"Cache-Control": "no-store", **refusal.headers}
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = _challenge(refusal)
@@ -347,20 +389,27 @@ def _step(path: str, name: Any, key: str) -> str:
 
 
 def from_http(error: HTTPException) -> Refusal:
-    """werkzeug's own errors: the first refusal of each status stands for it."""
-    kinds = (kind for kind in Refusal.named.values() if kind.status == error.code)
-    refusal = InvalidHost() if isinstance(error, BadHost) else next(kinds, InternalError)()
-    kept = {"Allow", "Retry-After", "Content-Range"}
-    refusal.headers = {name: value for name, value in error.get_headers() if name in kept}
+    """The refusal that stands for one of werkzeug's own errors."""
+    refusal: Refusal
+    if isinstance(error, BadHost):
+        refusal = InvalidHost()
+    else:
+        refusal = BY_STATUS.get(error.code or 500, InternalError)()
+    for name, value in error.get_headers():
+        if name in HEADERS_OF_WERKZEUG:
+            refusal.headers[name] = value
     return refusal
 
 
 def from_database(error: sql.DBAPIError) -> Refusal:
     """The driver's words never leave the service; they only decide which refusal this is."""
-    code, words = getattr(error.orig, "pgcode", None) or "", str(error.orig)
-    if code in {"53100", "25006"} or re.search(r"is full|readonly|disk I/O", words):
+    sqlstate = getattr(error.orig, "pgcode", None) or ""
+    words = str(error.orig)
+    if sqlstate in STORAGE_FULL or SQLITE_STORAGE_FULL.search(words):
         return StorageFull()
-    if (code[:2] in {"40", "55", "57"} and not code.startswith("57P")) or "locked" in words:
+    if sqlstate.startswith(SERVER_STOPPED):
+        return DatabaseUnavailable()
+    if sqlstate.startswith(BUSY) or SQLITE_BUSY in words:
         return DatabaseBusy()
     return DatabaseUnavailable()
 

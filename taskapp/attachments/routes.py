@@ -14,11 +14,11 @@ from taskapp.web.current import caller
 from taskapp.web.fields import PageQuerySchema, page_of
 
 attachments = Blueprint("attachments", __name__, url_prefix="/api/v1")
-ATTACHMENTS = "/tasks/<id:task_id>/attachments"
-ATTACHMENT = f"{ATTACHMENTS}/<id:attachment_id>"
+ATTACHMENTS_URL = "/tasks/<id:task_id>/attachments"
+ATTACHMENT_URL = f"{ATTACHMENTS_URL}/<id:attachment_id>"
 
 
-@attachments.get(ATTACHMENTS)
+@attachments.get(ATTACHMENTS_URL)
 @accepts(query=PageQuerySchema())
 @replies(page_of(AttachmentSchema)())
 def list_attachments(task_id: int, query: Body) -> Page:
@@ -26,7 +26,7 @@ def list_attachments(task_id: int, query: Body) -> Page:
     return service.list_attachments(caller(), task_id, query)
 
 
-@attachments.post(ATTACHMENTS)
+@attachments.post(ATTACHMENTS_URL)
 @accepts(body=UploadSchema(), takes=(MULTIPART,), load=receive)
 @replies(AttachmentSchema(), 201, Forbidden)
 def add_attachment(task_id: int, body: Body) -> Row:
@@ -34,14 +34,14 @@ def add_attachment(task_id: int, body: Body) -> Row:
     return service.add_attachment(caller(), task_id, body)
 
 
-@attachments.get(ATTACHMENT)
+@attachments.get(ATTACHMENT_URL)
 @replies(None, 200, RangeNotSatisfiable, StaleRevision, gives=(BINARY,))
 def get_attachment(task_id: int, attachment_id: int) -> Response:
     """Download an attachment: its bytes, or a range of them."""
     return send(service.get_attachment(caller(), task_id, attachment_id))
 
 
-@attachments.delete(ATTACHMENT)
+@attachments.delete(ATTACHMENT_URL)
 @replies(None, 204, Forbidden)
 def delete_attachment(task_id: int, attachment_id: int) -> None:
     """Delete an attachment."""

@@ -23,41 +23,60 @@ class AttachmentNotFound(NotFound):
 
 
 def list_attachments(caller: Caller, task_id: int, query: Body) -> Page:
+    """Raises TaskNotFound."""
     tasks.visible_task(caller, task_id)
-    return page_by(sa.select(ATTACHMENTS).filter_by(task_id=task_id), Attachment.id, **query)
+    attachments = sa.select(ATTACHMENTS).where(ATTACHMENTS.c.task_id == task_id)
+    return page_by(attachments, Attachment.id, **query)
 
 
 def get_attachment(caller: Caller, task_id: int, attachment_id: int) -> Row:
+    """Raises TaskNotFound, AttachmentNotFound."""
     tasks.visible_task(caller, task_id)
     return one_or_raise(read(_one(task_id, attachment_id)), AttachmentNotFound)
 
 
 def add_attachment(caller: Caller, task_id: int, body: Body) -> Row:
-    """Name bytes that are in the store already."""
+    """Name bytes that are in the store already.
+
+    Raises:
+        TaskNotFound, Forbidden
+    """
     lock = tasks.lock_project_of(caller, task_id)
     values = {**body, "task_id": task_id, "created_by": caller.user_id, "created_at": now()}
-    attachment = db.session.execute(sa.insert(ATTACHMENTS).returning(ATTACHMENTS), values).one()
-    told = {"attachment_id": [None, attachment.id], "name": [None, attachment.name]}
-    record(lock.advance(), "attachment-created", [task_id], **told)
+    inserted = sa.insert(ATTACHMENTS).values(values).returning(ATTACHMENTS)
+    attachment = db.session.execute(inserted).one()
+    changes = {"attachment_id": [None, attachment.id], "name": [None, attachment.name]}
+    record(lock.advance(), "attachment-created", [task_id], **changes)
     return attachment
 
 
 def delete_attachment(
     caller: Caller, task_id: int, attachment_id: int, precondition: Precondition
 ) -> None:
-    """Forget the row; its bytes go with a later sweep, unless another row names them."""
+    """Forget the row; its bytes go with a later sweep, unless another row names them.
+
+    Raises:
+        TaskNotFound, AttachmentNotFound, StaleRevision, Forbidden
+    """
     lock = tasks.lock_project_of(caller, task_id)
-    attachment = one_or_raise(db.session.execute(_one(task_id, attachment_id)), AttachmentNotFound)
+    result = db.session.execute(_one(task_id, attachment_id))
+    attachment = one_or_raise(result, AttachmentNotFound)
     precondition(attachment)
-    db.session.execute(sa.delete(ATTACHMENTS).where(Attachment.id == attachment_id))
-    told = {"attachment_id": [attachment_id, None], "name": [attachment.name, None]}
-    record(lock.advance(), "attachment-deleted", [task_id], **told)
+    deletion = sa.delete(ATTACHMENTS).where(ATTACHMENTS.c.id == attachment_id)
+    db.session.execute(deletion)
+    changes = {"attachment_id": [attachment_id, None], "name": [attachment.name, None]}
+    record(lock.advance(), "attachment-deleted", [task_id], **changes)
 
 
 def sweep_store() -> int:
     """Delete the bytes that no attachment names; returns how many files."""
-    named = sa.select(Attachment.id).where(Attachment.sha256 == sa.bindparam("sha256")).limit(1)
-    return store.sweep(lambda sha256: read(named, {"sha256": sha256}).first() is not None)
+    with_digest = ATTACHMENTS.c.sha256 == sa.bindparam("sha256")
+    first = sa.select(ATTACHMENTS.c.id).where(with_digest).limit(1)
+
+    def is_named(sha256: str) -> bool:
+        return read(first, {"sha256": sha256}).first() is not None
+
+    return store.sweep(is_named)
 
 
 def _one(task_id: int, attachment_id: int) -> sa.Select[Any]:

@@ -17,8 +17,8 @@ from typing import IO
 from taskapp.errors import StorageFull
 from taskapp.extensions import settings
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
-YOUNG = 3600  # seconds; between an upload's bytes and the commit of its row lie fewer by far
+DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+GRACE_SECONDS = 3600  # between an upload's bytes and the commit of its row lie far fewer
 
 
 def path(sha256: str = "") -> Path:
@@ -36,7 +36,7 @@ def draft() -> Iterator[IO[bytes]]:
             finally:
                 Path(file.name).unlink(missing_ok=True)
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in DISK_FULL_ERRNOS:
             raise StorageFull from error
         raise
 
@@ -60,7 +60,8 @@ def sweep(is_named: Callable[[str], bool]) -> int:
     gone = 0
     for file in path().glob("*"):
         with suppress(FileNotFoundError), _alone():
-            if file.stat().st_mtime < time.time() - YOUNG and not is_named(file.name):
+            age = time.time() - file.stat().st_mtime
+            if age > GRACE_SECONDS and not is_named(file.name):
                 file.unlink()
                 gone += 1
     return gone

@@ -16,9 +16,9 @@ from taskapp.web.conditional import etag
 
 MULTIPART, BINARY = "multipart/form-data", "application/octet-stream"
 MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")  # RFC 6838, 4.2
-AROUND = 256 * 1024  # bytes that the form may take besides the file
-PARTS = 20  # so many are read, to name those that are too many
-UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\]")  # what makes a header or a path
+FORM_OVERHEAD = 256 * 1024  # bytes that the form may take besides the file
+MAX_PARTS = 20  # are read, to name those that are too many
+UNSAFE_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")  # what makes a header or a path
 ONE_RANGE = re.compile(r"bytes=([0-9]{1,18}-[0-9]{0,18}|-(?P<last>[0-9]{1,18}))")
 
 
@@ -28,12 +28,15 @@ def receive(schema: Schema) -> Body:
         raise errors.UnsupportedMediaType(f"The body must be uncompressed {MULTIPART}.")
     most = settings().max_attachment_bytes
     with store.draft() as draft:
-        name, file = _parse(schema, most + AROUND, draft)
+        name, file = _parse(schema, most + FORM_OVERHEAD, draft)
         size = draft.seek(0, 2)
         if size > most:
             raise errors.PayloadTooLarge
-        media = file.mimetype if MEDIA_TYPE.fullmatch(file.mimetype) else BINARY
-        return {"name": name, "media_type": media, "size": size, "sha256": store.put(draft)}
+        media_type = file.mimetype
+        if not MEDIA_TYPE.fullmatch(media_type):
+            media_type = BINARY
+        sha256 = store.put(draft)
+    return {"name": name, "media_type": media_type, "size": size, "sha256": sha256}
 
 
 def _parse(schema: Schema, most: int, draft: Any) -> tuple[str, FileStorage]:
@@ -41,14 +44,16 @@ def _parse(schema: Schema, most: int, draft: Any) -> tuple[str, FileStorage]:
     if request.content_length is not None:
         request.environ.pop("wsgi.input_terminated", None)  # werkzeug shall count, too
     parser = FormDataParser(
-        lambda *_, **__: draft, AROUND, most, silent=False, max_form_parts=PARTS
+        lambda *_, **__: draft, FORM_OVERHEAD, most, silent=False, max_form_parts=MAX_PARTS
     )
     try:
         _, texts, files = parser.parse_from_environ(request.environ)
     except ValueError:
         raise errors.MalformedRequest("The body is no well-formed multipart form.") from None
-    named = {name: file.filename or None for name, file in files.items()}
-    name: str = schema.load({**dict.fromkeys(texts), **named})["file"]
+    form: dict[str, str | None] = dict.fromkeys(texts)
+    for part, file in files.items():
+        form[part] = file.filename or None
+    name: str = schema.load(form)["file"]
     if len(files.getlist("file")) > 1 or "file" in texts:
         raise errors.Invalid.field("file", "Sent twice.")
     return name, files["file"]
@@ -59,20 +64,25 @@ def send(attachment: Row) -> Response:
     tag = etag(attachment)
     if request.if_match and tag not in request.if_match:
         raise errors.StaleRevision
-    asked = ONE_RANGE.fullmatch(request.headers.get("Range", ""))
-    weak = request.headers.get("If-Range", "").startswith("W/")
-    known = request.if_none_match.contains_weak(tag) or request.method == "HEAD"
-    if weak or known or asked is None:
-        request.environ.pop("HTTP_RANGE", None)  # RFC 9110, 13.1.5, 13.2.2, 14.2: then all is sent
-    elif int(asked["last"] or 0) >= attachment.size:
-        request.environ["HTTP_RANGE"] = "bytes=0-"  # as many as there are (14.1.2)
+    _settle_range(tag, attachment.size)
     response = send_file(
         store.path(attachment.sha256),
         BINARY,
         as_attachment=True,
-        download_name=UNSAFE.sub("_", attachment.name),
+        download_name=UNSAFE_IN_A_NAME.sub("_", attachment.name),
         etag=tag,
         last_modified=attachment.created_at,
     )
     response.headers["Cache-Control"] = "private, no-cache"  # as everywhere
     return response
+
+
+def _settle_range(tag: str, size: int) -> None:
+    """Leave a range in the request only where one is to be sent (RFC 9110)."""
+    one_range = ONE_RANGE.fullmatch(request.headers.get("Range", ""))
+    weak = request.headers.get("If-Range", "").startswith("W/")
+    known = request.if_none_match.contains_weak(tag) or request.method == "HEAD"
+    if weak or known or one_range is None:
+        request.environ.pop("HTTP_RANGE", None)  # 13.1.5, 13.2.2, 14.2: then all is sent
+    elif int(one_range["last"] or 0) >= size:
+        request.environ["HTTP_RANGE"] = "bytes=0-"  # as many as there are (14.1.2)

@@ -17,16 +17,18 @@ from taskapp.auth.models import Session
 from taskapp.caller import ADMIN, ANYONE, SCOPES, Caller
 from taskapp.database.session import read
 from taskapp.personal_tokens import access as personal_tokens
+from taskapp.schema import table
 from taskapp.users import access as users
 from taskapp.web.contract import contract_of
 from taskapp.web.current import SAFE_METHODS, Current, require_scope
 
+SESSIONS = table(Session)
 _active = users.active()
 _LIVE_SESSION = (
     sa.select(_active.c.role)
-    .join(Session, Session.user_id == _active.c.id)
-    .where(Session.id == sa.bindparam("session_id"), Session.ended_at.is_(None))
-    .where(Session.user_id == sa.bindparam("user_id"))
+    .join(SESSIONS, SESSIONS.c.user_id == _active.c.id)
+    .where(SESSIONS.c.id == sa.bindparam("session_id"), SESSIONS.c.ended_at.is_(None))
+    .where(SESSIONS.c.user_id == sa.bindparam("user_id"))
 )
 
 
@@ -55,8 +57,10 @@ def authorize(current: Current) -> None:
         return
     if access == ADMIN:
         require_scope(ADMIN)
+    elif request.method in SAFE_METHODS:
+        require_scope("read")
     else:
-        require_scope("read" if request.method in SAFE_METHODS else "write")
+        require_scope("write")
 
 
 def _caller_behind(header: str | None) -> Caller:
@@ -76,9 +80,10 @@ def _caller_behind(header: str | None) -> Caller:
 
 def _password(credentials: str) -> str:
     try:
-        return b64decode(credentials, validate=True).decode().partition(":")[2]
+        pair = b64decode(credentials, validate=True).decode()
     except ValueError:
         raise errors.Unauthorized from None
+    return pair.partition(":")[2]
 
 
 def _caller_by_session(token: str) -> Caller:

@@ -1,4 +1,4 @@
-"""Failed sign-ins are slowed, with the counters of the rate limits: a restart forgets none.
+"""Failed sign-ins are throttled, with the counters of the rate limits: a restart forgets none.
 
 Only failures count. A known address, from which the account was signed in before, is spared the
 account's own count: whoever guesses elsewhere cannot keep the right owner out.
@@ -10,29 +10,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 
-from limits import parse
+from limits import RateLimitItem, parse
 
 from taskapp.errors import RateLimited, WrongCredentials
 from taskapp.extensions import limiter
 
-# Failures of one account from one address; of one address; of one account from unknown addresses.
-BY_BOTH, BY_ADDRESS, BY_ACCOUNT = map(parse, ("10/minute", "60/5 minutes", "50/10 minutes"))
+BY_ACCOUNT_AND_ADDRESS = parse("10/minute")
+BY_ADDRESS = parse("60/5 minutes")
+BY_ACCOUNT_FROM_UNKNOWN_ADDRESSES = parse("50/10 minutes")
+Counter = tuple[RateLimitItem, str, str]  # a rate, and the two names of what it counts
 
 
 @contextmanager
-def slowed(email_key: str, address: str, *, known_address: bool) -> Iterator[None]:
+def throttled(email_key: str, address: str, *, known_address: bool) -> Iterator[None]:
     """Try a sign-in inside; refused before any work, also for accounts that do not exist."""
-    account = blake2b(email_key.encode(), digest_size=16).hexdigest()
-    counts = [(BY_BOTH, account, address), (BY_ADDRESS, "any", address)]
-    counts += [] if known_address else [(BY_ACCOUNT, account, "unknown")]
-    counts = counts if limiter.enabled else []
-    over = [count for count in counts if not limiter.limiter.test(*count)]
-    if over:
-        ends = max(limiter.limiter.get_window_stats(*count).reset_time for count in over)
-        raise RateLimited.after(math.ceil(ends - time.time()))
+    counters = _counters(email_key, address, known_address) if limiter.enabled else []
+    exhausted = [each for each in counters if not limiter.limiter.test(*each)]
+    if exhausted:
+        raise RateLimited.after(_seconds_left(exhausted))
     try:
         yield
     except WrongCredentials:
-        for count in counts:
-            limiter.limiter.hit(*count)
+        for counter in counters:
+            limiter.limiter.hit(*counter)
         raise
+
+
+def _counters(email_key: str, address: str, known_address: bool) -> list[Counter]:
+    account = blake2b(email_key.encode(), digest_size=16).hexdigest()
+    counters = [(BY_ACCOUNT_AND_ADDRESS, account, address), (BY_ADDRESS, "any", address)]
+    if not known_address:
+        counters.append((BY_ACCOUNT_FROM_UNKNOWN_ADDRESSES, account, "unknown"))
+    return counters
+
+
+def _seconds_left(counters: list[Counter]) -> int:
+    """How long the last of them stays exhausted."""
+    ends = [limiter.limiter.get_window_stats(*counter).reset_time for counter in counters]
+    return math.ceil(max(ends) - time.time())

@@ -28,12 +28,17 @@ class Claims(NamedTuple):
 def issue(user_id: int, session_id: int, refresh_jti: str, expires_at: dt.datetime) -> Body:
     """A new pair; the refresh token lives as long as the session, the access token for minutes."""
     lifetime = dt.timedelta(minutes=settings().access_token_minutes)
+    subject = str(user_id)
     claims: Body = {"sid": str(session_id)}
-    access = create_access_token(str(user_id), expires_delta=lifetime, additional_claims=claims)
+    access = create_access_token(subject, expires_delta=lifetime, additional_claims=claims)
     claims |= {"jti": refresh_jti, "exp": expires_at}
-    refresh = create_refresh_token(str(user_id), additional_claims=claims)
-    pair = {"access_token": access, "refresh_token": refresh}
-    return {**pair, "token_type": "Bearer", "expires_in": int(lifetime.total_seconds())}
+    refresh = create_refresh_token(subject, additional_claims=claims)
+    return {
+        "access_token": access,
+        "refresh_token": refresh,
+        "token_type": "Bearer",
+        "expires_in": int(lifetime.total_seconds()),
+    }
 
 
 def check(token: str, kind: str) -> Claims:
@@ -47,8 +52,10 @@ def check(token: str, kind: str) -> Claims:
 @jwt.decode_key_loader
 def _key_for(headers: dict[str, Any], _: dict[str, Any]) -> str:
     """The key that signed the token: today's, or the one before while it is being replaced."""
-    current, previous = settings().secret_key, settings().secret_key_previous
-    return previous if previous and headers.get("kid") == key_id(previous) else current
+    previous = settings().secret_key_previous
+    if previous and headers.get("kid") == key_id(previous):
+        return previous
+    return settings().secret_key
 
 
 def key_id(key: str) -> str:
@@ -70,10 +77,12 @@ def _verified(token: str, kind: str, _key: str) -> Claims:
         raise TokenExpired from None
     except (PyJWTError, JWTExtendedException, ValueError, TypeError):
         raise InvalidToken from None
-    user_id, session_id = _id(payload["sub"]), _id(payload.get("sid"))
+    user_id = _id(payload["sub"])
+    session_id = _id(payload.get("sid"))
     if payload["type"] != kind or not payload["jti"] or "exp" not in payload:
         raise InvalidToken
-    return Claims(user_id, session_id, str(payload["jti"]), float(payload["exp"]))
+    token_id = str(payload["jti"])
+    return Claims(user_id, session_id, token_id, float(payload["exp"]))
 
 
 def _id(claim: Any) -> int:

@@ -13,11 +13,11 @@ from taskapp.web.current import caller
 from taskapp.web.fields import PageQuerySchema, page_of
 
 comments = Blueprint("comments", __name__, url_prefix="/api/v1")
-COMMENTS = "/tasks/<id:task_id>/comments"
-COMMENT = f"{COMMENTS}/<id:comment_id>"
+COMMENTS_URL = "/tasks/<id:task_id>/comments"
+COMMENT_URL = f"{COMMENTS_URL}/<id:comment_id>"
 
 
-@comments.get(COMMENTS)
+@comments.get(COMMENTS_URL)
 @accepts(query=PageQuerySchema())
 @replies(page_of(CommentSchema)())
 def list_comments(task_id: int, query: Body) -> Page:
@@ -25,7 +25,7 @@ def list_comments(task_id: int, query: Body) -> Page:
     return service.list_comments(caller(), task_id, query)
 
 
-@comments.post(COMMENTS)
+@comments.post(COMMENTS_URL)
 @accepts(body=CommentSchema())
 @replies(CommentSchema(), 201, Forbidden)
 def add_comment(task_id: int, body: Body) -> Row:
@@ -33,14 +33,14 @@ def add_comment(task_id: int, body: Body) -> Row:
     return service.add_comment(caller(), task_id, body)
 
 
-@comments.get(COMMENT)
+@comments.get(COMMENT_URL)
 @replies(CommentSchema())
 def get_comment(task_id: int, comment_id: int) -> Row:
     """Show one comment."""
     return service.get_comment(caller(), task_id, comment_id)
 
 
-@comments.patch(COMMENT)
+@comments.patch(COMMENT_URL)
 @accepts(body=CommentSchema(partial=True))
 @replies(CommentSchema(), 200, Forbidden)
 def update_comment(task_id: int, comment_id: int, body: Body) -> Row:
@@ -48,7 +48,7 @@ def update_comment(task_id: int, comment_id: int, body: Body) -> Row:
     return service.update_comment(caller(), task_id, comment_id, body, if_match())
 
 
-@comments.delete(COMMENT)
+@comments.delete(COMMENT_URL)
 @replies(None, 204, Forbidden)
 def delete_comment(task_id: int, comment_id: int) -> None:
     """Delete a comment of your own, or as an owner anyone's."""

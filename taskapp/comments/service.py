@@ -30,53 +30,72 @@ class CommentNotFound(NotFound):
 
 
 def list_comments(caller: Caller, task_id: int, query: Body) -> Page:
+    """Raises TaskNotFound."""
     tasks.visible_task(caller, task_id)
-    return page_by(sa.select(COMMENTS).filter_by(task_id=task_id), Comment.id, **query)
+    comments = sa.select(COMMENTS).where(COMMENTS.c.task_id == task_id)
+    return page_by(comments, Comment.id, **query)
 
 
 def get_comment(caller: Caller, task_id: int, comment_id: int) -> Row:
+    """Raises TaskNotFound, CommentNotFound."""
     tasks.visible_task(caller, task_id)
     return one_or_raise(read(_one(task_id, comment_id)), CommentNotFound)
 
 
 def add_comment(caller: Caller, task_id: int, body: Body) -> Row:
-    lock, at = tasks.lock_project_of(caller, task_id), now()
-    values = {**body, "task_id": task_id, "created_by": caller.user_id}
-    inserted = sa.insert(COMMENTS).values(**values, created_at=at, updated_at=at)
-    comment = db.session.execute(inserted.returning(COMMENTS)).one()
-    record(lock.advance(), "comment-created", [task_id], comment_id=[None, comment.id])
+    """Raises TaskNotFound, Forbidden."""
+    lock = tasks.lock_project_of(caller, task_id)
+    at = now()
+    values = {
+        **body,
+        "task_id": task_id,
+        "created_by": caller.user_id,
+        "created_at": at,
+        "updated_at": at,
+    }
+    inserted = sa.insert(COMMENTS).values(values).returning(COMMENTS)
+    comment = db.session.execute(inserted).one()
+    revision = lock.advance()
+    record(revision, "comment-created", [task_id], comment_id=[None, comment.id])
     return comment
 
 
 def update_comment(
     caller: Caller, task_id: int, comment_id: int, body: Body, precondition: Precondition
 ) -> Row:
-    lock, comment = _open(caller, task_id, comment_id)
+    """Raises TaskNotFound, CommentNotFound, StaleRevision, Forbidden."""
+    lock, comment = _lock(caller, task_id, comment_id)
     precondition(comment)
     if not changed_fields(comment, body):
         return comment
-    written = sa.update(COMMENTS).where(Comment.id == comment_id).values(**body, updated_at=now())
-    comment = db.session.execute(written.returning(COMMENTS)).one()
-    record(lock.advance(), "comment-updated", [task_id], comment_id=[comment_id, comment_id])
+    update = sa.update(COMMENTS).where(COMMENTS.c.id == comment_id)
+    update = update.values(**body, updated_at=now())
+    comment = db.session.execute(update.returning(COMMENTS)).one()
+    revision = lock.advance()
+    record(revision, "comment-updated", [task_id], comment_id=[comment_id, comment_id])
     return comment
 
 
 def delete_comment(
     caller: Caller, task_id: int, comment_id: int, precondition: Precondition
 ) -> None:
-    lock, comment = _open(caller, task_id, comment_id, "owner")
+    """Raises TaskNotFound, CommentNotFound, StaleRevision, Forbidden."""
+    lock, comment = _lock(caller, task_id, comment_id, "owner")
     precondition(comment)
-    db.session.execute(sa.delete(COMMENTS).where(Comment.id == comment_id))
-    record(lock.advance(), "comment-deleted", [task_id], comment_id=[comment_id, None])
+    db.session.execute(sa.delete(COMMENTS).where(COMMENTS.c.id == comment_id))
+    revision = lock.advance()
+    record(revision, "comment-deleted", [task_id], comment_id=[comment_id, None])
 
 
-def _open(caller: Caller, task_id: int, comment_id: int, *roles: str) -> tuple[Lock, Row]:
-    """The comment, inside a turn, for its author and for whoever has one of the roles."""
+def _lock(caller: Caller, task_id: int, comment_id: int, *roles: str) -> tuple[Lock, Row]:
+    """The comment under its project's lock, for its author and whoever has one of the roles."""
     lock = tasks.lock_project_of(caller, task_id)
-    comment = one_or_raise(db.session.execute(_one(task_id, comment_id)), CommentNotFound)
-    mine = comment.created_by == caller.user_id
-    if not mine and lock.role not in roles:
-        raise Forbidden(" or an ".join(["Only its author", *roles]) + " may do this.")
+    result = db.session.execute(_one(task_id, comment_id))
+    comment = one_or_raise(result, CommentNotFound)
+    is_author = comment.created_by == caller.user_id
+    if not is_author and lock.role not in roles:
+        allowed = " or an ".join(["Only its author", *roles])
+        raise Forbidden(f"{allowed} may do this.")
     return lock, comment
 
 

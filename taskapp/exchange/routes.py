@@ -14,7 +14,7 @@ from taskapp.ledger.access import Seen, seen_by
 from taskapp.tasks import service
 from taskapp.tasks.calendar import WRITERS
 from taskapp.tasks.schemas import FIELDS, InProjectQuerySchema
-from taskapp.web.conditional import remembers
+from taskapp.web.conditional import cached
 from taskapp.web.contract import accepts, public, replies
 from taskapp.web.current import caller
 from taskapp.web.exports import export
@@ -33,7 +33,7 @@ def import_tasks(query: Body, body: Body) -> Body:
 @exchange.get("/feeds/<secret>.ics")
 @public
 @subscribes
-@remembers(seen_by)
+@cached(seen_by)
 @replies(gives=("text/calendar",))
 def get_feed(query: Body, seen: Seen) -> Page | Response:
     """Subscribe to your open tasks; the secret in the address is a `feed` token."""

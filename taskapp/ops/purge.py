@@ -15,7 +15,7 @@ from taskapp.ledger.models import Event
 from taskapp.personal_tokens.models import PersonalToken
 from taskapp.schema import table
 from taskapp.tasks.models import Task
-from taskapp.web.idempotency import KEPT, IdempotencyKey
+from taskapp.web.idempotency import RETENTION, IdempotencyKey
 
 ROWS_PER_TRANSACTION = 1000
 EVENTS = table(Event)
@@ -32,7 +32,7 @@ def purge() -> None:
 def _purge() -> Iterator[tuple[str, int]]:
     """Ended sessions are kept as long as events: the owner is known at their addresses."""
     before = now() - dt.timedelta(days=settings().changes_retention_days)
-    expired = KEYS.c.created_at < now() - KEPT
+    expired = KEYS.c.created_at < now() - RETENTION
     yield "idempotency keys", _delete(KEYS, expired)
     for rows in (table(Session), table(PersonalToken)):
         name = rows.name.replace("_", " ")

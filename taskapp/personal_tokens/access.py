@@ -12,12 +12,11 @@ from taskapp.schema import table
 from taskapp.users import access as users
 
 PREFIX = "tsk_"  # of personal tokens, so that scanners of public code can tell them
+TOKENS = table(PersonalToken)
 _active = users.active()
-_TOKEN = (
-    sa.select(*table(PersonalToken).c, _active.c.role)
-    .outerjoin(_active, PersonalToken.user_id == _active.c.id)
-    .where(PersonalToken.digest == sa.bindparam("digest"))
-)
+_WITH_OWNER = TOKENS.outerjoin(_active, TOKENS.c.user_id == _active.c.id)
+_BY_DIGEST = TOKENS.c.digest == sa.bindparam("digest")
+_TOKEN = sa.select(*TOKENS.c, _active.c.role).select_from(_WITH_OWNER).where(_BY_DIGEST)
 
 
 def caller_by(secret: str) -> Caller:
@@ -35,7 +34,9 @@ def caller_by(secret: str) -> Caller:
         raise TokenRevoked
     if token.expires_at is not None and token.expires_at <= now():
         raise TokenExpired
-    scopes = frozenset[str]().union(*(SCOPES[scope] for scope in token.scopes))
+    scopes = frozenset[str]()
+    for scope in token.scopes:
+        scopes |= SCOPES[scope]
     if token.role != ADMIN:
         scopes -= {ADMIN}
     return Caller(token.user_id, token.role, scopes, token.expires_at)

@@ -27,8 +27,14 @@ def list_tokens(query: Body) -> Page:
 def create_token(body: Body) -> Created:
     """Make a personal token for a script; its secret is shown this once."""
     made = service.create_token(caller().user_id, mintable_scopes(), body)
-    feed = {"feed_url": url_for("exchange.get_feed", secret=made.secrets["token"], _external=True)}
-    return made._replace(secrets=made.secrets | (feed if "feed" in made.row.scopes else {}))
+    if "feed" in made.row.scopes:
+        made.secrets["feed_url"] = feed_url(made.secrets["token"])
+    return made
+
+
+def feed_url(secret: str) -> str:
+    """The address of the calendar that a `feed` token opens."""
+    return url_for("exchange.get_feed", secret=secret, _external=True)
 
 
 @personal_tokens.get("/auth/tokens/<id:token_id>")

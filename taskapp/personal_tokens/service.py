@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from secrets import token_urlsafe
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,11 +19,10 @@ from taskapp.database.session import (
 from taskapp.errors import InsufficientScope, Invalid, NotFound, TokenRevoked
 from taskapp.extensions import db
 from taskapp.personal_tokens import access
+from taskapp.personal_tokens.access import TOKENS
 from taskapp.personal_tokens.models import PersonalToken
-from taskapp.schema import table
 
-TOKENS = table(PersonalToken)
-SHOWN = [TOKENS.c[name] for name in ("id", "name", "scopes", "expires_at")]
+SHOWN = (TOKENS.c.id, TOKENS.c.name, TOKENS.c.scopes, TOKENS.c.expires_at)
 
 
 class TokenNotFound(NotFound):
@@ -30,27 +30,43 @@ class TokenNotFound(NotFound):
 
 
 def list_tokens(user_id: int, query: Body) -> Page:
-    mine = sa.select(*SHOWN).where(TOKENS.c.user_id == user_id, TOKENS.c.ended_at.is_(None))
-    return page_by(mine, PersonalToken.id, **query)
+    return page_by(_live(user_id), PersonalToken.id, **query)
 
 
 def create_token(user_id: int, mintable_scopes: Collection[str], body: Body) -> Created:
-    """Nobody mints a scope that the credential in use lacks; the secret is shown this once."""
+    """Nobody mints a scope that the credential in use lacks; the secret is shown this once.
+
+    Raises:
+        InsufficientScope
+        Invalid: `expires_at` has passed.
+        TokenRevoked: The user was deleted meanwhile.
+    """
     if not set(body["scopes"]) <= set(mintable_scopes):
         raise InsufficientScope
-    at, secret = now(), access.PREFIX + token_urlsafe(32)  # 256 random bits need no slow hash
-    if (ends := body.get("expires_at")) and ends <= at:
+    at = now()
+    ends = body.get("expires_at")
+    if ends is not None and ends <= at:
         raise Invalid.field("expires_at", "This time is over.")
-    row = {**body, "user_id": user_id, "digest": access.digest(secret), "created_at": at}
-    made = insert_or_raise(sa.insert(TOKENS).values(row).returning(*SHOWN), TokenRevoked).one()
-    return Created(made, {"token": secret})
+    secret = access.PREFIX + token_urlsafe(32)  # 256 random bits need no slow hash
+    values = {**body, "user_id": user_id, "digest": access.digest(secret), "created_at": at}
+    inserted = sa.insert(TOKENS).values(values).returning(*SHOWN)
+    token = insert_or_raise(inserted, TokenRevoked).one()
+    return Created(token, {"token": secret})
 
 
 def get_token(user_id: int, token_id: int) -> Row:
-    which = (TOKENS.c.id == token_id, TOKENS.c.user_id == user_id, TOKENS.c.ended_at.is_(None))
-    return one_or_raise(read(sa.select(*SHOWN).where(*which)), TokenNotFound)
+    """Raises TokenNotFound."""
+    token = _live(user_id).where(TOKENS.c.id == token_id)
+    return one_or_raise(read(token), TokenNotFound)
 
 
 def end_token(user_id: int, token_id: int, precondition: Precondition) -> None:
+    """Raises TokenNotFound, StaleRevision."""
     precondition(get_token(user_id, token_id))  # a token never changes, so no lock is needed
-    db.session.execute(sa.update(TOKENS).where(TOKENS.c.id == token_id).values(ended_at=now()))
+    update = sa.update(TOKENS).where(TOKENS.c.id == token_id)
+    db.session.execute(update.values(ended_at=now()))
+
+
+def _live(user_id: int) -> sa.Select[Any]:
+    tokens = sa.select(*SHOWN).where(TOKENS.c.user_id == user_id)
+    return tokens.where(TOKENS.c.ended_at.is_(None))

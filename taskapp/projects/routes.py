@@ -12,9 +12,10 @@ from taskapp.web.current import caller
 from taskapp.web.fields import PageQuerySchema, page_of
 
 projects = Blueprint("projects", __name__, url_prefix="/api/v1/projects")
-PROJECT, MEMBERS = "/<id:project_id>", "/<id:project_id>/members"
-MEMBER = f"{MEMBERS}/<id:user_id>"
-WRITES = (Forbidden, Conflict)
+PROJECT_URL = "/<id:project_id>"
+MEMBERS_URL = "/<id:project_id>/members"
+MEMBER_URL = f"{MEMBERS_URL}/<id:user_id>"
+REFUSALS = (Forbidden, Conflict)
 
 
 @projects.get("")
@@ -33,29 +34,29 @@ def create_project(body: Body) -> Row:
     return service.create_project(caller(), body)
 
 
-@projects.get(PROJECT)
+@projects.get(PROJECT_URL)
 @replies(schemas.ProjectSchema())
 def get_project(project_id: int) -> Row:
     """Show one project."""
     return service.get_project(caller(), project_id)
 
 
-@projects.patch(PROJECT)
+@projects.patch(PROJECT_URL)
 @accepts(body=schemas.ProjectSchema(partial=True))
-@replies(schemas.ProjectSchema(), 200, *WRITES)
+@replies(schemas.ProjectSchema(), 200, *REFUSALS)
 def update_project(project_id: int, body: Body) -> Row:
     """Change the fields that are sent; `archived_at` archives, null brings back."""
     return service.update_project(caller(), project_id, body, if_match())
 
 
-@projects.delete(PROJECT)
-@replies(None, 204, *WRITES)
+@projects.delete(PROJECT_URL)
+@replies(None, 204, *REFUSALS)
 def delete_project(project_id: int) -> None:
     """Delete a project and everything in it."""
     service.delete_project(caller(), project_id, if_match())
 
 
-@projects.get(MEMBERS)
+@projects.get(MEMBERS_URL)
 @accepts(query=PageQuerySchema())
 @replies(page_of(schemas.MemberSchema)())
 def list_members(project_id: int, query: Body) -> Page:
@@ -63,31 +64,31 @@ def list_members(project_id: int, query: Body) -> Page:
     return service.list_members(caller(), project_id, query)
 
 
-@projects.post(MEMBERS)
+@projects.post(MEMBERS_URL)
 @accepts(body=schemas.MemberSchema())
-@replies(schemas.MemberSchema(), 201, *WRITES)
+@replies(schemas.MemberSchema(), 201, *REFUSALS)
 def add_member(project_id: int, body: Body) -> Row:
     """Add a user, by e-mail address."""
     return service.add_member(caller(), project_id, body)
 
 
-@projects.get(MEMBER)
+@projects.get(MEMBER_URL)
 @replies(schemas.MemberSchema())
 def get_member(project_id: int, user_id: int) -> Row:
     """Show one member."""
     return service.get_member(caller(), project_id, user_id)
 
 
-@projects.patch(MEMBER)
+@projects.patch(MEMBER_URL)
 @accepts(body=schemas.MemberSchema(only=("role",), partial=True))
-@replies(schemas.MemberSchema(), 200, *WRITES)
+@replies(schemas.MemberSchema(), 200, *REFUSALS)
 def update_member(project_id: int, user_id: int, body: Body) -> Row:
     """Give a member another role."""
     return service.update_member(caller(), project_id, user_id, body, if_match())
 
 
-@projects.delete(MEMBER)
-@replies(None, 204, *WRITES)
+@projects.delete(MEMBER_URL)
+@replies(None, 204, *REFUSALS)
 def remove_member(project_id: int, user_id: int) -> None:
     """Remove a member, or leave; tasks that were theirs stay, unassigned."""
     service.remove_member(caller(), project_id, user_id, if_match())

@@ -24,22 +24,32 @@ from taskapp.ledger.revisions import Lock, lock_project, record
 from taskapp.tasks import leaving
 from taskapp.users import access as users
 
-_PROJECT = [c for c in PROJECTS.c if c.name not in {"inbox_of", "revision"}]
-_KIND = sa.case((PROJECTS.c.inbox_of.is_(None), "shared"), else_="inbox").label("kind")
-_MINE = (
-    sa.select(*_PROJECT, _KIND, MEMBERSHIPS.c.role, PROJECTS.c.revision)
-    .join(MEMBERSHIPS, MEMBERSHIPS.c.project_id == PROJECTS.c.id)
-    .where(MEMBERSHIPS.c.user_id == sa.bindparam("user_id"))
+_SHARED = PROJECTS.c.inbox_of.is_(None)
+PROJECT_COLUMNS = (
+    PROJECTS.c.id,
+    PROJECTS.c.name,
+    PROJECTS.c.description,
+    PROJECTS.c.archived_at,
+    PROJECTS.c.created_at,
+    PROJECTS.c.updated_at,
+    sa.case((_SHARED, "shared"), else_="inbox").label("kind"),
+    MEMBERSHIPS.c.role,
+    PROJECTS.c.revision,
 )
+_JOINED = PROJECTS.join(MEMBERSHIPS, MEMBERSHIPS.c.project_id == PROJECTS.c.id)
+_OF_CALLER = MEMBERSHIPS.c.user_id == sa.bindparam("user_id")
+_VISIBLE = sa.select(*PROJECT_COLUMNS).select_from(_JOINED).where(_OF_CALLER)
 _ONE = PROJECTS.c.id == sa.bindparam("project_id")
 _profile = users.profiles()
-_MEMBERS = sa.select(
+MEMBER_COLUMNS = (
     MEMBERSHIPS.c.user_id,
     _profile.c.email,
     _profile.c.name,
     MEMBERSHIPS.c.role,
     MEMBERSHIPS.c.created_at,
-).join(_profile, _profile.c.user_id == MEMBERSHIPS.c.user_id)
+)
+_SAME_USER = _profile.c.user_id == MEMBERSHIPS.c.user_id
+_MEMBERS = sa.select(*MEMBER_COLUMNS).join(_profile, _SAME_USER)
 
 
 class MemberNotFound(NotFound):
@@ -51,17 +61,17 @@ class AlreadyMember(Conflict):
 
 
 def list_projects(caller: Caller, query: Body) -> Page:
-    return page_by(_MINE.params(user_id=caller.user_id), Project.id, **query)
+    return page_by(_VISIBLE.params(user_id=caller.user_id), Project.id, **query)
 
 
 def get_project(caller: Caller, project_id: int) -> Row:
     """Raises ProjectNotFound."""
-    return one_or_raise(read(_mine(caller, project_id)), ProjectNotFound)
+    return one_or_raise(read(_visible(caller, project_id)), ProjectNotFound)
 
 
 def create_project(caller: Caller, body: Body) -> Row:
     project_id = open_project(caller.user_id, **body)
-    return db.session.execute(_mine(caller, project_id)).one()
+    return db.session.execute(_visible(caller, project_id)).one()
 
 
 def update_project(caller: Caller, project_id: int, body: Body, precondition: Precondition) -> Row:
@@ -78,10 +88,10 @@ def update_project(caller: Caller, project_id: int, body: Body, precondition: Pr
         return before
     if before.kind == "inbox" and body.get("archived_at"):
         raise Conflict("An inbox cannot be archived.")
-    written = sa.update(PROJECTS).where(PROJECTS.c.id == project_id)
-    db.session.execute(written.values(**body, updated_at=now()))
+    update = sa.update(PROJECTS).where(PROJECTS.c.id == project_id)
+    db.session.execute(update.values(**body, updated_at=now()))
     record(lock.advance(), "project-updated", **changed)
-    return db.session.execute(_mine(caller, project_id)).one()
+    return db.session.execute(_visible(caller, project_id)).one()
 
 
 def delete_project(caller: Caller, project_id: int, precondition: Precondition) -> None:
@@ -145,8 +155,8 @@ def update_member(
         return member
     leaving.keep_an_owner(lock, user_id)
     revision = lock.advance()
-    written = sa.update(MEMBERSHIPS).filter_by(project_id=project_id, user_id=user_id)
-    db.session.execute(written.values(**body, revision=revision.revision))
+    update = sa.update(MEMBERSHIPS).filter_by(project_id=project_id, user_id=user_id)
+    db.session.execute(update.values(**body, revision=revision.revision))
     record(revision, "member-updated", member=[user_id, user_id], **changed)
     return _locked_member(lock, user_id)
 
@@ -159,7 +169,8 @@ def remove_member(
     Raises:
         ProjectNotFound, Forbidden, MemberNotFound, StaleRevision, LastOwner
     """
-    lock = lock_project(caller, project_id, VIEW if user_id == caller.user_id else OWN)
+    roles = VIEW if user_id == caller.user_id else OWN
+    lock = lock_project(caller, project_id, roles)
     precondition(_locked_member(lock, user_id))
     leaving.leave(lock, user_id)
 
@@ -167,16 +178,20 @@ def remove_member(
 def _lock_own(caller: Caller, project_id: int) -> tuple[Lock, Row]:
     """The project, locked for its owner."""
     lock = lock_project(caller, project_id, OWN)
-    return lock, db.session.execute(_mine(caller, project_id)).one()
+    project = db.session.execute(_visible(caller, project_id)).one()
+    return lock, project
 
 
-def _mine(caller: Caller, project_id: int) -> sa.Select[Any]:
-    return _MINE.where(_ONE).params(user_id=caller.user_id, project_id=project_id)
+def _visible(caller: Caller, project_id: int) -> sa.Select[Any]:
+    project = _VISIBLE.where(_ONE)
+    return project.params(user_id=caller.user_id, project_id=project_id)
 
 
 def _member(project_id: int, user_id: int) -> sa.Select[Any]:
-    return _MEMBERS.where(MEMBERSHIPS.c.project_id == project_id, MEMBERSHIPS.c.user_id == user_id)
+    members = _MEMBERS.where(MEMBERSHIPS.c.project_id == project_id)
+    return members.where(MEMBERSHIPS.c.user_id == user_id)
 
 
 def _locked_member(lock: Lock, user_id: int) -> Row:
-    return one_or_raise(db.session.execute(_member(lock.project_id, user_id)), MemberNotFound)
+    member = _member(lock.project_id, user_id)
+    return one_or_raise(db.session.execute(member), MemberNotFound)

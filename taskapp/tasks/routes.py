@@ -11,7 +11,7 @@ from taskapp.ledger.access import Seen, seen_by
 from taskapp.tasks import schemas, service
 from taskapp.tasks.calendar import WRITERS
 from taskapp.tasks.schemas import FIELDS, TaskSchema
-from taskapp.web.conditional import if_match, remembers
+from taskapp.web.conditional import cached, if_match
 from taskapp.web.contract import accepts, replies
 from taskapp.web.current import caller
 from taskapp.web.exports import STREAMS, export, negotiates
@@ -23,7 +23,7 @@ TASKS, TASK = "/tasks", "/tasks/<id:task_id>"
 @tasks.get(TASKS)
 @accepts(query=schemas.TaskQuerySchema())
 @negotiates
-@remembers(seen_by)
+@cached(seen_by)
 @replies(schemas.TaskPageSchema(), 200, NotFound, NotAcceptable, gives=STREAMS)
 def list_tasks(query: Body, seen: Seen) -> Page | Response:
     """List the tasks you can see, newest first."""

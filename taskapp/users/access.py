@@ -20,12 +20,13 @@ class UserNotFound(NotFound):
 
 def active() -> sa.Subquery:
     """Users who may sign in, to join with."""
-    return sa.select(User.id, User.role).where(User.is_active).subquery()
+    return sa.select(USERS.c.id, USERS.c.role).where(USERS.c.is_active).subquery()
 
 
 def profiles() -> sa.Subquery:
     """What members of a project see of each other, to join with."""
-    return sa.select(User.id.label("user_id"), User.email, User.name).subquery()
+    user_id = USERS.c.id.label("user_id")
+    return sa.select(user_id, USERS.c.email, USERS.c.name).subquery()
 
 
 def email_key(email: str) -> str:
@@ -34,34 +35,36 @@ def email_key(email: str) -> str:
 
 
 def with_email(email: str) -> sa.Result[Any]:
-    """The user with this address, if there is one, who may be out."""
-    found = sa.select(User.id, User.password_hash, User.is_active)
-    return read(found.where(User.email_key == email_key(email)))
+    """The user with this address, if there is one; they may be disabled."""
+    users = sa.select(USERS.c.id, USERS.c.password_hash, USERS.c.is_active)
+    return read(users.where(USERS.c.email_key == email_key(email)))
 
 
 def unchanged(user: Row) -> sa.Select[Any]:
-    """Finds a user who is still as they were read, and stays so until the transaction ends."""
-    return sa.select(USERS.c.id).filter_by(**user._mapping).with_for_update(read=True)
+    """Select and lock the user, only if no column changed since it was read."""
+    same = sa.select(USERS.c.id).filter_by(**user._mapping)
+    return same.with_for_update(read=True)
 
 
 def check_password(user_id: int, password: str) -> None:
     """Refuse unless it is the user's; runs before any transaction, because hashing takes long."""
-    hashed = read(sa.select(User.password_hash).where(User.id == user_id)).scalar_one_or_none()
-    if not passwords.verify(password, hashed):
+    stored = sa.select(USERS.c.password_hash).where(USERS.c.id == user_id)
+    if not passwords.verify(password, read(stored).scalar_one_or_none()):
         raise WrongCredentials("The current password is not that.")
 
 
 def set_password(user_id: int, field: str, password: str) -> None:
     """Write a new password, in the caller's transaction."""
-    user = one_or_raise(
-        read(sa.select(User.email, User.name).where(User.id == user_id)), WrongCredentials
-    )
+    names = sa.select(USERS.c.email, USERS.c.name).where(USERS.c.id == user_id)
+    user = one_or_raise(read(names), WrongCredentials)
     passwords.refuse_guessable(field, password, user.email, user.name)
     values = {"password_hash": passwords.hash_password(password), "updated_at": now()}
-    db.session.execute(sa.update(USERS).where(User.id == user_id).values(values))
+    update = sa.update(USERS).where(USERS.c.id == user_id)
+    db.session.execute(update.values(values))
 
 
 def user_id_of(email: str) -> int:
     """The active user with this address, or UserNotFound."""
-    found = sa.select(User.id).where(User.email_key == email_key(email), User.is_active)
-    return int(one_or_raise(read(found), UserNotFound).id)
+    users = sa.select(USERS.c.id).filter_by(email_key=email_key(email), is_active=True)
+    row = one_or_raise(read(users), UserNotFound)
+    return int(row.id)

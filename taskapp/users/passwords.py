@@ -11,7 +11,7 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # The hash of a password nobody has, for sign-ins of nobody.
 _DUMMY = _hasher.hash("no account has this password")
 SAFELY_UNGUESSABLE = 3  # zxcvbn: at least 10^8 guesses
-ESTIMATED = 72  # characters; zxcvbn's time grows with the cube of the length
+ESTIMATED_CHARACTERS = 72  # characters; zxcvbn's time grows with the cube of the length
 
 
 def hash_password(password: str) -> str:
@@ -33,6 +33,10 @@ def refuse_guessable(field: str, password: str, *context: str) -> None:
     least = settings().password_min_length
     if len(password) < least:
         raise Invalid.field(field, f"Shorter than minimum length {least}.")
-    words = [part for text in context for part in (text, *text.replace("@", " ").split())]
-    if zxcvbn(password[:ESTIMATED], user_inputs=words)["score"] < SAFELY_UNGUESSABLE:
+    words: list[str] = []
+    for text in context:
+        words.append(text)
+        words += text.replace("@", " ").split()
+    estimate = zxcvbn(password[:ESTIMATED_CHARACTERS], user_inputs=words)
+    if estimate["score"] < SAFELY_UNGUESSABLE:
         raise Invalid.field(field, "Too easy to guess; a few unrelated words are better.")

@@ -26,7 +26,8 @@ from taskapp.users.access import USERS, UserNotFound, check_password, email_key
 from taskapp.users.models import User
 
 log = logging.getLogger(__name__)
-COLUMNS = [column for column in USERS.c if column.name not in {"email_key", "password_hash"}]
+HIDDEN = {"email_key", "password_hash"}
+COLUMNS = [column for column in USERS.c if column.name not in HIDDEN]
 
 
 class LastAdmin(Conflict):
@@ -34,16 +35,23 @@ class LastAdmin(Conflict):
 
 
 def list_users(query: Body) -> Page:
-    paging, chosen = {**query}, sa.select(*COLUMNS)
-    if text := paging.pop("q", None):
-        places = (User.email, User.name)
-        chosen = chosen.where(sa.or_(*(p.icontains(text, autoescape=True) for p in places)))
-    same = {name: paging.pop(name) for name in ("role", "is_active") if name in query}
-    return page_by(chosen.filter_by(**same), User.id, **paging)
+    paging = dict(query)
+    users = sa.select(*COLUMNS)
+    if "q" in paging:
+        text = paging.pop("q")
+        in_email = USERS.c.email.icontains(text, autoescape=True)
+        in_name = USERS.c.name.icontains(text, autoescape=True)
+        users = users.where(sa.or_(in_email, in_name))
+    for name in ("role", "is_active"):
+        if name in paging:
+            users = users.where(USERS.c[name] == paging.pop(name))
+    return page_by(users, User.id, **paging)
 
 
 def get_user(user_id: int) -> Row:
-    return one_or_raise(read(sa.select(*COLUMNS).where(User.id == user_id)), UserNotFound)
+    """Raises UserNotFound."""
+    user = sa.select(*COLUMNS).where(USERS.c.id == user_id)
+    return one_or_raise(read(user), UserNotFound)
 
 
 def register(body: Body) -> Row:
@@ -59,35 +67,53 @@ def create_user(body: Body) -> Row:
 def add_user(email: str, password: str, name: str, **more: Any) -> Row:
     """Insert a user and their inbox, in the caller's transaction."""
     passwords.refuse_guessable("password", password, email, name)
-    hashed, at = passwords.hash_password(password), now()
-    values = {"role": "user", "is_active": True, **more, "name": name, "password_hash": hashed}
-    values |= {"email": email, "email_key": email_key(email), "created_at": at, "updated_at": at}
-    user = insert_or_raise(sa.insert(USERS).values(values).returning(*COLUMNS), EmailTaken).one()
+    at = now()
+    values = {
+        "email": email,
+        "email_key": email_key(email),
+        "password_hash": passwords.hash_password(password),
+        "name": name,
+        "role": "user",
+        "is_active": True,
+        "created_at": at,
+        "updated_at": at,
+        **more,
+    }
+    inserted = sa.insert(USERS).values(values).returning(*COLUMNS)
+    user = insert_or_raise(inserted, EmailTaken).one()
     open_project(user.id, "Inbox", inbox_of=user.id)
     return user
 
 
 def update_me(user_id: int, body: Body, precondition: Precondition) -> Row:
     """Change one's own name, or one's address with the password beside it."""
-    password = body.get("current_password")
-    body = {name: value for name, value in body.items() if name != "current_password"}
-    if "email" in body and password is None:
+    changes = dict(body)
+    password = changes.pop("current_password", None)
+    if "email" in changes and password is None:
         raise Invalid.field("current_password", "A new address wants the current password.")
     if password is not None:
         check_password(user_id, password)
-    return update_user(user_id, body, precondition)
+    return update_user(user_id, changes, precondition)
 
 
 def update_user(user_id: int, body: Body, precondition: Precondition) -> Row:
+    """Change the fields that are sent.
+
+    Raises:
+        UserNotFound, StaleRevision, EmailTaken, LastAdmin
+    """
     before, last_admin = _locked(user_id)
     precondition(before)
-    if not (changed := changed_fields(before, body)):
+    changed = changed_fields(before, body)
+    if not changed:
         return before
     if last_admin and changed.keys() & {"role", "is_active"}:
         raise LastAdmin
-    key = {"email_key": email_key(body["email"])} if "email" in body else {}
-    written = sa.update(USERS).where(User.id == user_id).values(**body, **key, updated_at=now())
-    user = insert_or_raise(written.returning(*COLUMNS), EmailTaken).one()
+    values = {**body, "updated_at": now()}
+    if "email" in body:
+        values["email_key"] = email_key(body["email"])
+    update = sa.update(USERS).where(USERS.c.id == user_id).values(values)
+    user = insert_or_raise(update.returning(*COLUMNS), EmailTaken).one()
     if "is_active" in changed:
         event = "user enabled" if user.is_active else "user disabled"
         log.warning(event, extra={"fields": {"account": user_id}})
@@ -106,9 +132,10 @@ def delete_user(user_id: int, precondition: Precondition) -> None:
     if last_admin:
         raise LastAdmin
     leave_all(acting_as(user_id))
-    db.session.execute(sa.select(User.id).where(User.id == user_id).with_for_update())
+    lock = sa.select(USERS.c.id).where(USERS.c.id == user_id).with_for_update()
+    db.session.execute(lock)
     leave_all(acting_as(user_id))  # what they came into meanwhile; by now they can't any more
-    db.session.execute(sa.delete(User).where(User.id == user_id))
+    db.session.execute(sa.delete(USERS).where(USERS.c.id == user_id))
 
 
 def _locked(user_id: int) -> tuple[Row, bool]:
@@ -116,10 +143,12 @@ def _locked(user_id: int) -> tuple[Row, bool]:
 
     Admins are locked with it, all in the order of their ids, so that two cannot demote each other.
     """
-    an_admin = sa.and_(User.role == "admin", User.is_active)
-    both = sa.select(*COLUMNS).where(sa.or_(User.id == user_id, an_admin)).order_by(User.id)
-    rows = db.session.execute(both.with_for_update(key_share=True)).all()
-    user = next((row for row in rows if row.id == user_id), None)
-    if user is None:
-        raise UserNotFound
-    return user, user.role == "admin" and user.is_active and len(rows) == 1
+    active_admin = sa.and_(USERS.c.role == "admin", USERS.c.is_active)
+    either = sa.select(*COLUMNS).where(sa.or_(USERS.c.id == user_id, active_admin))
+    ordered = either.order_by(USERS.c.id)
+    rows = db.session.execute(ordered.with_for_update(key_share=True)).all()
+    for user in rows:
+        if user.id == user_id:
+            alone = len(rows) == 1
+            return user, alone and user.role == "admin" and user.is_active
+    raise UserNotFound

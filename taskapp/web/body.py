@@ -75,9 +75,10 @@ def media_types(method: str) -> tuple[str, ...]:
 def _check_media_type(raw: bytes, known: Collection[str]) -> None:
     if request.content_encoding not in (None, "", "identity"):
         raise errors.UnsupportedMediaType
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    fits = request.mimetype in known and charset == "utf-8"
-    if (raw or request.content_type) and not fits:
+    if not raw and not request.content_type:
+        return
+    charset = request.mimetype_params.get("charset", "utf-8")
+    if request.mimetype not in known or charset.lower() != "utf-8":
         raise errors.UnsupportedMediaType
 
 
@@ -95,16 +96,20 @@ def _int64(digits: str) -> int:
 
 
 def _double(digits: str) -> float:
-    if math.isinf(value := float(digits)):
+    value = float(digits)
+    if math.isinf(value):
         raise ValueError("past double")
     return value
 
 
 def _depth(value: Any) -> int:
     """How deep the value nests; level by level, so that no input can exhaust the stack."""
-    depth, level = 0, [value]
-    while level := [v for v in level if isinstance(v, dict | list)]:
+    depth = 0
+    level = [value]
+    while True:
+        level = [each for each in level if isinstance(each, dict | list)]
+        if not level:
+            return depth
         depth += 1
-        inner = (v.values() if isinstance(v, dict) else v for v in level)
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
         level = list(chain.from_iterable(inner))
-    return depth

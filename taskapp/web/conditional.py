@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110, section 13): ETag, If-None-Match, If-Match, remembered lists."""
+"""Conditional requests (RFC 9110, section 13): ETag, If-None-Match, If-Match, cached lists."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from taskapp.web.current import caller
 from taskapp.web.metrics import LOOKUPS
 
 View = Callable[..., Any]
-REMEMBERED_SECONDS = 300
+CACHED_SECONDS = 300
 
 
 def digest(value: bytes) -> str:
@@ -49,22 +49,23 @@ def if_match() -> Precondition:
 
     A PUT may make its resource: then there is no row, which `If-None-Match: *` asks for.
     """
-    conditions = {"If-Match", "If-None-Match"} & set(request.headers.keys())
-    sent = "If-Match" in conditions or (conditions and request.method == "PUT")
-    if settings().require_if_match and not sent:
+    wanted = "If-Match" in request.headers
+    unwanted = "If-None-Match" in request.headers
+    conditional = wanted or (unwanted and request.method == "PUT")
+    if settings().require_if_match and not conditional:
         raise PreconditionRequired
 
     def precondition(row: sa.Row[Any] | None) -> None:
         tag = None if row is None else etag(row)
-        if "If-Match" in conditions and (tag is None or tag not in request.if_match):
+        if wanted and (tag is None or tag not in request.if_match):
             raise StaleRevision
-        if "If-None-Match" in conditions and tag is not None and tag in request.if_none_match:
+        if unwanted and tag is not None and tag in request.if_none_match:
             raise StaleRevision
 
     return precondition
 
 
-def remembers(revisions: Callable[[Any], Any]) -> Callable[[View], View]:
+def cached(revisions: Callable[[Any], Any]) -> Callable[[View], View]:
     """Answer from memory while the question and the revisions behind it are the same.
 
     Nothing has to be forgotten: a write raises a revision, and the question has another tag.
@@ -75,28 +76,37 @@ def remembers(revisions: Callable[[Any], Any]) -> Callable[[View], View]:
         @wraps(view)
         def wrapper(query: dict[str, Any]) -> Response:
             seen = revisions(caller())
-            ours = settings().secret_key  # others may remember things in the same Redis
-            tag = digest(repr((ours, request.path, caller().user_id, query, seen)).encode())
+            tag = _tag_of(query, seen)
             if request.if_none_match.contains_weak(tag):
                 return answer(b"", 200, tag, {})
             make = partial(view, query=query, seen=seen)
             # A stream may be larger than memory, and to write it is what it costs.
-            made = _remembered(tag, make) if query["format"] == "json" else make()
-            made.set_etag(tag)
-            return made
+            cacheable = query["format"] == "json"
+            response = _from_cache(tag, make) if cacheable else make()
+            response.set_etag(tag)
+            return response
 
         return wrapper
 
     return decorate
 
 
-def _remembered(tag: str, make: Callable[[], Response]) -> Response:
-    kept = cache.get(tag)
-    LOOKUPS.labels("hit" if kept else "miss").inc()
-    if kept:
-        body, link = orjson.loads(kept)
-        return answer(body.encode(), 200, None, {"Link": link} if link else {})
-    made = make()
-    told = orjson.dumps((made.get_data(as_text=True), made.headers.get("Link")))
-    cache.set(tag, told, timeout=REMEMBERED_SECONDS)
-    return made
+def _tag_of(query: dict[str, Any], seen: Any) -> str:
+    """What an answer depends on, with our key: others may cache things in the same Redis."""
+    key = settings().secret_key
+    question = (key, request.path, caller().user_id, query, seen)
+    return digest(repr(question).encode())
+
+
+def _from_cache(tag: str, make: Callable[[], Response]) -> Response:
+    stored = cache.get(tag)
+    if stored:
+        LOOKUPS.labels("hit").inc()
+        body, link = orjson.loads(stored)
+        headers = {"Link": link} if link else {}
+        return answer(body.encode(), 200, None, headers)
+    LOOKUPS.labels("miss").inc()
+    response = make()
+    entry = (response.get_data(as_text=True), response.headers.get("Link"))
+    cache.set(tag, orjson.dumps(entry), timeout=CACHED_SECONDS)
+    return response

@@ -7,7 +7,7 @@ They stand in this order, outermost first:
     @public                      anybody may enter; without it a credential is needed
     @accepts(query=…, body=…)    load the query and the body, strictly
     @negotiates                  settle the format of a list (web/exports.py)
-    @remembers(…)                answer a list from memory or with 304 (web/conditional.py)
+    @cached(…)                   answer a list from memory or with 304 (web/conditional.py)
     @replies(schema, 201, …)     run the view in a transaction, and render what it returns
 """
 

@@ -31,17 +31,20 @@ def read(cursor: str) -> list[Any]:
     """
     position, _, signature = cursor.partition(".")
     sent = signature.encode(errors="replace")  # a damaged one may be no text at all
-    if not any(compare_digest(sent, ours.encode()) for ours in _signatures(position)):
-        reason = {"parameter": "cursor", "detail": "Not a cursor of this list."}
-        raise InvalidCursor(errors=[reason])
-    return list(orjson.loads(urlsafe_b64decode(position)))
+    for ours in _signatures(position):
+        if compare_digest(sent, ours.encode()):
+            key = orjson.loads(urlsafe_b64decode(position))
+            return list(key)
+    reason = {"parameter": "cursor", "detail": "Not a cursor of this list."}
+    raise InvalidCursor(errors=[reason])
 
 
 def next_url(cursor: str) -> str:
     """This list's next page, as a relative reference (RFC 8288, section 3.1)."""
     parts = quote(request.query_string, safe=SAFE_IN_QUERY).split("&")
-    kept = [part for part in parts if part and not part.startswith("cursor=")]
-    query = "&".join([*kept, f"cursor={cursor}"])
+    others = [part for part in parts if part and not part.startswith("cursor=")]
+    others.append(f"cursor={cursor}")
+    query = "&".join(others)
     return f"{request.path}?{query}"
 
 
@@ -49,6 +52,11 @@ def _signatures(position: str) -> list[str]:
     """One with each of our keys. They are compared as text, so that a cursor has one spelling."""
     caller = current().caller
     user_id = None if caller is None else caller.user_id
-    query = sorted(item for item in current().query.items() if item[0] not in PAGING_PARAMETERS)
+    query = sorted(current().query.items())
+    query = [item for item in query if item[0] not in PAGING_PARAMETERS]
     signed = repr((position, request.path, user_id, query)).encode()
-    return [digest(key.encode(), signed, "sha256").hex() for key in secret_keys()]
+    signatures = []
+    for key in secret_keys():
+        signature = digest(key.encode(), signed, "sha256")
+        signatures.append(signature.hex())
+    return signatures

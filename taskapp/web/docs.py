@@ -83,15 +83,16 @@ def _task_page() -> Response:
 @docs.get("/openapi.json")
 @public
 def document() -> Response:
-    if "openapi" not in current_app.extensions:
-        current_app.extensions["openapi"] = encode(openapi.build(current_app))
-    made = current_app.extensions["openapi"]
-    return conditional.answer(made, 200, conditional.digest(made), {})
+    built = current_app.extensions.get("openapi")
+    if built is None:
+        built = encode(openapi.build(current_app))
+        current_app.extensions["openapi"] = built
+    return conditional.answer(built, 200, conditional.digest(built), {})
 
 
 @docs.get("/.well-known/security.txt")
 @public
-def tell_where_holes_are_reported() -> Response:
+def security_txt() -> Response:
     """RFC 9116; the date is a year ahead of whoever asks."""
     expires = f"{now() + dt.timedelta(days=365):%Y-%m-%dT00:00:00Z}"
     text = f"Contact: {request.url_root}static/SECURITY.md\nExpires: {expires}\n"
@@ -127,14 +128,23 @@ def page(template: str, **values: Any) -> Response:
 
 
 def _for_people(problems: list[dict[str, Any]]) -> Response | None:
-    return page("problems.html", problems=problems) if _is_for_people() else None
+    if not _is_for_people():
+        return None
+    html: Response = page("problems.html", problems=problems)
+    return html
 
 
 def _is_for_people() -> bool:
-    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
+    preferred = request.accept_mimetypes.best_match(["application/json", "text/html"])
+    return preferred == "text/html"
 
 
 def _explained(kind: type[errors.Refusal]) -> dict[str, Any]:
-    named = {"code": kind.code, "status": kind.status, "title": errors.title(kind)}
-    mend = (kind.__doc__ or "").partition("\n\n")[2].strip()
-    return {**named, "meaning": errors.explanation(kind), "mend": mend}
+    command = (kind.__doc__ or "").partition("\n\n")[2]
+    return {
+        "code": kind.code,
+        "status": kind.status,
+        "title": errors.title(kind),
+        "meaning": errors.explanation(kind),
+        "mend": command.strip(),
+    }

@@ -75,21 +75,25 @@ def check_host(current: Current) -> None:
         InvalidHost
     """
     # Probes come by address: they know no name of ours.
-    trusted = () if current.request.blueprint == "health" else settings().trusted_hosts
-    host = current.request.environ.get("HTTP_HOST", "").lower()
-    if not host_is_trusted(host, trusted):
+    probe = current.request.blueprint == "health"
+    trusted = () if probe else settings().trusted_hosts
+    host = current.request.environ.get("HTTP_HOST", "")
+    if not host_is_trusted(host.lower(), trusted):
         raise InvalidHost
 
 
 def finish(current: Current, response: Response) -> None:
     """Add the headers that depend on the request."""
     headers = response.headers
-    headers["Link"] = ", ".join([*headers.getlist("Link"), SERVICE_DESC])
+    links = headers.getlist("Link")
+    links.append(SERVICE_DESC)
+    headers["Link"] = ", ".join(links)
     if "Content-Security-Policy" not in headers:
         headers.add("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     if "Cache-Control" not in headers:
         credentials = current.request.path.startswith("/api/v1/auth/")
-        headers.add("Cache-Control", "no-store" if credentials else "private, no-cache")
+        directive = "no-store" if credentials else "private, no-cache"
+        headers.add("Cache-Control", directive)
     if current.request.is_secure:
         headers.add("Strict-Transport-Security", "max-age=31536000")
     headers.add("X-Request-ID", current.request_id)

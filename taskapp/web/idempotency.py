@@ -27,7 +27,7 @@ from taskapp.schema import Base, table
 from taskapp.web.current import current
 
 KEY = re.compile(r'^("[!#-~]{8,255}"|[!#-~]{8,255})$')
-KEPT = dt.timedelta(hours=24)
+RETENTION = dt.timedelta(hours=24)
 
 
 class IdempotencyKey(Base):
@@ -51,26 +51,44 @@ def once(arguments: dict[str, Any], make: Callable[[], Response]) -> Response:
     key = _key()
     if key is None:
         return make()
-    caller = current().caller
-    user_id = 0 if caller is None else caller.user_id
-    name = _digest(repr((user_id, request.method, request.path)).encode(), key)
+    name = _name(key)
     payload = _digest(encode(arguments), key)
-    expired = KEYS.c.created_at < now() - KEPT
     try:
-        db.session.execute(sa.delete(KEYS).where(KEYS.c.id == name, expired))
-        row: dict[str, Any] = {"id": name, "payload": payload, "created_at": now()}
-        db.session.execute(sa.insert(KEYS).values(row))
+        _insert(name, payload)
     except IntegrityError:
         db.session.rollback()
         return _replay(name, payload, key)
     except OperationalError as error:
-        refusal = errors.from_database(error)  # one that waited too long waited for this key
-        raise errors.RequestInProgress if refusal.code == "database-busy" else refusal from error
+        refusal = errors.from_database(error)
+        if isinstance(refusal, errors.DatabaseBusy):  # it waited too long, for this key
+            raise errors.RequestInProgress from error
+        raise refusal from error
     response = make()
-    answer = [response.status_code, [*response.headers], response.get_data(as_text=True)]
-    row["answer"] = _vault(key).encrypt(orjson.dumps(answer))
-    db.session.execute(sa.update(KEYS).where(KEYS.c.id == name).values(row))
+    _keep(name, key, response)
     return response
+
+
+def _name(key: str) -> str:
+    """Keys belong to one user, method and path."""
+    caller = current().caller
+    user_id = 0 if caller is None else caller.user_id
+    owner = (user_id, request.method, request.path)
+    return _digest(repr(owner).encode(), key)
+
+
+def _insert(name: str, payload: str) -> None:
+    expired = KEYS.c.created_at < now() - RETENTION
+    db.session.execute(sa.delete(KEYS).where(KEYS.c.id == name, expired))
+    row = {"id": name, "payload": payload, "created_at": now()}
+    db.session.execute(sa.insert(KEYS).values(row))
+
+
+def _keep(name: str, key: str, response: Response) -> None:
+    headers = list(response.headers)
+    answer = [response.status_code, headers, response.get_data(as_text=True)]
+    sealed = _vault(key).encrypt(orjson.dumps(answer))
+    update = sa.update(KEYS).where(KEYS.c.id == name)
+    db.session.execute(update.values(answer=sealed))
 
 
 def _key() -> str | None:
@@ -84,13 +102,15 @@ def _key() -> str | None:
 def _replay(name: str, payload: str, key: str) -> Response:
     from cryptography.fernet import InvalidToken
 
-    kept = read(sa.select(KEYS.c.payload, KEYS.c.answer).where(KEYS.c.id == name)).one_or_none()
-    if kept is None or kept.answer is None:
+    select = sa.select(KEYS.c.payload, KEYS.c.answer).where(KEYS.c.id == name)
+    stored = read(select).one_or_none()
+    if stored is None or stored.answer is None:
         raise errors.RequestInProgress
-    if kept.payload != payload:
+    if stored.payload != payload:
         raise errors.IdempotencyMismatch
     with suppress(InvalidToken):
-        status, headers, body = orjson.loads(_vault(key).decrypt(kept.answer))
+        answer = _vault(key).decrypt(stored.answer)
+        status, headers, body = orjson.loads(answer)
         headers.append(("Idempotency-Replayed", "true"))
         return current_app.response_class(body, status, headers)
     raise errors.Conflict("It was carried out before; its answer is sealed with a key of old.")
@@ -104,5 +124,8 @@ def _vault(key: str) -> Any:
     """Opens only with the client's key and ours together, today's or the one before."""
     from cryptography.fernet import Fernet, MultiFernet  # few requests need it, and it is large
 
-    made = [blake2b(f"{ours} {key}".encode(), digest_size=32).digest() for ours in secret_keys()]
-    return MultiFernet([Fernet(urlsafe_b64encode(each)) for each in made])
+    fernets = []
+    for ours in secret_keys():
+        derived = blake2b(f"{ours} {key}".encode(), digest_size=32)
+        fernets.append(Fernet(urlsafe_b64encode(derived.digest())))
+    return MultiFernet(fernets)

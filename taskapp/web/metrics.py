@@ -23,20 +23,24 @@ SIGN_INS = Counter("taskapp_sign_ins", "Sign-ins that were tried.", ["outcome"])
 CREATED = Counter("taskapp_tasks_created", "Tasks made.")
 DONE = Counter("taskapp_tasks_done", "Tasks that became done.")
 LOOKUPS = Counter("taskapp_cache_lookups", "Lists looked for in the cache.", ["outcome"])
-_answered = lru_cache(4096)(REQUESTS.labels)
-_timed = lru_cache(1024)(SECONDS.labels)
-for each in ("GC", "PLATFORM", "PROCESS"):  # they tell of one worker; ours add up all
-    prometheus.REGISTRY.unregister(getattr(prometheus, f"{each}_COLLECTOR"))
+SIGN_IN_OUTCOMES = {200: "ok", 401: "refused", 429: "limited"}
+_requests = lru_cache(4096)(REQUESTS.labels)
+_seconds = lru_cache(1024)(SECONDS.labels)
+# These speak of one worker; ours add up all.
+prometheus.REGISTRY.unregister(prometheus.GC_COLLECTOR)
+prometheus.REGISTRY.unregister(prometheus.PLATFORM_COLLECTOR)
+prometheus.REGISTRY.unregister(prometheus.PROCESS_COLLECTOR)
 
 
 def count_request(method: str, route: str, status: int, seconds: float, database: float) -> None:
-    method = method if method in METHODS else "other"
-    _answered(method, route, status).inc()
-    _timed(method, route).observe(seconds)
+    if method not in METHODS:
+        method = "other"
+    _requests(method, route, status).inc()
+    _seconds(method, route).observe(seconds)
     if database:
         DATABASE.observe(database)
-    if route == "/api/v1/auth/login" and method == "POST" and status in {200, 401, 429}:
-        SIGN_INS.labels({200: "ok", 401: "refused", 429: "limited"}[status]).inc()
+    if route == "/api/v1/auth/login" and method == "POST" and status in SIGN_IN_OUTCOMES:
+        SIGN_INS.labels(SIGN_IN_OUTCOMES[status]).inc()
 
 
 @sa.event.listens_for(db.session, "after_commit")
@@ -44,7 +48,8 @@ def _count_events(session: Session) -> None:
     for event in session.info.pop("events", ()):
         if event["kind"] == "created" and event["task_id"]:
             CREATED.inc()
-        if event["changes"].get("status", ("",))[-1] == "done":
+        status = event["changes"].get("status")
+        if status and status[-1] == "done":
             DONE.inc()
 
 

@@ -5,6 +5,7 @@ What depends on no route stands in `openapi.json`.
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from http import HTTPStatus
 from itertools import groupby
@@ -15,6 +16,7 @@ from typing import Any
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
+from marshmallow import Schema
 from werkzeug.routing import Rule
 
 from taskapp import errors
@@ -32,60 +34,93 @@ ROOMS = {"personal_tokens": "auth"}  # described with the room they belong to
 STREAM = {"type": "string", "format": "binary", "maxLength": 2**63 - 1}
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
+STREAMED_BODIES = {"text/csv", "application/x-ndjson"}
+EVERYWHERE = (
+    errors.Invalid,
+    errors.InvalidHost,
+    errors.RateLimited,
+    errors.InternalError,
+    errors.DatabaseUnavailable,
+    errors.DatabaseBusy,
+)
+WITH_A_BODY = (
+    errors.MalformedJson,
+    errors.MalformedRequest,
+    errors.PayloadTooLarge,
+    errors.UnsupportedMediaType,
+)
+WITH_A_KEY = (errors.IdempotencyMismatch, errors.RequestInProgress)
 
 
 def build(app: Flask) -> dict[str, Any]:
     plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
     spec = APISpec("taskapp", VERSION, "3.1.0", [plugin], **deepcopy(FIXED["document"]))
     converter: Any = plugin.converter
-    converter.add_attribute_function(_shapes)
+    converter.add_attribute_function(_one_of)
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         view = app.view_functions[rule.endpoint]
         if contract_of(view).described:
-            method = min((rule.methods or set()) - {"HEAD", "OPTIONS"})
-            operation = {method.lower(): _operation(rule, view, method)}
-            spec.path(ARGUMENT.sub(r"{\2}", rule.rule), operations=operation)
+            method = _method(rule)
+            operations = {method.lower(): _operation(rule, view, method)}
+            spec.path(ARGUMENT.sub(r"{\2}", rule.rule), operations=operations)
     return spec.to_dict()
 
 
-def _shapes(converter: Any, field: Any, **_: Any) -> dict[str, Any]:
+def _one_of(converter: Any, field: Any, **_: Any) -> dict[str, Any]:
+    """How a field of our own is described: its shapes, one of which an object has."""
     if not isinstance(field, OneOf):
         return {}
-    return {"oneOf": [converter.resolve_nested_schema(shape) for shape in field.shapes.values()]}
+    shapes = [converter.resolve_nested_schema(shape) for shape in field.shapes.values()]
+    return {"oneOf": shapes}
+
+
+def _method(rule: Rule) -> str:
+    """The one method of a rule, besides those that every route knows."""
+    methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    return min(methods)
 
 
 def _operation(rule: Rule, view: Any, method: str) -> dict[str, Any]:
     contract = contract_of(view)
     blueprint, _, name = rule.endpoint.rpartition(".")
+    docstring = view.__doc__ or ""
     operation: dict[str, Any] = {
         "operationId": name,
-        "summary": (view.__doc__ or "").strip().partition("\n")[0],
+        "summary": docstring.strip().partition("\n")[0],
         "tags": [ROOMS.get(blueprint, blueprint)],
         "security": [] if contract.access == ANYONE else [{"bearer": []}],
-        "parameters": [
-            {"in": "path", "name": name, "required": True, "schema": ARGUMENTS[kind]}
-            for kind, name in ARGUMENT.findall(rule.rule)
-        ],
+        "parameters": _parameters(contract, rule, method),
         "responses": _responses(contract, rule, method),
     }
-    if contract.query is not None:
-        operation["parameters"].append({"in": "query", "schema": contract.query})
-    conditional = method == "GET" or "sessions" not in rule.rule  # a session has no ETag
-    if contract.once and conditional:
-        operation["parameters"].append(HEADERS.get(method, HEADERS[""]))
     if contract.body is not None:
-        takes = contract.takes or media_types(method)
-        streams = {"text/csv", "application/x-ndjson"}
-        content = {m: {"schema": STREAM if m in streams else contract.body} for m in takes}
+        content = _content(contract.takes or media_types(method), contract.body)
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
+def _parameters(contract: Contract, rule: Rule, method: str) -> list[dict[str, Any]]:
+    parameters = []
+    for kind, name in ARGUMENT.findall(rule.rule):
+        schema = ARGUMENTS[kind]
+        parameters.append({"in": "path", "name": name, "required": True, "schema": schema})
+    if contract.query is not None:
+        parameters.append({"in": "query", "schema": contract.query})
+    conditional = method == "GET" or "sessions" not in rule.rule  # a session has no ETag
+    if contract.once and conditional:
+        parameters.append(HEADERS.get(method, HEADERS[""]))
+    return parameters
+
+
+def _content(takes: Iterable[str], body: Schema) -> dict[str, Any]:
+    content = {}
+    for media_type in takes:
+        schema = STREAM if media_type in STREAMED_BODIES else body
+        content[media_type] = {"schema": schema}
+    return content
+
+
 def _responses(contract: Contract, rule: Rule, method: str) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": HTTPStatus(contract.status).phrase}
-    typed = {"application/json": contract.reply} if contract.reply else {}
-    if shapes := typed | dict.fromkeys(contract.gives, STREAM):
-        answer["content"] = {media: {"schema": shape} for media, shape in shapes.items()}
+    answer = _answer(contract)
     responses = {str(contract.status): answer}
     if contract.creates:
         responses["201"] = {**answer, "description": "Created"}
@@ -94,33 +129,50 @@ def _responses(contract: Contract, rule: Rule, method: str) -> dict[str, Any]:
     if method == "GET":
         responses["304"] = {"description": "What you have is still true."}
     refused = {(refusal.status, refusal.code) for refusal in _refusals(contract, rule, method)}
-    for status, codes in groupby(sorted(refused), itemgetter(0)):
-        described = ", ".join(code for _, code in codes)
-        responses[str(status)] = {"description": described, "content": PROBLEM}
+    for status, refusals in groupby(sorted(refused), itemgetter(0)):
+        codes = [code for _, code in refusals]
+        responses[str(status)] = {"description": ", ".join(codes), "content": PROBLEM}
     return responses
 
 
-def _refusals(contract: Contract, rule: Rule, method: str) -> list[type[Refusal]]:
+def _answer(contract: Contract) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": HTTPStatus(contract.status).phrase}
+    content: dict[str, Any] = {}
+    if contract.reply is not None:
+        content["application/json"] = {"schema": contract.reply}
+    for media_type in contract.gives:
+        content[media_type] = {"schema": STREAM}
+    if content:
+        answer["content"] = content
+    return answer
+
+
+def _refusals(contract: Contract, rule: Rule, method: str) -> Iterator[type[Refusal]]:
     """What the route says it may raise, and what follows from its shape."""
-    e = errors
-    follows = [
-        (True, (*contract.may_raise, e.Invalid, e.InvalidHost, e.RateLimited)),
-        (True, (e.InternalError, e.DatabaseUnavailable, e.DatabaseBusy)),
-        (contract.access != ANYONE, e.CREDENTIALS),
-        (contract.access == ADMIN, (e.Forbidden,)),
-        (rule.arguments, (e.NotFound,)),
-        (contract.query and "cursor" in contract.query.fields, (e.InvalidCursor,)),
-        (contract.body, (e.MalformedJson, e.MalformedRequest)),
-        (contract.body, (e.PayloadTooLarge, e.UnsupportedMediaType)),
-        (method != "GET", (e.StorageFull,)),
-        (method == "POST" and contract.once, (e.IdempotencyMismatch, e.RequestInProgress)),
-        (method in {"PATCH", "PUT", "DELETE"}, e.CONDITIONS),
-    ]
-    return [refusal for applies, refusals in follows if applies for refusal in refusals]
+    yield from contract.may_raise
+    yield from EVERYWHERE
+    if contract.access != ANYONE:
+        yield from errors.CREDENTIALS
+    if contract.access == ADMIN:
+        yield errors.Forbidden
+    if rule.arguments:
+        yield errors.NotFound
+    if contract.query is not None and "cursor" in contract.query.fields:
+        yield errors.InvalidCursor
+    if contract.body is not None:
+        yield from WITH_A_BODY
+    if method != "GET":
+        yield errors.StorageFull
+    if method == "POST" and contract.once:
+        yield from WITH_A_KEY
+    if method in {"PATCH", "PUT", "DELETE"}:
+        yield from errors.CONDITIONS
 
 
 def _schema_name(schema: Any) -> str:
     """`TaskSchema` is "Task"; its partial form, used by PATCH, is "TaskPatch"."""
     instance = schema() if isinstance(schema, type) else schema
     name = type(instance).__name__.removesuffix("Schema")
-    return f"{name}Patch" if instance.partial and not name.endswith("Patch") else name
+    if instance.partial and not name.endswith("Patch"):
+        return f"{name}Patch"
+    return name

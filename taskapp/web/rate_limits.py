@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, g
@@ -45,10 +46,10 @@ class Counters(Storage):
         return sqlite3.Error
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        count: Count = self.shared.use(
-            lambda redis: _read(redis.eval(_ADD_IN_REDIS, 1, PREFIX + key, amount, expiry)),
-            lambda: self.file.add(key, amount, expiry),
-        )
+        def add_in_redis(redis: Any) -> Count:
+            return _read(redis.eval(_ADD_IN_REDIS, 1, PREFIX + key, amount, expiry))
+
+        count = self.shared.use(add_in_redis, lambda: self.file.add(key, amount, expiry))
         if "current" in g:
             g.current.counts[key] = count
         return count[0]
@@ -71,16 +72,19 @@ class Counters(Storage):
         raise NotImplementedError
 
     def _get(self, key: str) -> Count:
-        name = PREFIX + key
-        return self.shared.use(
-            lambda redis: _read(redis.pipeline().get(name).pttl(name).execute()),
-            lambda: self.file.get(key),
-        )
+        def get_from_redis(redis: Any) -> Count:
+            pipeline = redis.pipeline()
+            pipeline.get(PREFIX + key)
+            pipeline.pttl(PREFIX + key)
+            return _read(pipeline.execute())
+
+        return self.shared.use(get_from_redis, lambda: self.file.get(key))
 
 
 def _read(answer: Any) -> Count:
     count, milliseconds = answer
-    return int(count or 0), time.time() + max(0, milliseconds) / 1000
+    ends = time.time() + max(0, milliseconds) / 1000
+    return int(count or 0), ends
 
 
 def configure(app: Flask, settings: Settings) -> None:
@@ -143,16 +147,14 @@ def explainer(rate: str) -> Callable[[Current, Response], None]:
     def explain(current: Current, response: Response) -> None:
         if not current.counts:  # not limited, or a full disk has left it uncounted
             return
-        met = list(_met(current, default))
-        policies = [
-            f'"{each.name}";q={each.rate.amount};w={each.rate.get_expiry()}' for each in met
-        ]
-        states = [f'"{each.name}";r={each.left};t={each.seconds}' for each in met]
+        limits = list(_met(current, default))
+        policies = [limit.policy for limit in limits]
+        states = [limit.state for limit in limits]
         response.headers.add("RateLimit-Policy", ", ".join(policies))
         response.headers.add("RateLimit", ", ".join(states))
-        if response.status_code == 429:
-            wait = max((each.seconds for each in met if each.left == 0), default=1)
-            response.headers.setdefault("Retry-After", str(max(1, wait)))
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            waits = [limit.seconds for limit in limits if limit.left == 0]
+            response.headers.setdefault("Retry-After", str(max(waits, default=1) or 1))
 
     return explain
 
