@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from taskapp.attachments import service
-from taskapp.attachments.schemas import AttachmentSchema, UploadSchema
+from taskapp.attachments.schemas import ATTACHMENT, ATTACHMENT_PAGE, UPLOAD
 from taskapp.attachments.transfer import BINARY, MULTIPART, receive, send
 from taskapp.database.pages import Page
 from taskapp.database.session import Body, Row
@@ -11,7 +11,7 @@ from taskapp.errors import Forbidden, RangeNotSatisfiable, StaleRevision
 from taskapp.web.conditional import if_match
 from taskapp.web.contract import accepts, replies
 from taskapp.web.current import caller
-from taskapp.web.fields import PageQuerySchema, page_of
+from taskapp.web.fields import PAGE_QUERY
 
 attachments = Blueprint("attachments", __name__, url_prefix="/api/v1")
 ATTACHMENTS_URL = "/tasks/<id:task_id>/attachments"
@@ -19,16 +19,16 @@ ATTACHMENT_URL = f"{ATTACHMENTS_URL}/<id:attachment_id>"
 
 
 @attachments.get(ATTACHMENTS_URL)
-@accepts(query=PageQuerySchema())
-@replies(page_of(AttachmentSchema)())
+@accepts(query=PAGE_QUERY)
+@replies(ATTACHMENT_PAGE)
 def list_attachments(task_id: int, query: Body) -> Page:
     """List the attachments of a task, oldest first."""
     return service.list_attachments(caller(), task_id, query)
 
 
 @attachments.post(ATTACHMENTS_URL)
-@accepts(body=UploadSchema(), takes=(MULTIPART,), load=receive)
-@replies(AttachmentSchema(), 201, Forbidden)
+@accepts(body=UPLOAD, takes=(MULTIPART,), load=receive)
+@replies(ATTACHMENT, 201, Forbidden)
 def add_attachment(task_id: int, body: Body) -> Row:
     """Attach a file."""
     return service.add_attachment(caller(), task_id, body)

@@ -30,3 +30,8 @@ class UploadSchema(Schema):
     file = fields.Text(
         min=1, max=255, trim=True, required=True, error_messages=AS_FILE, metadata=BYTES
     )
+
+
+ATTACHMENT = AttachmentSchema()
+ATTACHMENT_PAGE = fields.page_of(AttachmentSchema)()
+UPLOAD = UploadSchema()

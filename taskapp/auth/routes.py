@@ -8,10 +8,10 @@ from taskapp.database.pages import Page
 from taskapp.database.session import Body, Row
 from taskapp.extensions import limiter
 from taskapp.users import service as accounts
-from taskapp.users.schemas import NewUserSchema, UserSchema
+from taskapp.users.schemas import NEW_USER, USER
 from taskapp.web.contract import accepts, public, replies
 from taskapp.web.current import caller, client_address, rate_limit_key, session_id
-from taskapp.web.fields import PageQuerySchema, page_of
+from taskapp.web.fields import PAGE_QUERY
 
 auth = Blueprint("auth", __name__, url_prefix="/api/v1/auth")
 BAD_REFRESH = (errors.InvalidToken, errors.TokenExpired, errors.TokenReused, errors.TokenRevoked)
@@ -20,8 +20,8 @@ SIGN_INS = "60 per minute"
 
 @auth.post("/register")
 @public
-@accepts(body=NewUserSchema())
-@replies(UserSchema(), 201, errors.EmailTaken, errors.RegistrationClosed)
+@accepts(body=NEW_USER)
+@replies(USER, 201, errors.EmailTaken, errors.RegistrationClosed)
 def register(body: Body) -> Row:
     """Make an account."""
     return accounts.register(body)
@@ -30,8 +30,8 @@ def register(body: Body) -> Row:
 @auth.post("/login")
 @public
 @limiter.limit(SIGN_INS, key_func=rate_limit_key, override_defaults=False)
-@accepts(body=schemas.LoginSchema())
-@replies(schemas.TokenPairSchema(), 200, errors.WrongCredentials, once=False)
+@accepts(body=schemas.LOGIN)
+@replies(schemas.TOKEN_PAIR, 200, errors.WrongCredentials, once=False)
 def login(body: Body) -> Body:
     """Sign in: begin a session."""
     return service.login(body, request.user_agent.string[:200], client_address())
@@ -39,8 +39,8 @@ def login(body: Body) -> Body:
 
 @auth.post("/refresh")
 @public
-@accepts(body=schemas.RefreshSchema())
-@replies(schemas.TokenPairSchema(), 200, *BAD_REFRESH, once=False)
+@accepts(body=schemas.REFRESH)
+@replies(schemas.TOKEN_PAIR, 200, *BAD_REFRESH, once=False)
 def refresh(body: Body) -> Body:
     """Swap the refresh token for a new pair."""
     return service.refresh(body["refresh_token"])
@@ -54,8 +54,8 @@ def logout() -> None:
 
 
 @auth.get("/sessions")
-@accepts(query=PageQuerySchema())
-@replies(page_of(schemas.SessionSchema)())
+@accepts(query=PAGE_QUERY)
+@replies(schemas.SESSION_PAGE)
 def list_sessions(query: Body) -> Page:
     """List your sessions."""
     return service.list_sessions(caller().user_id, caller().session_id, query)
@@ -76,7 +76,7 @@ def end_sessions() -> None:
 
 
 @auth.post("/password")
-@accepts(body=schemas.PasswordChangeSchema())
+@accepts(body=schemas.PASSWORD_CHANGE)
 @replies(None, 204, errors.WrongCredentials)
 def change_password(body: Body) -> None:
     """Change your password; all other sessions end."""
@@ -84,7 +84,7 @@ def change_password(body: Body) -> None:
 
 
 @auth.get("/token")
-@replies(schemas.CredentialSchema())
+@replies(schemas.CREDENTIAL)
 def get_token() -> Body:
     """Tell what the credential in use is."""
     return caller().describe()

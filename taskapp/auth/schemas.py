@@ -58,3 +58,11 @@ class CredentialSchema(Schema):
         fields.Choice(tuple(SCOPES)), dump_only=True, validate=validate.Length(max=4)
     )
     expires_at = fields.Time(dump_only=True, allow_none=True)
+
+
+LOGIN = LoginSchema()
+REFRESH = RefreshSchema()
+TOKEN_PAIR = TokenPairSchema()
+PASSWORD_CHANGE = PasswordChangeSchema()
+SESSION_PAGE = fields.page_of(SessionSchema)()
+CREDENTIAL = CredentialSchema()

@@ -3,14 +3,14 @@
 from flask import Blueprint
 
 from taskapp.comments import service
-from taskapp.comments.schemas import CommentSchema
+from taskapp.comments.schemas import COMMENT, COMMENT_PAGE, COMMENT_PATCH
 from taskapp.database.pages import Page
 from taskapp.database.session import Body, Row
 from taskapp.errors import Forbidden
 from taskapp.web.conditional import if_match
 from taskapp.web.contract import accepts, replies
 from taskapp.web.current import caller
-from taskapp.web.fields import PageQuerySchema, page_of
+from taskapp.web.fields import PAGE_QUERY
 
 comments = Blueprint("comments", __name__, url_prefix="/api/v1")
 COMMENTS_URL = "/tasks/<id:task_id>/comments"
@@ -18,31 +18,31 @@ COMMENT_URL = f"{COMMENTS_URL}/<id:comment_id>"
 
 
 @comments.get(COMMENTS_URL)
-@accepts(query=PageQuerySchema())
-@replies(page_of(CommentSchema)())
+@accepts(query=PAGE_QUERY)
+@replies(COMMENT_PAGE)
 def list_comments(task_id: int, query: Body) -> Page:
     """List the comments on a task, oldest first."""
     return service.list_comments(caller(), task_id, query)
 
 
 @comments.post(COMMENTS_URL)
-@accepts(body=CommentSchema())
-@replies(CommentSchema(), 201, Forbidden)
+@accepts(body=COMMENT)
+@replies(COMMENT, 201, Forbidden)
 def add_comment(task_id: int, body: Body) -> Row:
     """Comment on a task."""
     return service.add_comment(caller(), task_id, body)
 
 
 @comments.get(COMMENT_URL)
-@replies(CommentSchema())
+@replies(COMMENT)
 def get_comment(task_id: int, comment_id: int) -> Row:
     """Show one comment."""
     return service.get_comment(caller(), task_id, comment_id)
 
 
 @comments.patch(COMMENT_URL)
-@accepts(body=CommentSchema(partial=True))
-@replies(CommentSchema(), 200, Forbidden)
+@accepts(body=COMMENT_PATCH)
+@replies(COMMENT, 200, Forbidden)
 def update_comment(task_id: int, comment_id: int, body: Body) -> Row:
     """Change a comment of your own."""
     return service.update_comment(caller(), task_id, comment_id, body, if_match())

@@ -14,3 +14,8 @@ class CommentSchema(fields.Resource):
     created_by = fields.Int(dump_only=True)
     created_at = fields.Time(dump_only=True)
     updated_at = fields.Time(dump_only=True)
+
+
+COMMENT = CommentSchema()
+COMMENT_PATCH = CommentSchema(partial=True)
+COMMENT_PAGE = fields.page_of(CommentSchema)()

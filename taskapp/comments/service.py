@@ -39,7 +39,8 @@ def list_comments(caller: Caller, task_id: int, query: Body) -> Page:
 def get_comment(caller: Caller, task_id: int, comment_id: int) -> Row:
     """Raises TaskNotFound, CommentNotFound."""
     tasks.visible_task(caller, task_id)
-    return one_or_raise(read(_one(task_id, comment_id)), CommentNotFound)
+    result = read(_one(task_id, comment_id))
+    return one_or_raise(result, CommentNotFound)
 
 
 def add_comment(caller: Caller, task_id: int, body: Body) -> Row:
@@ -53,8 +54,8 @@ def add_comment(caller: Caller, task_id: int, body: Body) -> Row:
         "created_at": at,
         "updated_at": at,
     }
-    inserted = sa.insert(COMMENTS).values(values).returning(COMMENTS)
-    comment = db.session.execute(inserted).one()
+    inserted = sa.insert(COMMENTS).values(values)
+    comment = db.session.execute(inserted.returning(COMMENTS)).one()
     revision = lock.advance()
     record(revision, "comment-created", [task_id], comment_id=[None, comment.id])
     return comment
@@ -70,7 +71,8 @@ def update_comment(
         return comment
     update = sa.update(COMMENTS).where(COMMENTS.c.id == comment_id)
     update = update.values(**body, updated_at=now())
-    comment = db.session.execute(update.returning(COMMENTS)).one()
+    result = db.session.execute(update.returning(COMMENTS))
+    comment = result.one()
     revision = lock.advance()
     record(revision, "comment-updated", [task_id], comment_id=[comment_id, comment_id])
     return comment
@@ -82,7 +84,8 @@ def delete_comment(
     """Raises TaskNotFound, CommentNotFound, StaleRevision, Forbidden."""
     lock, comment = _lock(caller, task_id, comment_id, "owner")
     precondition(comment)
-    db.session.execute(sa.delete(COMMENTS).where(COMMENTS.c.id == comment_id))
+    deletion = sa.delete(COMMENTS).where(COMMENTS.c.id == comment_id)
+    db.session.execute(deletion)
     revision = lock.advance()
     record(revision, "comment-deleted", [task_id], comment_id=[comment_id, None])
 
@@ -94,8 +97,8 @@ def _lock(caller: Caller, task_id: int, comment_id: int, *roles: str) -> tuple[L
     comment = one_or_raise(result, CommentNotFound)
     is_author = comment.created_by == caller.user_id
     if not is_author and lock.role not in roles:
-        allowed = " or an ".join(["Only its author", *roles])
-        raise Forbidden(f"{allowed} may do this.")
+        allowed = ["Only its author", *roles]
+        raise Forbidden(f"{' or an '.join(allowed)} may do this.")
     return lock, comment
 
 

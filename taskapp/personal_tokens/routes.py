@@ -8,22 +8,22 @@ from taskapp.personal_tokens import schemas, service
 from taskapp.web.conditional import if_match
 from taskapp.web.contract import accepts, replies
 from taskapp.web.current import caller, mintable_scopes
-from taskapp.web.fields import PageQuerySchema, page_of
+from taskapp.web.fields import PAGE_QUERY
 
 personal_tokens = Blueprint("personal_tokens", __name__, url_prefix="/api/v1")
 
 
 @personal_tokens.get("/auth/tokens")
-@accepts(query=PageQuerySchema())
-@replies(page_of(schemas.TokenSchema)())
+@accepts(query=PAGE_QUERY)
+@replies(schemas.TOKEN_PAGE)
 def list_tokens(query: Body) -> Page:
     """List your personal tokens."""
     return service.list_tokens(caller().user_id, query)
 
 
 @personal_tokens.post("/auth/tokens")
-@accepts(body=schemas.NewTokenSchema())
-@replies(schemas.NewTokenSchema(), 201)
+@accepts(body=schemas.NEW_TOKEN)
+@replies(schemas.NEW_TOKEN, 201)
 def create_token(body: Body) -> Created:
     """Make a personal token for a script; its secret is shown this once."""
     made = service.create_token(caller().user_id, mintable_scopes(), body)
@@ -38,7 +38,7 @@ def feed_url(secret: str) -> str:
 
 
 @personal_tokens.get("/auth/tokens/<id:token_id>")
-@replies(schemas.TokenSchema())
+@replies(schemas.TOKEN)
 def show_token(token_id: int) -> Row:
     """Show one personal token, without its secret."""
     return service.get_token(caller().user_id, token_id)

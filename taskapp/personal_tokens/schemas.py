@@ -24,3 +24,8 @@ class NewTokenSchema(TokenSchema):
 
     token = fields.Text(max=100, dump_only=True)
     feed_url = fields.Text(max=300, dump_only=True)
+
+
+TOKEN = TokenSchema()
+NEW_TOKEN = NewTokenSchema()
+TOKEN_PAGE = fields.page_of(TokenSchema)()

@@ -48,16 +48,18 @@ def create_token(user_id: int, mintable_scopes: Collection[str], body: Body) -> 
     if ends is not None and ends <= at:
         raise Invalid.field("expires_at", "This time is over.")
     secret = access.PREFIX + token_urlsafe(32)  # 256 random bits need no slow hash
-    values = {**body, "user_id": user_id, "digest": access.digest(secret), "created_at": at}
-    inserted = sa.insert(TOKENS).values(values).returning(*SHOWN)
-    token = insert_or_raise(inserted, TokenRevoked).one()
-    return Created(token, {"token": secret})
+    digest = access.digest(secret)
+    values = {**body, "user_id": user_id, "digest": digest, "created_at": at}
+    inserted = sa.insert(TOKENS).values(values)
+    result = insert_or_raise(inserted.returning(*SHOWN), TokenRevoked)
+    return Created(result.one(), {"token": secret})
 
 
 def get_token(user_id: int, token_id: int) -> Row:
     """Raises TokenNotFound."""
     token = _live(user_id).where(TOKENS.c.id == token_id)
-    return one_or_raise(read(token), TokenNotFound)
+    result = read(token)
+    return one_or_raise(result, TokenNotFound)
 
 
 def end_token(user_id: int, token_id: int, precondition: Precondition) -> None:

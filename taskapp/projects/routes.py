@@ -9,7 +9,7 @@ from taskapp.projects import schemas, service
 from taskapp.web.conditional import if_match
 from taskapp.web.contract import accepts, replies
 from taskapp.web.current import caller
-from taskapp.web.fields import PageQuerySchema, page_of
+from taskapp.web.fields import PAGE_QUERY
 
 projects = Blueprint("projects", __name__, url_prefix="/api/v1/projects")
 PROJECT_URL = "/<id:project_id>"
@@ -19,31 +19,31 @@ REFUSALS = (Forbidden, Conflict)
 
 
 @projects.get("")
-@accepts(query=PageQuerySchema())
-@replies(page_of(schemas.ProjectSchema)())
+@accepts(query=PAGE_QUERY)
+@replies(schemas.PROJECT_PAGE)
 def list_projects(query: Body) -> Page:
     """List your projects, oldest first."""
     return service.list_projects(caller(), query)
 
 
 @projects.post("")
-@accepts(body=schemas.ProjectSchema())
-@replies(schemas.ProjectSchema(), 201)
+@accepts(body=schemas.PROJECT)
+@replies(schemas.PROJECT, 201)
 def create_project(body: Body) -> Row:
     """Create a shared project, and own it."""
     return service.create_project(caller(), body)
 
 
 @projects.get(PROJECT_URL)
-@replies(schemas.ProjectSchema())
+@replies(schemas.PROJECT)
 def get_project(project_id: int) -> Row:
     """Show one project."""
     return service.get_project(caller(), project_id)
 
 
 @projects.patch(PROJECT_URL)
-@accepts(body=schemas.ProjectSchema(partial=True))
-@replies(schemas.ProjectSchema(), 200, *REFUSALS)
+@accepts(body=schemas.PROJECT_PATCH)
+@replies(schemas.PROJECT, 200, *REFUSALS)
 def update_project(project_id: int, body: Body) -> Row:
     """Change the fields that are sent; `archived_at` archives, null brings back."""
     return service.update_project(caller(), project_id, body, if_match())
@@ -57,31 +57,31 @@ def delete_project(project_id: int) -> None:
 
 
 @projects.get(MEMBERS_URL)
-@accepts(query=PageQuerySchema())
-@replies(page_of(schemas.MemberSchema)())
+@accepts(query=PAGE_QUERY)
+@replies(schemas.MEMBER_PAGE)
 def list_members(project_id: int, query: Body) -> Page:
     """List who is in a project."""
     return service.list_members(caller(), project_id, query)
 
 
 @projects.post(MEMBERS_URL)
-@accepts(body=schemas.MemberSchema())
-@replies(schemas.MemberSchema(), 201, *REFUSALS)
+@accepts(body=schemas.MEMBER)
+@replies(schemas.MEMBER, 201, *REFUSALS)
 def add_member(project_id: int, body: Body) -> Row:
     """Add a user, by e-mail address."""
     return service.add_member(caller(), project_id, body)
 
 
 @projects.get(MEMBER_URL)
-@replies(schemas.MemberSchema())
+@replies(schemas.MEMBER)
 def get_member(project_id: int, user_id: int) -> Row:
     """Show one member."""
     return service.get_member(caller(), project_id, user_id)
 
 
 @projects.patch(MEMBER_URL)
-@accepts(body=schemas.MemberSchema(only=("role",), partial=True))
-@replies(schemas.MemberSchema(), 200, *REFUSALS)
+@accepts(body=schemas.MEMBER_PATCH)
+@replies(schemas.MEMBER, 200, *REFUSALS)
 def update_member(project_id: int, user_id: int, body: Body) -> Row:
     """Give a member another role."""
     return service.update_member(caller(), project_id, user_id, body, if_match())

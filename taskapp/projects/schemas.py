@@ -29,3 +29,11 @@ class MemberSchema(fields.Resource):
     name = fields.Text(max=200, dump_only=True)
     role = fields.Choice(ROLES, required=True)
     created_at = fields.Time(dump_only=True)
+
+
+PROJECT = ProjectSchema()
+PROJECT_PATCH = ProjectSchema(partial=True)
+PROJECT_PAGE = fields.page_of(ProjectSchema)()
+MEMBER = MemberSchema()
+MEMBER_PATCH = MemberSchema(only=("role",), partial=True)
+MEMBER_PAGE = fields.page_of(MemberSchema)()

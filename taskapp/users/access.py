@@ -48,19 +48,21 @@ def unchanged(user: Row) -> sa.Select[Any]:
 
 def check_password(user_id: int, password: str) -> None:
     """Refuse unless it is the user's; runs before any transaction, because hashing takes long."""
-    stored = sa.select(USERS.c.password_hash).where(USERS.c.id == user_id)
-    if not passwords.verify(password, read(stored).scalar_one_or_none()):
+    select = sa.select(USERS.c.password_hash).where(USERS.c.id == user_id)
+    stored = read(select).scalar_one_or_none()
+    if not passwords.verify(password, stored):
         raise WrongCredentials("The current password is not that.")
 
 
 def set_password(user_id: int, field: str, password: str) -> None:
     """Write a new password, in the caller's transaction."""
-    names = sa.select(USERS.c.email, USERS.c.name).where(USERS.c.id == user_id)
+    names = sa.select(USERS.c.email, USERS.c.name)
+    names = names.where(USERS.c.id == user_id)
     user = one_or_raise(read(names), WrongCredentials)
     passwords.refuse_guessable(field, password, user.email, user.name)
-    values = {"password_hash": passwords.hash_password(password), "updated_at": now()}
+    hashed = passwords.hash_password(password)
     update = sa.update(USERS).where(USERS.c.id == user_id)
-    db.session.execute(update.values(values))
+    db.session.execute(update.values(password_hash=hashed, updated_at=now()))
 
 
 def user_id_of(email: str) -> int:

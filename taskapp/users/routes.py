@@ -10,28 +10,27 @@ from taskapp.users import schemas, service
 from taskapp.web.conditional import if_match
 from taskapp.web.contract import accepts, replies
 from taskapp.web.current import caller, own_id_or_admin
-from taskapp.web.fields import page_of
 
 users = Blueprint("users", __name__, url_prefix="/api/v1/users")
 
 
 @users.get("/me")
-@replies(schemas.UserSchema())
+@replies(schemas.USER)
 def get_me() -> Row:
     """Show yourself."""
     return service.get_user(caller().user_id)
 
 
 @users.patch("/me")
-@accepts(body=schemas.MePatchSchema(partial=True))
-@replies(schemas.UserSchema(), 200, EmailTaken, WrongCredentials)
+@accepts(body=schemas.ME_PATCH)
+@replies(schemas.USER, 200, EmailTaken, WrongCredentials)
 def update_me(body: Body) -> Row:
     """Change your name, or your address with your password beside it."""
     return service.update_me(caller().user_id, body, if_match())
 
 
 @users.delete("/me")
-@accepts(body=schemas.CurrentPasswordSchema())
+@accepts(body=schemas.CURRENT_PASSWORD)
 @replies(None, 204, Conflict, WrongCredentials)
 def delete_me(body: Body) -> None:
     """Delete yourself, your inbox and the projects that only you are in."""
@@ -39,31 +38,31 @@ def delete_me(body: Body) -> None:
 
 
 @users.get("")
-@accepts(query=schemas.UserQuerySchema())
-@replies(page_of(schemas.UserSchema)(), access=ADMIN)
+@accepts(query=schemas.USER_QUERY)
+@replies(schemas.USER_PAGE, access=ADMIN)
 def list_users(query: Body) -> Page:
     """List users; `q` is looked for in addresses and names."""
     return service.list_users(query)
 
 
 @users.post("")
-@accepts(body=schemas.NewUserByAdminSchema())
-@replies(schemas.UserSchema(), 201, EmailTaken, access=ADMIN)
+@accepts(body=schemas.NEW_USER_BY_ADMIN)
+@replies(schemas.USER, 201, EmailTaken, access=ADMIN)
 def create_user(body: Body) -> Row:
     """Make an account for somebody."""
     return service.create_user(body)
 
 
 @users.get("/<id:user_id>")
-@replies(schemas.UserSchema(), 200, Forbidden)
+@replies(schemas.USER, 200, Forbidden)
 def get_user(user_id: int) -> Row:
     """Show a user: yourself, or as an admin anybody."""
     return service.get_user(own_id_or_admin(user_id))
 
 
 @users.patch("/<id:user_id>")
-@accepts(body=schemas.UserSchema(partial=True))
-@replies(schemas.UserSchema(), 200, Conflict, EmailTaken, access=ADMIN)
+@accepts(body=schemas.USER_PATCH)
+@replies(schemas.USER, 200, Conflict, EmailTaken, access=ADMIN)
 def update_user(user_id: int, body: Body) -> Row:
     """Change a user; `is_active: false` puts them out at once."""
     return service.update_user(user_id, body, if_match())

@@ -53,3 +53,13 @@ class UserQuerySchema(PageQuerySchema):
     q = fields.Text(min=1, max=200)
     role = fields.Choice(ROLES)
     is_active = fields.QueryBool()
+
+
+USER = UserSchema()
+USER_PATCH = UserSchema(partial=True)
+USER_PAGE = fields.page_of(UserSchema)()
+USER_QUERY = UserQuerySchema()
+NEW_USER = NewUserSchema()
+NEW_USER_BY_ADMIN = NewUserByAdminSchema()
+ME_PATCH = MePatchSchema(partial=True)
+CURRENT_PASSWORD = CurrentPasswordSchema()

@@ -61,6 +61,7 @@ def register(body: Body) -> Row:
 
 
 def create_user(body: Body) -> Row:
+    """Raises EmailTaken, Invalid."""
     return add_user(**body)
 
 
@@ -113,7 +114,8 @@ def update_user(user_id: int, body: Body, precondition: Precondition) -> Row:
     if "email" in body:
         values["email_key"] = email_key(body["email"])
     update = sa.update(USERS).where(USERS.c.id == user_id).values(values)
-    user = insert_or_raise(update.returning(*COLUMNS), EmailTaken).one()
+    result = insert_or_raise(update.returning(*COLUMNS), EmailTaken)
+    user = result.one()
     if "is_active" in changed:
         event = "user enabled" if user.is_active else "user disabled"
         log.warning(event, extra={"fields": {"account": user_id}})
@@ -149,6 +151,6 @@ def _locked(user_id: int) -> tuple[Row, bool]:
     rows = db.session.execute(ordered.with_for_update(key_share=True)).all()
     for user in rows:
         if user.id == user_id:
-            alone = len(rows) == 1
-            return user, alone and user.role == "admin" and user.is_active
+            is_admin = user.role == "admin" and user.is_active
+            return user, is_admin and len(rows) == 1
     raise UserNotFound

@@ -212,6 +212,9 @@ class PageQuerySchema(Schema):
     total = QueryBool(load_default=False)
 
 
+PAGE_QUERY = PageQuerySchema()
+
+
 def many(item: type[Schema] | Schema, most: int = 1_000_000) -> fields.List[Any]:
     """A list that is always there; a million is for what has no smaller bound of its own."""
     return fields.List(fields.Nested(item), required=True, validate=validate.Length(max=most))

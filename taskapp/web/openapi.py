@@ -84,14 +84,13 @@ def _operation(rule: Rule, view: Any, method: str) -> dict[str, Any]:
     contract = contract_of(view)
     blueprint, _, name = rule.endpoint.rpartition(".")
     docstring = view.__doc__ or ""
-    operation: dict[str, Any] = {
-        "operationId": name,
-        "summary": docstring.strip().partition("\n")[0],
-        "tags": [ROOMS.get(blueprint, blueprint)],
-        "security": [] if contract.access == ANYONE else [{"bearer": []}],
-        "parameters": _parameters(contract, rule, method),
-        "responses": _responses(contract, rule, method),
-    }
+    operation: dict[str, Any] = {"operationId": name, "security": []}
+    operation["summary"] = docstring.strip().partition("\n")[0]
+    operation["tags"] = [ROOMS.get(blueprint, blueprint)]
+    if contract.access != ANYONE:
+        operation["security"] = [{"bearer": []}]
+    operation["parameters"] = _parameters(contract, rule, method)
+    operation["responses"] = _responses(contract, rule, method)
     if contract.body is not None:
         content = _content(contract.takes or media_types(method), contract.body)
         operation["requestBody"] = {"required": True, "content": content}

@@ -63,10 +63,11 @@ def _write(current: Current, response: Response, fields: dict[str, Any]) -> None
 def _fields(current: Current) -> dict[str, Any]:
     """The path without its query, which may hold what people look for; secrets are cut out."""
     request = current.request
+    path = SECRET.sub("...", request.path)
     fields: dict[str, Any] = {
         "request_id": current.request_id,
         "method": request.method,
-        "path": SECRET.sub("...", request.path)[:500],
+        "path": path[:500],
         "route": request.url_rule.rule if request.url_rule else "unmatched",
         "address": request.remote_addr,
     }
