@@ -32,7 +32,8 @@ class CommentNotFound(NotFound):
 def list_comments(caller: Caller, task_id: int, query: Body) -> Page:
     """Raises TaskNotFound."""
     tasks.visible_task(caller, task_id)
-    comments = sa.select(COMMENTS).where(COMMENTS.c.task_id == task_id)
+    comments = sa.select(COMMENTS)
+    comments = comments.where(COMMENTS.c.task_id == task_id)
     return page_by(comments, Comment.id, **query)
 
 
@@ -57,7 +58,8 @@ def add_comment(caller: Caller, task_id: int, body: Body) -> Row:
     inserted = sa.insert(COMMENTS).values(values)
     comment = db.session.execute(inserted.returning(COMMENTS)).one()
     revision = lock.advance()
-    record(revision, "comment-created", [task_id], comment_id=[None, comment.id])
+    change = [None, comment.id]
+    record(revision, "comment-created", [task_id], comment_id=change)
     return comment
 
 
@@ -71,10 +73,12 @@ def update_comment(
         return comment
     update = sa.update(COMMENTS).where(COMMENTS.c.id == comment_id)
     update = update.values(**body, updated_at=now())
-    result = db.session.execute(update.returning(COMMENTS))
+    update = update.returning(COMMENTS)
+    result = db.session.execute(update)
     comment = result.one()
     revision = lock.advance()
-    record(revision, "comment-updated", [task_id], comment_id=[comment_id, comment_id])
+    change = [comment_id, comment_id]
+    record(revision, "comment-updated", [task_id], comment_id=change)
     return comment
 
 
@@ -87,7 +91,8 @@ def delete_comment(
     deletion = sa.delete(COMMENTS).where(COMMENTS.c.id == comment_id)
     db.session.execute(deletion)
     revision = lock.advance()
-    record(revision, "comment-deleted", [task_id], comment_id=[comment_id, None])
+    change = [comment_id, None]
+    record(revision, "comment-deleted", [task_id], comment_id=change)
 
 
 def _lock(caller: Caller, task_id: int, comment_id: int, *roles: str) -> tuple[Lock, Row]:

@@ -64,11 +64,14 @@ def get_token(user_id: int, token_id: int) -> Row:
 
 def end_token(user_id: int, token_id: int, precondition: Precondition) -> None:
     """Raises TokenNotFound, StaleRevision."""
-    precondition(get_token(user_id, token_id))  # a token never changes, so no lock is needed
+    token = get_token(user_id, token_id)
+    precondition(token)  # a token never changes, so no lock is needed
     update = sa.update(TOKENS).where(TOKENS.c.id == token_id)
-    db.session.execute(update.values(ended_at=now()))
+    update = update.values(ended_at=now())
+    db.session.execute(update)
 
 
 def _live(user_id: int) -> sa.Select[Any]:
-    tokens = sa.select(*SHOWN).where(TOKENS.c.user_id == user_id)
+    tokens = sa.select(*SHOWN)
+    tokens = tokens.where(TOKENS.c.user_id == user_id)
     return tokens.where(TOKENS.c.ended_at.is_(None))

@@ -51,7 +51,8 @@ def list_users(query: Body) -> Page:
 def get_user(user_id: int) -> Row:
     """Raises UserNotFound."""
     user = sa.select(*COLUMNS).where(USERS.c.id == user_id)
-    return one_or_raise(read(user), UserNotFound)
+    result = read(user)
+    return one_or_raise(result, UserNotFound)
 
 
 def register(body: Body) -> Row:
@@ -80,8 +81,9 @@ def add_user(email: str, password: str, name: str, **more: Any) -> Row:
         "updated_at": at,
         **more,
     }
-    inserted = sa.insert(USERS).values(values).returning(*COLUMNS)
-    user = insert_or_raise(inserted, EmailTaken).one()
+    inserted = sa.insert(USERS).values(values)
+    result = insert_or_raise(inserted.returning(*COLUMNS), EmailTaken)
+    user = result.one()
     open_project(user.id, "Inbox", inbox_of=user.id)
     return user
 
@@ -113,7 +115,8 @@ def update_user(user_id: int, body: Body, precondition: Precondition) -> Row:
     values = {**body, "updated_at": now()}
     if "email" in body:
         values["email_key"] = email_key(body["email"])
-    update = sa.update(USERS).where(USERS.c.id == user_id).values(values)
+    update = sa.update(USERS).where(USERS.c.id == user_id)
+    update = update.values(values)
     result = insert_or_raise(update.returning(*COLUMNS), EmailTaken)
     user = result.one()
     if "is_active" in changed:
