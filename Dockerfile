@@ -27,7 +27,8 @@ LABEL org.opencontainers.image.title="taskapp" \
 # A number, so that "must not run as root" can be checked from outside; the same one owns the secrets (deploy/make_secrets.py).
 RUN groupadd --gid 10001 taskapp \
     && useradd --uid 10001 --gid taskapp --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin taskapp \
-    && install --directory --owner=taskapp --group=taskapp --mode=0750 /data
+    && install --directory --owner=taskapp --group=taskapp --mode=0750 /data \
+    && install --directory --owner=taskapp --group=taskapp --mode=0755 /static
 COPY --from=builder /venv /venv
 COPY --from=builder /app /app
 WORKDIR /app

@@ -76,7 +76,7 @@ def create_app(settings: Settings) -> Flask:
 def _surround(app: Flask, settings: Settings) -> None:
     """What every request goes through before its view and after it, in this order."""
     from taskapp.auth import guard
-    from taskapp.web import headers, rate_limits, request_log
+    from taskapp.web import assets, headers, rate_limits, request_log
     from taskapp.web.contract import public
     from taskapp.web.hooks import surround
 
@@ -91,7 +91,8 @@ def _surround(app: Flask, settings: Settings) -> None:
     after = [rate_limits.explainer(settings.ratelimit_default), headers.finish, request_log.write]
     surround(app, before, after)
     app.teardown_request(request_log.end)
-    app.view_functions["static"] = public(app.view_functions["static"])
+    app.view_functions["static"] = public(assets.send)
+    app.add_template_global(assets.address, "asset")
 
 
 def _config(settings: Settings) -> dict[str, Any]:

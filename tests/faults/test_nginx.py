@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import pytest
 
+from taskapp.web import assets
 from tests import leftovers, servers
 from tests.faults.conftest import Load, Service, running
 
@@ -185,6 +186,35 @@ def test_no_log_of_nginx_holds_a_secret(on_sqlite: dict[str, str], public: Path)
 
     assert "/feeds/..." in logs["access.log"]
     assert [name for name, text in logs.items() if secret in text] == []
+
+
+def test_static_files_come_from_nginx_and_may_be_kept_for_good(
+    on_sqlite: dict[str, str], public: Path
+) -> None:
+    (public / "static").mkdir()
+    copied = assets.copy(public / "static")
+    address, file = f"/static/{copied.name}/swagger-ui", "swagger-ui.css"
+    (copied / "swagger-ui/only-here.css").write_text("body {}")
+    with behind_nginx(public, {"root /srv": f"root {public}"}, **on_sqlite) as (service, _):
+
+        def get(path: str, method: str = "GET") -> tuple[int, Any, bytes]:
+            connection = HTTPConnection(service.base.removeprefix("http://"), timeout=10)
+            connection.request(method, path)
+            answer = connection.getresponse()
+            told = answer.status, answer.headers, answer.read()
+            connection.close()
+            return told
+
+        for_good = "public, max-age=31536000, immutable"
+        status, headers, body = get(f"{address}/only-here.css")
+        assert (status, headers["Cache-Control"], body) == (200, for_good, b"body {}")
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        (copied / "swagger-ui" / file).unlink()  # what nginx does not have, the service has
+        status, headers, body = get(f"{address}/{file}")
+        assert (status, headers["Cache-Control"]) == (200, for_good)
+        assert headers["X-Request-ID"]
+        assert [get(f"{address}/{name}")[0] for name in ("", "nothing", "..%2f..%2fx")] == 3 * [404]
+        assert get(f"{address}/only-here.css", "POST")[0] == 405
 
 
 def test_whatever_two_parsers_could_read_in_two_ways_is_refused(
