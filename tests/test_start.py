@@ -54,5 +54,5 @@ def test_what_gunicorn_cannot_read_is_not_quoted_in_the_log(
             connection.sendall(sent.encode())
             assert b" 400 " in connection.recv(4096)
 
-    assert f"Invalid request from ip=127.0.0.1: {reason}" in log.read_text()
+    assert f'address="127.0.0.1" reason="{reason}"' in log.read_text()
     assert secret not in log.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import time
 from pathlib import Path
@@ -33,3 +34,28 @@ def test_no_signal_loses_what_was_acknowledged(fresh_environment: dict[str, str]
         assert len(load.acknowledged) <= service.total() <= sum(load.answers.values())
     if "DATABASE_URL" not in fresh_environment:
         assert sound(Path(fresh_environment["TASKAPP_INSTANCE"]))
+
+
+def test_workers_go_when_their_idle_master_is_killed(on_sqlite: dict[str, str]) -> None:
+    """Otherwise they would keep the port, and answer on it, until somebody asks for something."""
+    with running(**on_sqlite) as service:
+        workers, master = service.workers, service.master
+        master.send_signal(signal.SIGKILL)
+        gone, alive = psutil.wait_procs(workers, timeout=10)
+
+        assert (len(gone), alive) == (len(workers), [])
+        assert len(workers) == 2
+
+
+def test_a_reload_without_room_in_memory_ends_nobody(on_sqlite: dict[str, str]) -> None:
+    """For the master and all that it starts, `/dev/shm` is as good as full."""
+    with running(**on_sqlite) as service:
+        before = {worker.pid for worker in service.workers}
+        for process in (service.master, *service.workers):
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        service.master.send_signal(signal.SIGHUP)
+        wait_until(lambda: before.isdisjoint(worker.pid for worker in service.workers))
+        wait_until(lambda: len(service.workers) == 2)
+
+        assert {service.ask("/health")[0] for _ in range(6)} == {200}
+        assert service.master.is_running()
