@@ -15,6 +15,7 @@ SMALL = {
     "hello": ("--requests=2",),
     "validation": ("--times=1",),
     "settings": ("--times=1",),
+    "queues": ("--report=1",),
 }
 
 

@@ -1,0 +1,1 @@
+"""Celery: jobs that outlive their caller, with queues, retries and statuses."""
