@@ -58,23 +58,37 @@ def straight(x: float, base: float, slope: float = 0) -> float:
     return base + slope * x
 
 
+def seats_taken(connections: float, seats: float) -> float:
+    """Requests in hand."""
+    return min(connections, seats)
+
+
 def step(x: float, seats: float, below: float, above: float) -> float:
     """One figure while a seat is free, another when none is."""
     return above if x >= seats else below
 
 
-def slowest_of(calls: float, median: float, tail: float, chance: float) -> float:
-    """The median of the slowest of `calls`, each of which is slow with a small `chance`.
+def slowest_of(calls: float, part: float, fast: float, slow: float, chance: float) -> float:
+    """A quantile of the slowest of `calls`, each of which is slow with a small `chance`.
 
-    More than half of all requests meet a slow call as soon as 1 - (1 - chance) ** calls > 1/2.
+    The median (`part` 0.5) is slow as soon as more than half of all requests meet a slow call:
+    1 - (1 - chance) ** calls > 1 - part.
     """
-    return tail if 1 - (1 - chance) ** calls > 1 / 2 else median
+    return slow if 1 - (1 - chance) ** calls > 1 - part else fast
 
 
 Formula = Callable[..., float]
 FORMULAS: dict[str, Formula] = {
     formula.__name__: formula
-    for formula in (throughput, response, response_when_busy, straight, step, slowest_of)
+    for formula in (
+        throughput,
+        response,
+        response_when_busy,
+        straight,
+        seats_taken,
+        step,
+        slowest_of,
+    )
 }
 
 

@@ -64,6 +64,16 @@ def median(samples: Sequence[float]) -> Estimate:
     return Estimate(statistics.median(samples), min(samples), max(samples))
 
 
+def quantile(samples: Sequence[float], part: float) -> Estimate:
+    """A quantile of independent samples, with the interval that order statistics give."""
+    ordered = sorted(samples)
+    count = len(ordered)
+    middle = part * (count - 1)
+    reach = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * (count * part * (1 - part)) ** 0.5
+    places = (middle, middle - reach, middle + reach)
+    return Estimate(*(ordered[min(count - 1, max(0, round(place)))] for place in places))
+
+
 @dataclass(frozen=True)
 class Rate:
     """What a steady stream of answers was worth."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import shutil
 import signal
 import socket
@@ -268,6 +269,8 @@ class Upstream:
     def __init__(self) -> None:
         self.port = 0
         self._delay = 0.0
+        self._slow = (0.0, 0.0)
+        self._dice = random.Random(1)  # noqa: S311 - no secret
         self._changed = asyncio.Event()
         self._ended = asyncio.Event()
 
@@ -275,12 +278,15 @@ class Upstream:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def set(self, delay: float) -> None:
-        """From now on; whoever waits already is answered at once, so that queues drain."""
-        asyncio.run_coroutine_threadsafe(self._set(delay), self._loop).result()
+    def set(self, delay: float, *, chance: float = 0, slow: float = 0) -> None:
+        """From now on; whoever waits already is answered at once, so that queues drain.
 
-    async def _set(self, delay: float) -> None:
-        self._delay = delay
+        With a `chance`, an answer takes `slow` seconds instead of `delay`.
+        """
+        asyncio.run_coroutine_threadsafe(self._set(delay, (chance, slow)), self._loop).result()
+
+    async def _set(self, delay: float, slow: tuple[float, float]) -> None:
+        self._delay, self._slow = delay, slow
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -289,9 +295,11 @@ class Upstream:
             asked = b""
             while b"Connection: close" not in asked:
                 asked = await reader.readuntil(b"\r\n\r\n")
-                if self._delay:
+                chance, slow = self._slow
+                delay = slow if self._dice.random() < chance else self._delay
+                if delay:
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._changed.wait(), self._delay)
+                        await asyncio.wait_for(self._changed.wait(), delay)
                 writer.write(ANSWER)
         writer.close()
 

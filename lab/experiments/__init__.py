@@ -2,19 +2,25 @@
 
 # In the order in which a lesson takes them, which is the order of the page.
 NAMES = (
-    "slow_upstream cpu blocking short_queries pool slow_client footprint queue queue_crash"
+    "slow_upstream cpu no_gil blocking short_queries pool slow_client hang_up footprint idle"
+    " queue tail storm queue_crash"
 ).split()
 # Seconds that each takes on a quiet machine with two processors: in `make lab`, in `make lab-full`.
 SECONDS = {
     "slow_upstream": (45, 240),
     "cpu": (30, 90),
+    "no_gil": (10, 20),
     "blocking": (40, 40),
     "short_queries": (35, 80),
     "pool": (25, 60),
     "slow_client": (20, 60),
+    "hang_up": (45, 90),
     "footprint": (30, 90),
+    "idle": (20, 60),
     "queue": (60, 500),
-    "queue_crash": (100, 300),
+    "tail": (50, 180),
+    "storm": (90, 120),
+    "queue_crash": (150, 400),
 }
-# Those that `make lab` runs: the others are for `make lab-full`, or for `--only`.
-QUICK = NAMES[:8]
+# Those that `make lab` runs; the others are for `make lab-full`, or for `--only`.
+QUICK = "slow_upstream cpu blocking short_queries pool slow_client footprint queue".split()

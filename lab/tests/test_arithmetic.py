@@ -54,3 +54,23 @@ def test_nobody_is_done_before_their_work_is(pairs: list[tuple[float, float]], s
     assert all(wait >= work - 1e-9 for wait, work in zip(waits, services, strict=True))
     alone = arithmetic.in_order(arrivals, services, len(pairs))
     assert statistics.fmean(waits) >= statistics.fmean(alone) - 1e-9
+
+
+def test_seats_are_taken_until_none_is_left() -> None:
+    assert [arithmetic.seats_taken(n, seats=4) for n in (1, 4, 5, 5000)] == [1, 4, 4, 4]
+    assert [arithmetic.step(n, seats=2, below=1, above=9) for n in (1, 2, 3)] == [1, 9, 9]
+
+
+def test_the_tail_of_one_is_the_median_of_many() -> None:
+    """One call in fifty is slow: 1 - 0.98 ** 34 is just below a half, 1 - 0.98 ** 35 above."""
+    known = {"fast": 50, "slow": 500, "chance": 0.02}
+
+    assert [arithmetic.slowest_of(n, part=0.5, **known) for n in (1, 34, 35, 100)] == [
+        50, 50, 500, 500
+    ]  # fmt: skip
+    assert arithmetic.slowest_of(1, part=0.99, **known) == 500
+
+
+def test_response_time_follows_from_throughput_by_littles_law() -> None:
+    assert arithmetic.response(40, seats=5, service=0.05) == pytest.approx(400)
+    assert arithmetic.response_when_busy(50, seats=1, service=0.03) == pytest.approx(60)
