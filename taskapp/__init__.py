@@ -99,7 +99,6 @@ def _config(settings: Settings) -> dict[str, Any]:
     cache = "InRedis" if settings.redis_url else "InMemory"
     return {
         "CACHE_TYPE": f"taskapp.database.caches.{cache}",
-        "CACHE_THRESHOLD": 1000,  # entries in memory
         "JWT_SECRET_KEY": settings.secret_key,
         **JWT_CONFIG,
     }

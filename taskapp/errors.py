@@ -1,7 +1,9 @@
 """Every refusal a client can meet, and the one place that renders them (RFC 9457)."""
 
 import re
+from collections.abc import Iterator
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, ClassVar, Self
 
 import orjson
@@ -12,6 +14,7 @@ from sqlalchemy import exc as sql
 from werkzeug.exceptions import BadHost, HTTPException
 
 Reason = dict[str, str]
+MAX_REASONS = 100
 NO_TEXT = re.compile(r"[\x00-\x1f\ud800-\udfff]")
 
 
@@ -369,14 +372,21 @@ def _challenge(refusal: Refusal) -> str:
     return f'Bearer realm="taskapp", {described}'
 
 
-def reasons(messages: Any, key: str = "pointer", path: str = "") -> list[Reason]:
-    """Flatten marshmallow's nested messages into `errors`: JSON Pointers or parameter names."""
-    if not isinstance(messages, dict):
-        return [{key: path, "detail": str(message)} for message in messages]
-    flat: list[Reason] = []
-    for name, nested in messages.items():
-        flat += reasons(nested, key, _step(path, name, key))
-    return flat
+def reasons(messages: Any, key: str = "pointer") -> list[Reason]:
+    """Flatten marshmallow's nested messages into `errors`: JSON Pointers or parameter names.
+
+    A client learns of the first MAX_REASONS: a small body may hold hundreds of thousands.
+    """
+    return list(islice(_reasons(messages, key, ""), MAX_REASONS))
+
+
+def _reasons(messages: Any, key: str, path: str) -> Iterator[Reason]:
+    if isinstance(messages, dict):
+        for name, nested in messages.items():
+            yield from _reasons(nested, key, _step(path, name, key))
+        return
+    for message in messages:
+        yield {key: path, "detail": str(message)}
 
 
 def _step(path: str, name: Any, key: str) -> str:

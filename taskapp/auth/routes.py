@@ -20,11 +20,11 @@ SIGN_INS = "60 per minute"
 
 @auth.post("/register")
 @public
-@accepts(body=NEW_USER)
+@accepts(body=NEW_USER, prepare=accounts.prepare_registration)
 @replies(USER, 201, errors.EmailTaken, errors.RegistrationClosed)
 def register(body: Body) -> Row:
     """Make an account."""
-    return accounts.register(body)
+    return accounts.add_user(**body)
 
 
 @auth.post("/login")

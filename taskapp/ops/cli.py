@@ -67,7 +67,7 @@ def create_user(email: str, admin: bool, name: str | None) -> None:
     body = {"email": email, "password": password, "name": name or first_part}
     account = NewUserSchema().load(body)
     account["role"] = "admin" if admin else "user"
-    user = service.create_user(account)
+    user = service.add_user(**service.prepare_account(account))
     click.echo(f"{user.id} {user.email} {user.role}")
 
 

@@ -68,7 +68,8 @@ def _add_accounts(people: int, password: str) -> list[Row]:
     for number in range(people):
         round_, index = divmod(number, len(NAMES))
         name = f"{NAMES[index]}{round_ or ''}"
-        account = users.add_user(f"{name}@example.com", password, name.title())
+        body = {"email": f"{name}@example.com", "name": name.title(), "password": password}
+        account = users.add_user(**users.prepare_account(body))
         accounts.append(account)
     db.session.commit()
     return accounts

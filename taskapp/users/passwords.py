@@ -1,5 +1,7 @@
 """Passwords: argon2id hashes (RFC 9106), and an estimate of how soon one would be guessed."""
 
+import re
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -11,7 +13,37 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # The hash of a password nobody has, for sign-ins of nobody.
 _DUMMY = _hasher.hash("no account has this password")
 SAFELY_UNGUESSABLE = 3  # zxcvbn: at least 10^8 guesses
-ESTIMATED_CHARACTERS = 72  # characters; zxcvbn's time grows with the cube of the length
+# Enough to judge by; zxcvbn's time grows with the cube of the length, and with signs for letters.
+ESTIMATED_CHARACTERS = 24
+# What the estimate takes for unrelated words, and every attacker's list holds.
+WELL_KNOWN = {
+    "correcthorsebatterystaple",
+    "correctbatteryhorsestaple",
+    "thequickbrownfox",
+    "thequickbrownfoxjumps",
+    "loremipsumdolorsitamet",
+    "tobeornottobe",
+    "maytheforcebewithyou",
+    "onceuponatime",
+    "opensesame",
+    "iamtheonewhoknocks",
+    "winteriscoming",
+    "helloitsme",
+    "nevergonnagiveyouup",
+}
+# Words that are no password, whatever digits and signs stand around them.
+BARE_WORDS = {
+    *("admin", "administrator", "root", "user", "guest", "test", "demo", "welcome", "login"),
+    *("password", "passwort", "passphrase", "secret", "changeme", "letmein", "default", "master"),
+    *("spring", "summer", "autumn", "fall", "winter", "january", "february", "march", "april"),
+    *("may", "june", "july", "august", "september", "october", "november", "december"),
+    *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
+    *("company", "office", "qwerty", "azerty", "abc", "abcd", "iloveyou", "dragon", "football"),
+    *("baseball", "monkey", "sunshine", "princess", "superman", "batman", "pokemon", "taskapp"),
+}
+LETTERS_FOR_SIGNS = str.maketrans("4@310$57!", "aaeiostti")
+NOT_A_LETTER = re.compile(r"[\W\d_]+")
+AROUND_A_WORD = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 
 
 def hash_password(password: str) -> str:
@@ -33,10 +65,21 @@ def refuse_guessable(field: str, password: str, *context: str) -> None:
     least = settings().password_min_length
     if len(password) < least:
         raise Invalid.field(field, f"Shorter than minimum length {least}.")
-    words: list[str] = []
+    words = ["taskapp", *settings().trusted_hosts]
     for text in context:
         words.append(text)
         words += text.replace("@", " ").split()
     estimate = zxcvbn(password[:ESTIMATED_CHARACTERS], user_inputs=words)
-    if estimate["score"] < SAFELY_UNGUESSABLE:
+    if estimate["score"] < SAFELY_UNGUESSABLE or _is_well_known(password):
         raise Invalid.field(field, "Too easy to guess; a few unrelated words are better.")
+
+
+def _is_well_known(password: str) -> bool:
+    """Whether it is a well-known phrase, or one bare word with digits and signs around it."""
+    text = password.casefold()
+    word = AROUND_A_WORD.sub("", text)
+    for spelling in (text, word, word.translate(LETTERS_FOR_SIGNS)):
+        letters = NOT_A_LETTER.sub("", spelling)
+        if letters in WELL_KNOWN or letters in BARE_WORDS:
+            return True
+    return False

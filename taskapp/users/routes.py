@@ -46,11 +46,11 @@ def list_users(query: Body) -> Page:
 
 
 @users.post("")
-@accepts(body=schemas.NEW_USER_BY_ADMIN)
+@accepts(body=schemas.NEW_USER_BY_ADMIN, prepare=service.prepare_account)
 @replies(schemas.USER, 201, EmailTaken, access=ADMIN)
 def create_user(body: Body) -> Row:
     """Make an account for somebody."""
-    return service.create_user(body)
+    return service.add_user(**body)
 
 
 @users.get("/<id:user_id>")

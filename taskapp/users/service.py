@@ -55,25 +55,42 @@ def get_user(user_id: int) -> Row:
     return one_or_raise(result, UserNotFound)
 
 
-def register(body: Body) -> Row:
+def prepare_registration(body: Body) -> Body:
+    """A new account whose password is hashed.
+
+    Raises:
+        RegistrationClosed
+        Invalid: The password is guessable.
+    """
     if settings().registration == "closed":
         raise RegistrationClosed
-    return create_user(body)
+    return prepare_account(body)
 
 
-def create_user(body: Body) -> Row:
-    """Raises EmailTaken, Invalid."""
-    return add_user(**body)
+def prepare_account(body: Body) -> Body:
+    """The same with the password hashed; it takes long, so it comes before any transaction.
+
+    Raises:
+        Invalid: The password is guessable.
+    """
+    prepared = dict(body)
+    password = prepared.pop("password")
+    passwords.refuse_guessable("password", password, body["email"], body["name"])
+    prepared["password_hash"] = passwords.hash_password(password)
+    return prepared
 
 
-def add_user(email: str, password: str, name: str, **more: Any) -> Row:
-    """Insert a user and their inbox, in the caller's transaction."""
-    passwords.refuse_guessable("password", password, email, name)
+def add_user(email: str, name: str, password_hash: str, **more: Any) -> Row:
+    """Insert a prepared account and its inbox.
+
+    Raises:
+        EmailTaken
+    """
     at = now()
     values = {
         "email": email,
         "email_key": email_key(email),
-        "password_hash": passwords.hash_password(password),
+        "password_hash": password_hash,
         "name": name,
         "role": "user",
         "is_active": True,

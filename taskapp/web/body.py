@@ -13,6 +13,8 @@ from taskapp.extensions import settings
 from taskapp.web.fields import INT64
 
 MAX_DEPTH = 32
+# No schema has so many fields, so an object with more is refused, whatever is left of it.
+MAX_MEMBERS = 200
 
 
 def load_json() -> dict[str, Any]:
@@ -86,6 +88,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
         raise ValueError("duplicate key")
+    if len(members) > MAX_MEMBERS:
+        return dict(pairs[:MAX_MEMBERS])
     return members
 
 

@@ -35,6 +35,7 @@ from taskapp.web.current import current
 from taskapp.web.fields import Resource
 
 View = Callable[..., Any]
+Prepare = Callable[[Body], Body]
 TRIES = 3
 RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 
@@ -46,6 +47,7 @@ class Contract:
     access: str = USER
     described: bool = False  # in the OpenAPI document; a page or a file is not
     body: Schema | None = None
+    prepare: Prepare | None = None  # what takes long, and is done to the body before any lock
     query: Schema | None = None
     reply: Schema | None = None
     status: int = 200
@@ -74,12 +76,18 @@ def accepts(
     query: Schema | None = None,
     takes: tuple[str, ...] = (),
     load: Callable[[Schema], Any] = lambda schema: schema.load(load_json()),
+    prepare: Prepare | None = None,
 ) -> Callable[[View], View]:
-    """Hand the view what the client sent, validated, as `body` and `query`."""
+    """Hand the view what the client sent, validated, as `body` and `query`.
+
+    `prepare` turns the body into what the view gets, before a transaction begins and before an
+    Idempotency-Key is taken: a password is estimated and hashed there, since that takes long.
+    """
 
     def decorate(view: View) -> View:
         contract = contract_of(view)
         contract.body, contract.query, contract.takes = body, query, takes
+        contract.prepare = prepare
 
         @wraps(view)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -112,7 +120,9 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
         contract.gives, contract.described = gives, True
 
         @wraps(view)
-        def wrapper(**kwargs: Any) -> Response:
+        def wrapper(**sent: Any) -> Response:
+            kwargs = dict(sent)
+
             def run() -> Response:
                 result = view(**kwargs)
                 return result if isinstance(result, Response) else respond(result, contract)
@@ -121,8 +131,10 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
                 load_query(Schema())
             if request.method in {"GET", "HEAD"}:
                 return run()
+            if contract.prepare is not None:
+                kwargs["body"] = contract.prepare(sent["body"])
             keyed = once and request.method == "POST"
-            return _retried(lambda: _write(run, kwargs if keyed else None))
+            return _retried(lambda: _write(run, sent if keyed else None))
 
         return wrapper
 

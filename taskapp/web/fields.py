@@ -13,8 +13,10 @@ from typing import Any, ClassVar
 from marshmallow import Schema, fields, validate
 from marshmallow.exceptions import ValidationError
 
+from taskapp.errors import MAX_REASONS
+
 # So that schemas find every type in one place.
-Dict, List, Nested = fields.Dict, fields.List, fields.Nested
+Dict, Nested = fields.Dict, fields.Nested
 Raw, String = fields.Raw, fields.String
 INT64 = 2**63 - 1
 MANY = validate.Length(max=1_000_000)  # of what has no smaller bound of its own
@@ -33,6 +35,11 @@ RFC3339 = re.compile(
 YEARS = "^(19[7-9]|2[0-9]{2})[0-9]-"
 # What a spreadsheet may run as a formula (OWASP, CSV injection), and the sign that forbids it to.
 RISKY = re.compile(r"[=+\-@\t\r\n'＝＋－＠]")  # noqa: RUF001 - some programs take the wide ones
+# Code points of a text that NFC may make one of, as in Vietnamese or pointed Hebrew.
+MAX_GROWTH = 4
+MARKS = "".join(char for char in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(char))
+RUN_OF_MARKS = re.compile(f"[{MARKS}]{{31}}")
+LONG_RUN_OF_MARKS = re.compile(f"[{MARKS}]{{35}}")
 CANONICAL_INT = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 
@@ -41,11 +48,39 @@ def example(value: Any) -> dict[str, Any]:
     return {"examples": [value]}
 
 
+class List(fields.List[Any]):
+    """A list whose length is looked at before its items; the first MAX_REASONS faults are named."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.make_error("invalid")
+        for validator in self.validators:
+            if isinstance(validator, validate.Length):
+                validator(value)
+        items = []
+        faults: dict[int, Any] = {}
+        for number, item in enumerate(value):
+            try:
+                items.append(self.inner.deserialize(item, **kwargs))
+            except ValidationError as error:
+                faults[number] = error.messages
+                if len(faults) == MAX_REASONS:
+                    break
+        if faults:
+            raise ValidationError(faults)
+        return items
+
+
 class Text(fields.String):
-    """Unicode text in NFC without control characters; lengths count code points."""
+    """Unicode text in NFC without control characters; lengths count code points.
+
+    The length is looked at first: to normalize takes time, and quadratic time for a long run of
+    combining marks (UAX 15, section 12.1: a stream-safe text has runs of 30 at most).
+    """
 
     def __init__(self, *, min: int = 0, max: int, trim: bool = False, **kwargs: Any) -> None:
         self.trim = trim
+        self.longest_sent = max * MAX_GROWTH
         metadata = {"pattern": TRIMMED_PATTERN if trim else TEXT_PATTERN}
         metadata.update(kwargs.pop("metadata", {}))
         bounds: list[Any] = [validate.Length(min=min or None, max=max)]
@@ -54,11 +89,22 @@ class Text(fields.String):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
-        if FORBIDDEN.search(text):
-            raise ValidationError("Control characters and lone surrogates are not text.")
         if self.trim:
             text = text.strip()
-        return unicodedata.normalize("NFC", text)
+        if len(text) > self.longest_sent:
+            raise ValidationError(f"Longer than maximum length {self.longest_sent // MAX_GROWTH}.")
+        if FORBIDDEN.search(text):
+            raise ValidationError("Control characters and lone surrogates are not text.")
+        return text if text.isascii() else _normalized(text)
+
+
+def _normalized(text: str) -> str:
+    """The text in NFC, which may shorten a run of marks by those that its letter takes in."""
+    if not LONG_RUN_OF_MARKS.search(text):
+        text = unicodedata.normalize("NFC", text)
+        if not RUN_OF_MARKS.search(text):
+            return text
+    raise ValidationError("More than 30 combining marks in a row are not text.")
 
 
 class Email(Text):
@@ -215,9 +261,9 @@ class PageQuerySchema(Schema):
 PAGE_QUERY = PageQuerySchema()
 
 
-def many(item: type[Schema] | Schema, most: int = 1_000_000) -> fields.List[Any]:
+def many(item: type[Schema] | Schema, most: int = 1_000_000) -> List:
     """A list that is always there; a million is for what has no smaller bound of its own."""
-    return fields.List(fields.Nested(item), required=True, validate=validate.Length(max=most))
+    return List(fields.Nested(item), required=True, validate=validate.Length(max=most))
 
 
 def page_of(item: type[Schema]) -> type[Schema]:
