@@ -1,6 +1,7 @@
 """Passwords: argon2id hashes (RFC 9106), and an estimate of how soon one would be guessed."""
 
 import re
+from pathlib import Path
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -15,32 +16,10 @@ _DUMMY = _hasher.hash("no account has this password")
 SAFELY_UNGUESSABLE = 3  # zxcvbn: at least 10^8 guesses
 # Enough to judge by; zxcvbn's time grows with the cube of the length, and with signs for letters.
 ESTIMATED_CHARACTERS = 24
-# What the estimate takes for unrelated words, and every attacker's list holds.
-WELL_KNOWN = {
-    "correcthorsebatterystaple",
-    "correctbatteryhorsestaple",
-    "thequickbrownfox",
-    "thequickbrownfoxjumps",
-    "loremipsumdolorsitamet",
-    "tobeornottobe",
-    "maytheforcebewithyou",
-    "onceuponatime",
-    "opensesame",
-    "iamtheonewhoknocks",
-    "winteriscoming",
-    "helloitsme",
-    "nevergonnagiveyouup",
-}
-# Words that are no password, whatever digits and signs stand around them.
-BARE_WORDS = {
-    *("admin", "administrator", "root", "user", "guest", "test", "demo", "welcome", "login"),
-    *("password", "passwort", "passphrase", "secret", "changeme", "letmein", "default", "master"),
-    *("spring", "summer", "autumn", "fall", "winter", "january", "february", "march", "april"),
-    *("may", "june", "july", "august", "september", "october", "november", "december"),
-    *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
-    *("company", "office", "qwerty", "azerty", "abc", "abcd", "iloveyou", "dragon", "football"),
-    *("baseball", "monkey", "sunshine", "princess", "superman", "batman", "pokemon", "taskapp"),
-}
+# Phrases that the estimate takes for unrelated words, and words that are no password, whatever
+# digits and signs stand around them.
+LIST = Path(__file__).with_name("well_known_passwords.txt")
+WELL_KNOWN = frozenset(LIST.read_text(encoding="ascii").split())
 LETTERS_FOR_SIGNS = str.maketrans("4@310$57!", "aaeiostti")
 NOT_A_LETTER = re.compile(r"[\W\d_]+")
 AROUND_A_WORD = re.compile(r"^[\W\d_]+|[\W\d_]+$")
@@ -75,11 +54,11 @@ def refuse_guessable(field: str, password: str, *context: str) -> None:
 
 
 def _is_well_known(password: str) -> bool:
-    """Whether it is a well-known phrase, or one bare word with digits and signs around it."""
+    """Whether it is a well-known phrase, or one such word with digits and signs around it."""
     text = password.casefold()
     word = AROUND_A_WORD.sub("", text)
     for spelling in (text, word, word.translate(LETTERS_FOR_SIGNS)):
         letters = NOT_A_LETTER.sub("", spelling)
-        if letters in WELL_KNOWN or letters in BARE_WORDS:
+        if letters in WELL_KNOWN:
             return True
     return False
