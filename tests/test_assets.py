@@ -17,14 +17,14 @@ from tests.conftest import Client
 FILE = "swagger-ui/swagger-ui.css"
 
 
-@pytest.mark.parametrize("page", ["/docs", "/redoc", "/problems"])
+@pytest.mark.parametrize("page", ["/", "/docs", "/redoc", "/problems"])
 def test_what_a_page_loads_may_be_kept_for_good(anonymous: Client, page: str) -> None:
     html = anonymous.get(page, headers={"Accept": "text/html"}).text
-    addresses = re.findall(r'(?:src|href)="(/static/[^"]+)"', html)
+    addresses = re.findall(r'(?:src|href)="/?(static/[^"]+)"', html)
 
     assert addresses
     for address in addresses:
-        response = anonymous.get(address)
+        response = anonymous.get(f"/{address}")
         assert response.status_code == 200
         assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 

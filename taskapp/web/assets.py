@@ -36,6 +36,13 @@ def address(filename: str) -> str:
     return url_for("static", filename=f"{version()}/{filename}")
 
 
+@cache
+def page(filename: str) -> str:
+    """Read a page; what it loads from static/ gets the present version's address."""
+    html = (FOLDER / filename).read_text(encoding="utf-8")
+    return html.replace('"static/', f'"static/{version()}/')
+
+
 def send(filename: str) -> Response:
     """Send a static file; what is asked for by the present version may be kept for good."""
     first, _, rest = filename.partition("/")

@@ -9,7 +9,7 @@ from marshmallow import Schema
 from taskapp import errors
 from taskapp.database.encoding import encode
 from taskapp.database.session import now
-from taskapp.web import conditional, openapi
+from taskapp.web import assets, conditional, openapi
 from taskapp.web.contract import public, replies
 from taskapp.web.fields import Dict, Int, String, Text, many
 
@@ -75,8 +75,10 @@ def _index() -> dict[str, Any]:
 
 def _task_page() -> Response:
     """The page of docs/page.md; its files lie in static/page and are served as they are."""
-    response = current_app.send_static_file("page/index.html")
-    response.headers["Content-Security-Policy"] = TASK_PAGE_POLICY
+    policy = {"Content-Security-Policy": TASK_PAGE_POLICY}
+    response = Response(assets.page("page/index.html"), headers=policy, mimetype="text/html")
+    response.add_etag()
+    response.make_conditional(request)
     return response
 
 
