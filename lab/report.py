@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,7 +167,8 @@ def fill(lesson: str, folder: Path) -> str:
     """A lesson whose sentences to remember are those of these tables."""
     for part in parts(folder):
         start, end = f"<!-- {part.experiment.name} -->\n", "<!-- end -->"
-        sentence = f"{start}> {part.remember}\n{end}"
+        wrapped = "\n".join(textwrap.wrap(part.remember, 98, break_on_hyphens=False))
+        sentence = f"{start}{textwrap.indent(wrapped, '> ')}\n{end}"
         pattern = re.escape(start) + ".*?" + re.escape(end)
         lesson = re.sub(pattern, sentence.replace("\\", r"\\"), lesson, flags=re.DOTALL)
     return lesson

@@ -12,15 +12,25 @@ from lab import experiments, report
 from tests.servers import ROOT
 
 pytestmark = pytest.mark.xdist_group("load")
-LESSON = (ROOT / "docs" / "lesson.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^    (\.venv/bin/.+)$", LESSON, re.MULTILINE)
+LESSON, SECOND = (
+    (ROOT / "docs" / name).read_text(encoding="utf-8")
+    for name in ("lesson.md", "lesson-failures.md")
+)
+RUN = r"^    (\.venv/bin/python -m lab run .+)$"
+COMMANDS = [re.findall(RUN, text, re.MULTILINE) for text in (LESSON, SECOND)]
 
 
-def test_the_lesson_goes_through_every_experiment() -> None:
-    assert sorted(command.split()[-1] for command in COMMANDS) == sorted(experiments.QUICK)
+def test_each_lesson_goes_through_its_experiments_in_the_order_of_the_page() -> None:
+    names = [[command.split()[-1] for command in commands] for commands in COMMANDS]
+
+    assert names[0] == experiments.QUICK
+    assert {*names[0], *names[1], "no_gil"} == set(experiments.NAMES)
+    assert "--only no_gil" in LESSON
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.split()[-1])
+@pytest.mark.parametrize(
+    "command", [*COMMANDS[0], *COMMANDS[1]], ids=lambda command: command.split()[-1]
+)
 def test_a_command_runs_and_writes_a_page(command: str, tmp_path: Path) -> None:
     python, *rest = shlex.split(command)
     assert python == ".venv/bin/python"
