@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
+from collections.abc import Callable
+from contextlib import closing
+from typing import TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from taskapp_client import copy
+from taskapp_client import Json, copy
 from taskapp_client.failures import Failure
 from taskapp_client.session import Session
+from taskapp_client.store import Store
 
+T = TypeVar("T")
 OPEN = {"todo", "in_progress"}
 
 
@@ -33,15 +37,19 @@ def labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 
 def project_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    try:
-        names = copy.project_names(Session().store)
-    except (Failure, sqlite3.Error):
-        return []
+    nothing: dict[int, str] = {}
+    names = _from_copy(copy.project_names, nothing)
     return [name for name in sorted(names.values()) if name.startswith(incomplete)]
 
 
-def _tasks() -> list[dict[str, Any]]:
-    try:
-        return copy.tasks(Session().store)
-    except (Failure, sqlite3.Error):
-        return []
+def _tasks() -> list[Json]:
+    return _from_copy(copy.tasks, [])
+
+
+def _from_copy(read: Callable[[Store], T], nothing: T) -> T:
+    """What the copy holds, or nothing: who presses a key wants no message."""
+    with closing(Session()) as session:
+        try:
+            return read(session.store)
+        except (Failure, OSError, sqlite3.Error):
+            return nothing

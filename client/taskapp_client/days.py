@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import click
 
@@ -17,6 +17,7 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 STEP = re.compile(r"(?:\+|in )(\d{1,4}) ?(d|w|m|days?|weeks?|months?)")
 CLOCK = re.compile(r"(?:^|\s+)(?:at )?(\d{1,2})(?::(\d{2}))? ?(am|pm)?$")
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+ISO_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}t\d")
 EXAMPLES = "today, tomorrow, friday, +3d, 2026-12-31, tomorrow 17:00, 2026-12-31T17:00+01:00, none"
 
 
@@ -57,7 +58,7 @@ def parse_due(text: str, now: dt.datetime | None = None) -> Due:
     words = " ".join(text.lower().split())
     if words in {"", "none", "never"}:
         return Due()
-    if "t" in words and ISO_DAY.match(words):
+    if ISO_MOMENT.match(words):
         return Due(moment=_moment(text))
     day = _day(words, now.date())
     if day:
@@ -175,5 +176,5 @@ def zone(name: str) -> dt.tzinfo | None:
     """A time zone by its IANA name, or None where it is unknown: then this machine's counts."""
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError):
+    except (ValueError, OSError, ZoneInfoNotFoundError):
         return None

@@ -22,7 +22,7 @@ SORTS = ("due", "priority", "title", "created", "updated", "id")
 SORT_FIELDS = {"due": "due_at", "created": "created_at", "updated": "updated_at"}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Filters:
     """The options of `ls` and `export`, checked."""
 
@@ -66,15 +66,16 @@ class Filters:
         labels = {label.casefold() for label in task["labels"]}
         text = f"{task['title']} {task['description']}".casefold()
         words = re.findall(r"\w+", self.search.casefold())
-        checks = [
-            not self.statuses or task["status"] in self.statuses,
-            not self.priorities or task["priority"] in self.priorities,
-            not self.due or is_due(task, self.due),
-            not self.is_mine or task["assignee_id"] == user_id,
-            labels.issuperset(label.casefold() for label in self.labels),
-            all(word in text for word in words),
-        ]
-        return all(checks)
+        if self.statuses and task["status"] not in self.statuses:
+            return False
+        if self.priorities and task["priority"] not in self.priorities:
+            return False
+        if self.due and not is_due(task, self.due):
+            return False
+        if self.is_mine and task["assignee_id"] != user_id:
+            return False
+        has_labels = labels.issuperset(map(str.casefold, self.labels))
+        return has_labels and all(word in text for word in words)
 
 
 def escaped(label: str) -> str:
@@ -145,16 +146,13 @@ def from_options(options: Json) -> Filters:
     for name in ("overdue", "today", "week"):
         if options.pop(name):
             due = name
-    return Filters(
-        statuses=statuses,
-        due=due,
-        project=options.pop("project") or "",
-        labels=tuple(options.pop("label")),
-        priorities=tuple(options.pop("priority")),
-        search=options.pop("search") or "",
-        is_mine=options.pop("mine"),
-        sort=options.pop("sort"),
-    )
+    chosen = Filters(statuses=statuses, due=due, is_mine=options.pop("mine"))
+    chosen.project = options.pop("project") or ""
+    chosen.labels = options.pop("label")
+    chosen.priorities = options.pop("priority")
+    chosen.search = options.pop("search") or ""
+    chosen.sort = options.pop("sort")
+    return chosen
 
 
 OPTIONS = (
@@ -182,7 +180,7 @@ OPTIONS = (
     ),
     click.option(
         "--sort",
-        type=click.Choice([sign + name for name in SORTS for sign in ("", "-")]),
+        type=click.Choice([*SORTS, *(f"-{name}" for name in SORTS)]),
         default="due",
         show_default=True,
         help="In this order; - for the other way.",

@@ -45,16 +45,13 @@ def write(task: Json, project: str) -> str:
 
 
 def _texts(task: Json, project: str) -> dict[str, str]:
-    texts = {
-        "title": task["title"],
-        "project": project,
-        "status": task["status"],
-        "priority": task["priority"],
-        "due": days.write(days.due_of(task)),
-        "labels": write_list(task["labels"]),
-        "assignee": str(task["assignee_id"] or "none"),
-        "parent": str(task["parent_id"] or "none"),
-    }
+    texts = {"title": task["title"], "project": project}
+    texts["status"] = task["status"]
+    texts["priority"] = task["priority"]
+    texts["due"] = days.write(days.due_of(task))
+    texts["labels"] = write_list(task["labels"])
+    texts["assignee"] = str(task["assignee_id"] or "none")
+    texts["parent"] = str(task["parent_id"] or "none")
     if "repeat" in task:
         texts["repeat"] = _write_repeat(task["repeat"])
     if "reminders" in task:

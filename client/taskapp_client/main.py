@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import click
 from click.shell_completion import get_completion_class
 
 from taskapp_client import __version__
-from taskapp_client.commands import account, edit, files, lists
+from taskapp_client.commands import account, edit, exports, imports, lists
 from taskapp_client.commands import tasks as single
+from taskapp_client.credentials import data_folder
+from taskapp_client.failures import Failure
 from taskapp_client.session import Session, colours_allowed
 
 EPILOG = """\b
@@ -23,7 +27,25 @@ Exit codes:
 """
 
 
+class Tasks(click.Group):
+    """The group of all commands; what this machine refuses is a sentence, too."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # click ends quietly where nobody reads on
+        except OSError as error:
+            raise Failure(f"This machine refuses: {error}.") from None
+        except sqlite3.Error as error:
+            raise Failure(
+                f"What `tasks` remembers on this machine cannot be used ({error}): delete"
+                f" {data_folder()}, then `tasks sync` makes the offline copy again."
+            ) from None
+
+
 @click.group(
+    cls=Tasks,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EPILOG,
 )
@@ -65,8 +87,8 @@ COMMANDS = (
     single.undo,
     single.rm,
     lists.sync,
-    files.export,
-    files.import_,
+    exports.export,
+    imports.import_,
 )
 for command in COMMANDS:
     tasks.add_command(command)

@@ -13,7 +13,7 @@ import httpx
 from taskapp_client.failures import Unavailable, problem_of
 
 TRIES = 6
-LONGEST_WAIT = 60.0  # seconds, over all tries of one request
+LONGEST = 60.0  # seconds, over all tries of one request
 FIRST_BACKOFF = 0.25
 LONGEST_BACKOFF = 8.0
 WORTH_A_WORD = 2.0  # a person wonders after that many seconds
@@ -21,11 +21,11 @@ BUSY = {429, 502, 503, 504}
 
 
 class Patience:
-    """Bounds one request: at most TRIES tries, with at most LONGEST_WAIT seconds between them."""
+    """Bounds one request: at most TRIES tries, and no new one after LONGEST seconds."""
 
     def __init__(self) -> None:
         self.failed = 0
-        self._left = LONGEST_WAIT
+        self._until = time.monotonic() + LONGEST
 
     def wait(self, reason: str, retry_after: float | None) -> None:
         """Wait before the next try.
@@ -37,11 +37,10 @@ class Patience:
         seconds = backoff(self.failed) if retry_after is None else retry_after
         if self.failed == TRIES:
             raise Unavailable(f"{reason} It was tried {TRIES} times: try again later.")
-        if seconds > self._left:
+        if time.monotonic() + seconds > self._until:
             raise Unavailable(f"{reason} Try again in {seconds:.0f} seconds.")
         if seconds >= WORTH_A_WORD:
             click.echo(f"{reason} Trying again in {seconds:.0f} s.", err=True)
-        self._left -= seconds
         time.sleep(seconds)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from taskapp_client import credentials
+from taskapp_client import Json, credentials
 from taskapp_client.credentials import Credentials
 from taskapp_client.service import Service
 from taskapp_client.store import Store
@@ -40,6 +41,13 @@ class Session:
         store = open_store(self.credentials)
         self._open.callback(store.close)
         return store
+
+    def record(self, command: str, steps: list[Json]) -> None:
+        """Note for `undo` what was done. What was done counts, also where it cannot be noted."""
+        try:
+            self.store.record(command, steps)
+        except (OSError, sqlite3.Error) as error:
+            note(f"`tasks undo` will not know of this: the journal cannot be written ({error}).")
 
     def close(self) -> None:
         self._open.close()

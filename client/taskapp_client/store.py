@@ -41,6 +41,11 @@ class Store:
     """One SQLite file in the XDG data folder, which only its owner can read."""
 
     def __init__(self, file: Path) -> None:
+        """Open it, or make it.
+
+        Raises:
+            OSError, sqlite3.Error: the disk is full, the folder cannot be written, it is damaged.
+        """
         self.file = file
         descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
         os.close(descriptor)

@@ -12,6 +12,8 @@ from taskapp_client import Json, days
 
 MARKS = {"todo": "[ ]", "in_progress": "[~]", "done": "[x]", "cancelled": "[-]"}
 COLOURS = {"urgent": "red", "high": "yellow"}
+HEAD = ("ID", "", "DUE", "PRIORITY", "TITLE", "LABELS", "PROJECT")
+TITLE = HEAD.index("TITLE")
 NARROWEST_TITLE = 20
 GAP = "  "
 # They reorder what stands around them, so a title could look like another one.
@@ -52,13 +54,14 @@ def fit(text: str, columns: int) -> str:
 
 def task_table(tasks: Sequence[Json], projects: dict[int, str]) -> list[str]:
     """Lines of a table of tasks, as wide as the terminal."""
-    head = ["ID", "", "DUE", "PRIORITY", "TITLE", "LABELS", "PROJECT"]
     rows = [_cells(task, projects) for task in tasks]
-    widths = [max(width(cell) for cell in column) for column in zip(head, *rows, strict=True)]
-    fixed = sum(widths) - widths[4] + len(GAP) * (len(head) - 1)
-    room = shutil.get_terminal_size((100, 25)).columns - fixed
-    widths[4] = max(min(widths[4], room), NARROWEST_TITLE)
-    lines = [click.style(_line(head, widths), bold=True)]
+    columns = zip(HEAD, *rows, strict=True)
+    widths = [max(map(width, column)) for column in columns]
+    others = sum(widths) - widths[TITLE]
+    gaps = len(GAP) * (len(HEAD) - 1)
+    room = shutil.get_terminal_size((100, 25)).columns - others - gaps
+    widths[TITLE] = max(min(widths[TITLE], room), NARROWEST_TITLE)
+    lines = [click.style(_line(HEAD, widths), bold=True)]
     for task, row in zip(tasks, rows, strict=True):
         lines.append(_coloured(task, _line(row, widths)))
     return lines
@@ -66,15 +69,19 @@ def task_table(tasks: Sequence[Json], projects: dict[int, str]) -> list[str]:
 
 def _cells(task: Json, projects: dict[int, str]) -> list[str]:
     project_id = task["project_id"]
-    priority = task["priority"]
+    due = days.show(days.due_of(task))
+    priority = task["priority"].replace("none", "")
+    labels = ", ".join(task["labels"])
+    project = projects.get(project_id, str(project_id))
+    mark = MARKS[task["status"]]
     return [
         str(task["id"]),
-        MARKS[task["status"]],
-        days.show(days.due_of(task)),
-        "" if priority == "none" else priority,
+        mark,
+        due,
+        priority,
         plain(task["title"]),
-        plain(", ".join(task["labels"])),
-        plain(projects.get(project_id, str(project_id))),
+        plain(labels),
+        plain(project),
     ]
 
 
@@ -93,22 +100,21 @@ def _coloured(task: Json, line: str) -> str:
 
 def details(task: Json, project: str) -> list[str]:
     """One task, field by field; empty fields are left out."""
-    rows = [
-        ("project", project),
-        ("status", task["status"]),
-        ("priority", task["priority"]),
-        ("due", days.show(days.due_of(task))),
-        ("labels", ", ".join(task["labels"])),
-        ("repeat", (task.get("repeat") or {}).get("rule", "")),
-        ("reminders", ", ".join(task.get("reminders") or [])),
-        ("assignee", task["assignee_id"]),
-        ("parent", task["parent_id"]),
-        ("key", task["external_id"]),
-        ("completed", _moment(task["completed_at"])),
-        ("updated", _moment(task["updated_at"])),
-    ]
+    rows = {"project": project, "status": task["status"], "priority": task["priority"]}
+    rows["due"] = days.show(days.due_of(task))
+    rows["labels"] = ", ".join(task["labels"])
+    repeat = task.get("repeat") or {}
+    rows["repeat"] = repeat.get("rule")
+    rows["reminders"] = ", ".join(task.get("reminders") or [])
+    rows["assignee"] = task["assignee_id"]
+    rows["parent"] = task["parent_id"]
+    rows["key"] = task["external_id"]
+    rows["completed"] = _moment(task["completed_at"])
+    rows["updated"] = _moment(task["updated_at"])
     lines = [click.style(f"{task['id']}  {plain(task['title'])}", bold=True)]
-    lines += [f"  {name:<10}{plain(str(value))}" for name, value in rows if value]
+    for name, value in rows.items():
+        if value:
+            lines.append(f"  {name:<10}{plain(str(value))}")
     if task["description"]:
         lines += ["", plain(task["description"])]
     return lines

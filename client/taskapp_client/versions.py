@@ -98,12 +98,8 @@ def same(name: str, one: Any, other: Any) -> bool:
     if name in TIMES and one and other:
         return dt.datetime.fromisoformat(one) == dt.datetime.fromisoformat(other)
     if name == "labels":
-        return _label_keys(one) == _label_keys(other)
+        return sorted(one or []) == sorted(other or [])
     return bool(one == other)
-
-
-def _label_keys(labels: list[str]) -> set[str]:
-    return {label.casefold() for label in labels or []}
 
 
 def _version(answer: Answer) -> Version:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import random
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from taskapp_client.commands import imports
 from taskapp_client.days import Due
 from taskapp_client.doors import ics, rows, spreadsheet, todoist, todotxt, vikunja
 from taskapp_client.doors.rows import Conversion, Row
@@ -17,6 +20,20 @@ from taskapp_client.failures import Failure
 
 from .conftest import Person
 
+PIECES = (
+    b"",
+    b"\xff",
+    b"\n",
+    b",",
+    b'"',
+    b":",
+    b"null",
+    b"[]",
+    b"{",
+    b"9999-99-99",
+    b"x" * 40,
+    b"every 0 ",
+)
 SAMPLES = Path(__file__).parent / "samples"
 EXPORTED = dt.datetime(2026, 11, 30, 12, tzinfo=dt.UTC)  # a Monday
 DOORS = {
@@ -130,6 +147,15 @@ def test_todoist_repeats() -> None:
     assert meeting.repeat is not None
     assert meeting.repeat["rule"] == "FREQ=WEEKLY;BYDAY=MO,TH"
     assert meeting.due == moment("2026-11-30T09:30:00+01:00")
+
+
+def test_a_zone_that_is_unknown_here_is_that_of_this_machine() -> None:
+    text = b"TYPE,CONTENT,DATE,TIMEZONE\ntask,Water the fern,2026-12-01 17:00,Nowhere/Land\n"
+
+    (row,) = todoist.convert(text, EXPORTED).rows
+
+    assert row.due.moment is not None
+    assert f"{row.due.moment:%H:%M}" == "17:00"
 
 
 def test_todoist_words_are_read_as_on_the_day_of_the_export() -> None:
@@ -297,6 +323,23 @@ def test_a_tree_of_tasks_stays_in_one_part(monkeypatch: pytest.MonkeyPatch) -> N
     assert [size for size, _ in parts] == [1, 4, 4]
     held = [json.loads(line) for line in parts[1][1].splitlines()]
     assert {item["external_id"] for item in held} == {"p", "c0", "c1", "c2"}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_whatever_is_in_a_file_it_ends_in_rows_or_in_a_sentence(door: str) -> None:
+    content = (SAMPLES / DOORS[door]).read_bytes()
+    chance = random.Random(7)  # noqa: S311 - no secret
+    converted = 0
+    for _ in range(300):
+        damaged = bytearray(content)
+        for _ in range(chance.randint(1, 8)):
+            place = chance.randrange(len(damaged))
+            damaged[place : place + chance.randint(0, 12)] = chance.choice(PIECES)
+        with suppress(Failure):
+            imports.convert(door, {}, bytes(damaged), EXPORTED)
+            converted += 1
+
+    assert converted > 3
 
 
 # The service.

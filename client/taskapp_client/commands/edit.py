@@ -163,7 +163,7 @@ def _save(session: Session, base: Version, wanted: Json, on_conflict: str) -> Ve
             left = _settle(base, collision, on_conflict)
             continue
         before = {**base.task, **{name: current.task.get(name) for name in left}}
-        session.store.record("edit", [step("update", saved, before, left)])
+        session.record("edit", [step("update", saved, before, left)])
         note(f"Saved {line(saved.task)}.")
         return saved
     note("There is nothing to change.")

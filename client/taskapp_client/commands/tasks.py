@@ -69,7 +69,7 @@ def add(
             f"{error.message}\nIt may have been added. The same command with --key {key} adds it"
             " once, whatever happened, for 24 hours."
         ) from None
-    session.store.record("add", [step("create", version)])
+    session.record("add", [step("create", version)])
     if as_json:
         print_json(version.task)
     else:
@@ -87,13 +87,10 @@ def _new_task(session: Session, title: str, given: Json) -> Json:
         body["description"] = sys.stdin.read()
     elif given["description"]:
         body["description"] = given["description"]
-    optional = {
-        "priority": given["priority"],
-        "labels": list(given["label"]),
-        "parent_id": given["parent"],
-        "repeat": repeat_of(given["repeat"]),
-        "reminders": list(given["remind"]),
-    }
+    optional = {"priority": given["priority"], "parent_id": given["parent"]}
+    optional["labels"] = list(given["label"])
+    optional["reminders"] = list(given["remind"])
+    optional["repeat"] = repeat_of(given["repeat"])
     body |= {name: value for name, value in optional.items() if value}
     due: Due | None = given["due"]
     return body | (due.set_fields() if due else {})
@@ -183,7 +180,7 @@ def _each(
             if done_step:
                 steps.append(done_step)
     finally:
-        session.store.record(command, steps)
+        session.record(command, steps)
     if as_json:
         print_json(tasks)
 

@@ -30,7 +30,7 @@ def convert(content: bytes, exported: dt.datetime) -> Conversion:
     try:
         calendars = Calendar.from_ical(content, multiple=True)
     except ValueError as error:
-        raise Failure(f"This is no iCalendar file: {str(error)[:100]}") from None
+        raise Failure(f"This is no iCalendar file that can be read: {str(error)[:100]}") from None
     conversion = Conversion()
     numbered = Numbered("ics")
     parents: dict[str, str] = {}

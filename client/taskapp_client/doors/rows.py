@@ -185,25 +185,16 @@ def parts(rows: list[Row]) -> Iterator[tuple[int, bytes]]:
 
 
 def _line(row: Row, numbers: dict[int, int]) -> bytes:
-    parent = numbers[id(row.parent)] if row.parent else None
-    item: Json = {
-        "id": numbers[id(row)],
-        "external_id": row.key,
-        "title": row.title,
-        "description": row.description,
-        "status": row.status,
-        "priority": row.priority,
-        "labels": row.labels,
-        "parent_id": parent,
-        "due_at": row.due.fields()["due_at"],
-    }
-    optional = {
-        "due_on": row.due.fields()["due_on"],
-        "repeat": row.repeat,
-        "reminders": row.reminders,
-        "created_at": row.created_at and days.as_utc(row.created_at),
-        "completed_at": row.completed_at and days.as_utc(row.completed_at),
-    }
+    item: Json = {"id": numbers[id(row)], "external_id": row.key, "title": row.title}
+    item["parent_id"] = numbers[id(row.parent)] if row.parent else None
+    for name in ("description", "status", "priority", "labels"):
+        item[name] = getattr(row, name)
+    due = row.due.fields()
+    item["due_at"] = due["due_at"]
+    optional = {"due_on": due["due_on"], "repeat": row.repeat, "reminders": row.reminders}
+    for name in ("created_at", "completed_at"):
+        moment = getattr(row, name)
+        optional[name] = days.as_utc(moment) if moment else None
     item |= {name: value for name, value in optional.items() if value}
     return json.dumps(item, ensure_ascii=False).encode() + b"\n"
 

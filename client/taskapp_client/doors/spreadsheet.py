@@ -41,19 +41,31 @@ def convert(content: bytes, exported: dt.datetime, columns: dict[str, str]) -> C
     parents: list[tuple[Row, str]] = []
     names = {name.casefold(): field for field, name in columns.items()}
     for cells in records(content, set(columns.values()), _delimiter(content)):
-        value = {names[n.casefold()]: cell for n, cell in cells.items() if n.casefold() in names}
         if not any(cells.values()):
             continue
+        value, unused = _by_field(cells, names)
         row = _row(value, numbered, conversion, exported)
         conversion.rows.append(row)
-        by_id.setdefault(value.get("external_id", ""), row)
+        by_id[value.get("external_id") or row.key] = row
         parents.append((row, value.get("parent", "")))
-        for name, cell in cells.items():
-            if cell and name.casefold() not in names:
-                conversion.left_out[f"the column {name!r}"].append(row.title)
+        for name in unused:
+            conversion.left_out[f"the column {name!r}"].append(row.title)
     for row, parent_id in parents:
-        row.set_parent(by_id.get(parent_id) if parent_id else None, conversion)
+        row.set_parent(by_id.get(parent_id), conversion)
     return conversion
+
+
+def _by_field(cells: dict[str, str], names: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+    """The cells by our fields, and the names of the columns that are not used, where they are."""
+    value = {}
+    unused = []
+    for name, cell in cells.items():
+        field = names.get(name.casefold())
+        if field:
+            value[field] = cell
+        elif cell:
+            unused.append(name)
+    return value, unused
 
 
 def _delimiter(content: bytes) -> str:
@@ -70,8 +82,10 @@ def _row(
     key = f"csv:{named}" if named else numbered.key(value.get("project", ""), title)
     row = Row(key=key, title=title, project=value.get("project", ""))
     row.description = value.get("description", "")
-    row.status = STATUSES.get(value.get("status", "").casefold(), "todo")
-    row.priority = PRIORITIES.get(value.get("priority", "").casefold(), "none")
+    status = value.get("status", "").casefold()
+    row.status = STATUSES.get(status, "todo")
+    priority = value.get("priority", "").casefold()
+    row.priority = PRIORITIES.get(priority, "none")
     row.labels = re.split(r"[,;\n]", value.get("labels", ""))
     row.created_at = _due(value.get("created_at", ""), exported).moment
     row.completed_at = _due(value.get("completed_at", ""), exported).moment
@@ -96,10 +110,12 @@ def _due(text: str, exported: dt.datetime) -> Due:
 
 def _of_jira(text: str) -> Due:
     try:
-        return Due(moment=dt.datetime.strptime(text, MOMENT_OF_JIRA).astimezone())
+        moment = dt.datetime.strptime(text, MOMENT_OF_JIRA).astimezone()
+        return Due(moment=moment)
     except ValueError:
         pass
     try:
-        return Due(day=dt.datetime.strptime(text, DAY_OF_JIRA).date())  # noqa: DTZ007 - a day
+        day = dt.datetime.strptime(text, DAY_OF_JIRA)  # noqa: DTZ007 - a day has no zone
+        return Due(day=day.date())
     except ValueError:
         return Due()

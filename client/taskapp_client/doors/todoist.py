@@ -62,7 +62,7 @@ def _depth(cells: dict[str, str], deepest: int) -> int:
 
 
 def _row(cells: dict[str, str], section: str, key: str, conversion: Conversion) -> Row:
-    text = cells["CONTENT"]
+    text = cells.get("CONTENT", "")
     labels = LABEL.findall(text)
     title = LABEL.sub("", text).strip() or text
     row = Row(key=key, title=title, description=cells.get("DESCRIPTION", ""))
@@ -97,12 +97,14 @@ def _set_date(
 
 def _repeat(date: str, zone: str) -> Json | None:
     match = EVERY.fullmatch(date.lower())
-    rule = _rule(match[2]) if match else ""
-    if match is None or not rule:
+    if match is None:
+        return None
+    rule = _rule(match[2])
+    if not rule:
         return None
     start = "done" if match[1].endswith("!") else "due"
-    known = days.zone(zone) if zone else None
-    return {"rule": rule, "from": start, "timezone": zone if known else days.local_zone()}
+    name = zone if zone and days.zone(zone) else days.local_zone()
+    return {"rule": rule, "from": start, "timezone": name}
 
 
 def _rule(words: str) -> str:
@@ -117,12 +119,18 @@ def _rule(words: str) -> str:
         return f"FREQ={UNITS[numbered[2]]};INTERVAL={count}" if count else ""
     names = re.split(r",\s*|\s+and\s+|\s+", words)
     chosen = [_weekday(name) for name in names]
-    return "FREQ=WEEKLY;BYDAY=" + ",".join(chosen) if all(chosen) else ""
+    if not all(chosen):
+        return ""
+    return "FREQ=WEEKLY;BYDAY=" + ",".join(chosen)
 
 
 def _weekday(name: str) -> str:
-    matching = [day for day in days.WEEKDAYS if len(name) >= 3 and day.startswith(name)]
-    return matching[0][:2].upper() if matching else ""
+    if len(name) < 3:
+        return ""
+    for weekday in days.WEEKDAYS:
+        if weekday.startswith(name):
+            return weekday[:2].upper()
+    return ""
 
 
 def _first(date: str, repeat: Json, exported: dt.datetime) -> Due:

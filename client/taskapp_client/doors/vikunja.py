@@ -40,7 +40,8 @@ def convert(content: bytes, exported: dt.datetime) -> Conversion:
     parents: dict[int, int] = {}
     for project in _projects(content):
         for task in project.get("tasks") or []:
-            row = _row(task, str(project.get("title") or ""), conversion)
+            name = str(project.get("title") or "")
+            row = _row(task, name, conversion)
             rows[task["id"]] = row
             _note_relations(task, parents, conversion)
     for task_id, row in rows.items():
@@ -54,10 +55,11 @@ def _projects(content: bytes) -> list[Json]:
         content = _unzipped(content)
     try:
         projects = json.loads(content)
-        task_ids = [task["id"] for project in projects for task in project.get("tasks") or []]  # noqa: F841
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise Failure("This is no data.json of Vikunja: a list of projects with tasks.") from None
-    return list(projects)
+    except ValueError:
+        projects = None
+    if not isinstance(projects, list) or not all(isinstance(each, dict) for each in projects):
+        raise Failure("This is no data.json of Vikunja: a list of projects with tasks.")
+    return projects
 
 
 def _unzipped(content: bytes) -> bytes:
@@ -81,12 +83,16 @@ def _row(task: Json, project: str, conversion: Conversion) -> Row:
     row.completed_at = _moment(task.get("done_at"))
     row.repeat = _repeat(task, row, conversion)
     row.reminders = _reminders(task, row, conversion)
+    _keep_the_rest(task, row, conversion)
+    return row
+
+
+def _keep_the_rest(task: Json, row: Row, conversion: Conversion) -> None:
     for comment in task.get("comments") or []:
         _keep_comment(comment, row, conversion)
     for name, what in NO_PLACE.items():
         if _is_set(task.get(name)):
             conversion.left_out[what].append(row.title)
-    return row
 
 
 def _is_set(value: Any) -> bool:
@@ -101,7 +107,8 @@ def _moment(value: str | None) -> dt.datetime | None:
 
 
 def _repeat(task: Json, row: Row, conversion: Conversion) -> Json | None:
-    mode, seconds = task.get("repeat_mode") or 0, task.get("repeat_after") or 0
+    mode = task.get("repeat_mode") or 0
+    seconds = task.get("repeat_after") or 0
     if not seconds and mode != MONTHLY:
         return None
     rule = "FREQ=MONTHLY" if mode == MONTHLY else _rule(seconds)
@@ -126,7 +133,8 @@ def _reminders(task: Json, row: Row, conversion: Conversion) -> list[str]:
     for reminder in task.get("reminders") or []:
         moment = _moment(reminder.get("reminder"))
         period = reminder.get("relative_period") or 0
-        if reminder.get("relative_to") == "due_date" and row.due.moment and period <= 0:
+        is_relative = reminder.get("relative_to") == "due_date" and period <= 0
+        if is_relative and row.due.moment:
             reminders.append(f"-PT{-period // 60}M")
         elif moment:
             reminders.append(days.as_utc(moment))
@@ -136,9 +144,11 @@ def _reminders(task: Json, row: Row, conversion: Conversion) -> list[str]:
 
 
 def _keep_comment(comment: Json, row: Row, conversion: Conversion) -> None:
-    author = (comment.get("author") or {}).get("username") or "somebody"
+    author = comment.get("author") or {}
+    name = author.get("username") or "somebody"
     when = str(comment.get("created") or "")[:10]
-    row.add_note(f"{author}, {when}:\n{to_text(comment.get('comment') or '')}")
+    text = to_text(comment.get("comment") or "")
+    row.add_note(f"{name}, {when}:\n{text}")
     conversion.in_description["comments"].append(row.title)
 
 

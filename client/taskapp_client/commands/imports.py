@@ -1,71 +1,30 @@
-"""Files in and out: export, import, and the doors from elsewhere."""
+"""Files in: import, and the doors from elsewhere."""
 
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 import sys
-import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 
-from taskapp_client import Json, filters, projects
+from taskapp_client import Json, projects
+from taskapp_client.commands.exports import MEDIA_TYPES, kind_of
 from taskapp_client.doors import ics, rows, spreadsheet, todoist, todotxt, vikunja
 from taskapp_client.doors.rows import Conversion
 from taskapp_client.failures import Failure
 from taskapp_client.session import Session, json_option, note, pass_session, print_json
 
-MEDIA_TYPES = {
-    "csv": "text/csv",
-    "ndjson": "application/x-ndjson",
-    "json": "application/json",
-    "ics": "text/calendar",
-}
-EXPORTS = ("ndjson", "csv", "ics")
+# What a file can lead to that is built otherwise than its program builds it.
+STRANGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 DOORS = {
     "todoist": todoist.convert,
     "todotxt": todotxt.convert,
     "ics": ics.convert,
     "vikunja": vikunja.convert,
 }
-
-
-@click.command()
-@filters.filter_options
-@click.option("--format", "kind", type=click.Choice(EXPORTS), help="Default: by the file's name.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file.")
-@pass_session
-def export(session: Session, kind: str | None, output: Path | None, **options: Any) -> None:
-    """Write tasks to a file.
-
-    Open ones, or --all; to standard output unless --output says otherwise. A file that is there is
-    replaced only when the export is complete.
-    """
-    chosen = filters.from_options(options)
-    kind = kind or _kind_of(output, "ndjson")
-    folder = output.absolute().parent if output else None
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-        written = Path(file.name)
-    try:
-        with written.open("w+b") as target:
-            query = chosen.query(session.service)
-            session.service.download("/tasks", query, MEDIA_TYPES[kind], target)
-        if output:
-            written.replace(output)
-            note(f"Written to {output}.")
-        else:
-            with written.open("rb") as source:
-                shutil.copyfileobj(source, sys.stdout.buffer)
-    finally:
-        written.unlink(missing_ok=True)
-
-
-def _kind_of(file: Path | None, default: str) -> str:
-    suffix = file.suffix.lower().lstrip(".") if file else ""
-    return suffix if suffix in MEDIA_TYPES else default
 
 
 def _columns(
@@ -134,7 +93,7 @@ def import_(
     if door is None:
         counts = _import_as_it_is(session, file, content, kind, project, dry_run)
     else:
-        conversion = _convert(door, columns, content, _exported(file))
+        conversion = convert(door, columns, content, _exported(file))
         for text in conversion.report():
             note(text)
         if output:
@@ -155,7 +114,7 @@ def _exported(file: BinaryIO) -> dt.datetime:
     return dt.datetime.fromtimestamp(seconds).astimezone()
 
 
-def _convert(
+def convert(
     door: str, columns: dict[str, str], content: bytes, exported: dt.datetime
 ) -> Conversion:
     if door == "csv":
@@ -166,7 +125,10 @@ def _convert(
         return rows.fit(spreadsheet.convert(content, exported, columns))
     if columns:
         raise click.UsageError("--column is for --from csv.")
-    return rows.fit(DOORS[door](content, exported))
+    try:
+        return rows.fit(DOORS[door](content, exported))
+    except STRANGE as error:
+        raise Failure(f"The file is not as {door} writes it: {error!r:.200}.") from None
 
 
 def _write(conversion: Conversion, output: BinaryIO) -> None:
@@ -183,7 +145,7 @@ def _import_as_it_is(
     dry_run: bool,
 ) -> Counter[str]:
     params = _params(session, project, dry_run)
-    kind = kind or _kind_of(Path(file.name), "")
+    kind = kind or kind_of(Path(file.name), "")
     if not kind:
         raise click.UsageError(
             f"What is {file.name}? Say --format with one of {', '.join(MEDIA_TYPES)}, or --from"
@@ -220,9 +182,20 @@ def _import_rows(
                     continue
                 params["project_id"] = project_id
             for size, part in rows.parts(group):
-                counts.update(session.service.import_file(part, MEDIA_TYPES["ndjson"], params))
+                counts.update(_import_part(session, part, params, counts))
                 bar.update(size)
     return counts
+
+
+def _import_part(session: Session, part: bytes, params: Json, before: Counter[str]) -> Json:
+    try:
+        return session.service.import_file(part, MEDIA_TYPES["ndjson"], params)
+    except Failure as error:
+        done = before["created"] + before["updated"] + before["unchanged"]
+        raise type(error)(
+            f"{error.message}\n{done} tasks were imported before that, and rows count from there."
+            " The same file again changes nothing about them."
+        ) from None
 
 
 def _target(session: Session, name: str, dry_run: bool) -> tuple[int | None, bool]:
