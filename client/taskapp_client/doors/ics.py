@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from icalendar import Calendar
-
 from taskapp_client import Json, days
 from taskapp_client.days import Due
 from taskapp_client.doors.rows import Conversion, Numbered, Row
@@ -27,6 +25,8 @@ NO_PLACE = {
 
 def convert(content: bytes, exported: dt.datetime) -> Conversion:
     """Read the file; nothing in it depends on when it was exported."""
+    from icalendar import Calendar  # as slow to load as all the rest, and only needed here
+
     try:
         calendars = Calendar.from_ical(content, multiple=True)
     except ValueError as error:
