@@ -63,7 +63,14 @@ def names(value: str) -> tuple[str, ...]:
 
 
 def hosts(value: str) -> tuple[str, ...]:
-    return names(value.lower())  # RFC 9110, section 4.2.3
+    """Names of hosts in lower case (RFC 9110, section 4.2.3), IPv6 addresses in brackets."""
+    return tuple(_as_in_host_header(name) for name in names(value.lower()))
+
+
+def _as_in_host_header(name: str) -> str:
+    if name.count(":") > 1 and not name.startswith("["):
+        return f"[{name}]"
+    return name if name.isascii() else name.encode("idna").decode("ascii")  # RFC 5891
 
 
 def origins(value: str) -> tuple[str, ...]:
@@ -71,6 +78,12 @@ def origins(value: str) -> tuple[str, ...]:
     if not all(ORIGIN.fullmatch(origin) for origin in listed):
         raise ValueError("must be * or a comma list of origins, as in: https://app.example.com")
     return listed
+
+
+def public_url(value: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9._-]+(:[0-9]+)?(/[A-Za-z0-9._~-]+)*/?", value):
+        raise ValueError("must be an address as in: https://tasks.example.com or …/tasks")
+    return value.rstrip("/")
 
 
 def database(value: str) -> str:
@@ -131,6 +144,7 @@ class Settings:
     ratelimit_default: str = setting("300 per minute", rate)
     cors_origins: tuple[str, ...] = setting((), origins)
     trusted_hosts: tuple[str, ...] = setting((), hosts)
+    public_url: str | None = setting(None, public_url)
     trusted_proxies: int = setting(0, integer(0, 10))
     metrics_token: str | None = setting(None, secret=True)
     access_token_minutes: int = setting(15, integer(1, 24 * 60))

@@ -76,19 +76,25 @@ def create_app(settings: Settings) -> Flask:
 def _surround(app: Flask, settings: Settings) -> None:
     """What every request goes through before its view and after it, in this order."""
     from taskapp.auth import guard
-    from taskapp.web import assets, headers, rate_limits, request_log
+    from taskapp.web import addresses, assets, headers, rate_limits, request_log
     from taskapp.web.contract import public
     from taskapp.web.hooks import surround
 
     before = [
         request_log.begin,
         headers.identify_request,
-        headers.check_host,
+        addresses.locate,
+        addresses.check_host,
         guard.authenticate,
         rate_limits.counter(settings.ratelimit_default),
         guard.authorize,
     ]
-    after = [rate_limits.explainer(settings.ratelimit_default), headers.finish, request_log.write]
+    after = [
+        rate_limits.explainer(settings.ratelimit_default),
+        addresses.complete,
+        headers.finish,
+        request_log.write,
+    ]
     surround(app, before, after)
     app.teardown_request(request_log.end)
     app.view_functions["static"] = public(assets.send)

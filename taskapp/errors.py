@@ -67,7 +67,7 @@ class MalformedJson(Refusal, status=400, code="malformed-json"):
 
 
 class InvalidHost(Refusal, status=400, code="invalid-host"):
-    """The Host header is missing or is not one this service answers to (TRUSTED_HOSTS).
+    """The Host header is missing or malformed, or names no host that this service answers to.
 
     curl -v $URL/health
     """
@@ -332,10 +332,11 @@ def title(refusal: type[Refusal]) -> str:
     return refusal.code.replace("-", " ").capitalize()
 
 
-def described(refusal: Refusal, status: int, request_id: str) -> dict[str, Any]:
+def described(refusal: Refusal, status: int, request_id: str, prefix: str = "") -> dict[str, Any]:
     """A refusal as RFC 9457 has it."""
+    reference = f"{prefix}/problems/{refusal.code}"
     body: dict[str, Any] = {
-        "type": f"/problems/{refusal.code}",
+        "type": reference,
         "title": title(type(refusal)),
         "status": status,
         "detail": refusal.detail,
@@ -351,10 +352,12 @@ def problem(refusal: Refusal) -> Response:
     """Render a refusal as application/problem+json."""
     current = g.get("current")  # web/current.py; none for a command
     request_id = ""
+    prefix = ""
     if current is not None:
         current.problem = refusal.code  # names the request in the log
         request_id = current.request_id
-    body = described(refusal, refusal.status, request_id)
+        prefix = current.prefix
+    body = described(refusal, refusal.status, request_id, prefix)
     headers = {"Cache-Control": "no-store", **refusal.headers}
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = _challenge(refusal)

@@ -33,7 +33,7 @@ def test_registers_a_user(anonymous: httpx.Client) -> None:
     user = answer.json()
 
     assert answer.status_code == 201
-    assert answer.headers["Location"] == f"/api/v1/users/{user['id']}"
+    assert answer.headers["Location"] == f"{anonymous.base_url}api/v1/users/{user['id']}"
     assert answer.headers["ETag"].startswith('"')
     assert answer.headers["Cache-Control"] == "no-store"
     assert user.keys() == {"id", "email", "name", "role", "is_active", "created_at", "updated_at"}
@@ -120,7 +120,7 @@ def test_creates_a_task_with_defaults(alice: httpx.Client) -> None:
     at = task["created_at"]
 
     assert answer.status_code == 201
-    assert answer.headers["Location"] == f"{TASKS}/{task['id']}"
+    assert answer.headers["Location"] == str(alice.base_url).rstrip("/") + f"{TASKS}/{task['id']}"
     assert at.endswith("Z")
     assert len(at) == len("2026-01-31T09:30:00.000000Z")
     assert list(task.items()) == list(

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import URL, Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -51,7 +51,7 @@ class Edge:
 
         async def finish(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _finish(MutableHeaders(scope=message), scope["path"], spent)
+                _finish(MutableHeaders(scope=message), scope, spent)
             await send(message)
 
         # Starlette routes answer no HEAD of their own; the server leaves out the body.
@@ -59,14 +59,18 @@ class Edge:
         return await self.app({**scope, "method": method}, receive, finish)
 
 
-def _finish(headers: MutableHeaders, path: str, spent: Spent) -> None:
+def _finish(headers: MutableHeaders, scope: Scope, spent: Spent) -> None:
     headers["X-Request-ID"] = spent.request_id
     for name, value in SECURITY.items():
         headers.setdefault(name, value)
-    credentials = path.startswith("/api/v1/auth/")
+    credentials = scope["path"].startswith("/api/v1/auth/")
     headers.setdefault("Cache-Control", "no-store" if credentials else "private, no-cache")
     headers.add_vary_header("Authorization, Accept")
-    links = [*headers.getlist("Link"), '</openapi.json>; rel="service-desc"']
+    base = str(URL(scope=scope).replace(path="", query="")).rstrip("/")
+    if "Location" in headers:
+        headers["Location"] = base + headers["Location"]
+    links = [link.replace("</", f"<{base}/", 1) for link in headers.getlist("Link")]
+    links.append(f'<{base}/openapi.json>; rel="service-desc"')
     headers["Link"] = ", ".join(links)
     app, db = time.perf_counter() - spent.started, spent.database_seconds
     headers["Server-Timing"] = f"app;dur={app * 1e3:.1f}, db;dur={db * 1e3:.1f}"

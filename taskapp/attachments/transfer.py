@@ -12,7 +12,7 @@ from taskapp import errors
 from taskapp.attachments import store
 from taskapp.database.session import Body, Row
 from taskapp.extensions import settings
-from taskapp.web.conditional import etag
+from taskapp.web.conditional import etag, is_named
 
 MULTIPART, BINARY = "multipart/form-data", "application/octet-stream"
 MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")  # RFC 6838, 4.2
@@ -62,7 +62,7 @@ def _parse(schema: Schema, most: int, draft: Any) -> tuple[str, FileStorage]:
 def send(attachment: Row) -> Response:
     """The bytes, or the one range asked for, as a download that no browser shows or runs."""
     tag = etag(attachment)
-    if request.if_match and tag not in request.if_match:
+    if request.if_match and not is_named(tag, request.if_match):
         raise errors.StaleRevision
     _settle_range(tag, attachment.size)
     response = send_file(
@@ -81,8 +81,11 @@ def _settle_range(tag: str, size: int) -> None:
     """Leave a range in the request only where one is to be sent (RFC 9110)."""
     one_range = ONE_RANGE.fullmatch(request.headers.get("Range", ""))
     weak = request.headers.get("If-Range", "").startswith("W/")
-    known = request.if_none_match.contains_weak(tag) or request.method == "HEAD"
-    if weak or known or one_range is None:
+    known = is_named(tag, request.if_none_match)
+    if known:
+        request.environ["HTTP_IF_NONE_MATCH"] = f'"{tag}"'  # as `send_file` compares it
+    whole = weak or known or request.method == "HEAD"
+    if whole or one_range is None:
         request.environ.pop("HTTP_RANGE", None)  # 13.1.5, 13.2.2, 14.2: then all is sent
     elif int(one_range["last"] or 0) >= size:
         request.environ["HTTP_RANGE"] = "bytes=0-"  # as many as there are (14.1.2)

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -15,11 +14,11 @@ from taskapp.tasks.bulk import InvalidRows
 from taskapp.tasks.schemas import TaskSchema
 from taskapp.web import fields
 from taskapp.web.body import read_object, strict_json
+from taskapp.web.exports import GUARDED
 
 # Exports hold these, too; what decides is where they are imported, and when.
 READ_ONLY = {name for name, spec in TaskSchema().fields.items() if spec.dump_only}
 IGNORED = READ_ONLY - {"id"} | {"project_id"}
-GUARDED = re.compile(f"^'(?={fields.RISKY.pattern})")
 
 
 class TaskRowSchema(TaskSchema):
@@ -112,7 +111,7 @@ def _int_or_text(cell: str) -> int | str | None:
 
 def _json_or_text(cell: str) -> Any:
     try:
-        return strict_json(cell.encode())
+        return strict_json(_unguarded(cell).encode())
     except MalformedJson:
         return cell
 
@@ -122,7 +121,7 @@ def _text_or_none(cell: str) -> str | None:
 
 
 def _unguarded(cell: str) -> str:
-    return GUARDED.sub("", cell)
+    return GUARDED.sub(r"\g<cell>", cell)
 
 
 READERS = {"application/json": strict_json, "application/x-ndjson": _ndjson, "text/csv": _csv}

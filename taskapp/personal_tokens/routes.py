@@ -1,6 +1,6 @@
 """The endpoints of personal tokens."""
 
-from flask import Blueprint, url_for
+from flask import Blueprint
 
 from taskapp.database.pages import Created, Page
 from taskapp.database.session import Body, Row
@@ -28,13 +28,8 @@ def create_token(body: Body) -> Created:
     """Make a personal token for a script; its secret is shown this once."""
     made = service.create_token(caller().user_id, mintable_scopes(), body)
     if "feed" in made.row.scopes:
-        made.secrets["feed_url"] = feed_url(made.secrets["token"])
+        made.secrets["feed_url"] = f"/api/v1/feeds/{made.secrets['token']}.ics"
     return made
-
-
-def feed_url(secret: str) -> str:
-    """The address of the calendar that a `feed` token opens."""
-    return url_for("exchange.get_feed", secret=secret, _external=True)
 
 
 @personal_tokens.get("/auth/tokens/<id:token_id>")

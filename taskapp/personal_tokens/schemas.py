@@ -23,7 +23,7 @@ class NewTokenSchema(TokenSchema):
     """A new personal token: the only answer that shows its secret."""
 
     token = fields.Text(max=100, dump_only=True)
-    feed_url = fields.Text(max=300, dump_only=True)
+    feed_url = fields.Address(max=2000, dump_only=True)
 
 
 TOKEN = TokenSchema()

@@ -76,6 +76,7 @@ class TaskQuerySchema(PageQuerySchema):
     q = fields.Text(min=1, max=200)
     sort = fields.CommaList([sign + name for name in SORTS for sign in ("", "-")])
     format = fields.Text(max=10, metadata={"enum": ["json", "ndjson", "csv", "ics"]})
+    bom = fields.QueryBool()
     fields = fields.CommaList(FIELDS)  # type: ignore[assignment]  # the parameter has marshmallow's own name
 
     @post_load

@@ -11,7 +11,9 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from flask import Response, current_app, url_for
+from flask import Response, current_app
+
+from taskapp.web.current import current
 
 FOLDER = Path(__file__).parents[1] / "static"
 VERSION = re.compile(r"[0-9a-f]{16}")
@@ -33,7 +35,7 @@ def version() -> str:
 
 def address(filename: str) -> str:
     """Where a page finds a static file."""
-    return url_for("static", filename=f"{version()}/{filename}")
+    return f"{current().prefix}/static/{version()}/{filename}"
 
 
 @cache

@@ -1,5 +1,6 @@
 """Conditional requests (RFC 9110, section 13): ETag, If-None-Match, If-Match, cached lists."""
 
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from functools import partial, wraps
@@ -9,6 +10,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 from flask import Response, request
+from werkzeug.datastructures import ETags
 
 from taskapp.database.session import Precondition
 from taskapp.errors import PreconditionRequired, StaleRevision
@@ -18,6 +20,10 @@ from taskapp.web.metrics import LOOKUPS
 
 View = Callable[..., Any]
 CACHED_SECONDS = 300
+
+
+# What proxies that compress make of `"tag"`: nginx and Apache, Caddy, Jetty.
+COMPRESSED = re.compile("(?:--?|;)(?:gzip|br|zstd|deflate)$")
 
 
 def digest(value: bytes) -> str:
@@ -39,9 +45,20 @@ def answer(body: bytes, status: int, tag: str | None, headers: dict[str, str]) -
     """The body with its ETag, or 304 for a client that has it already."""
     if tag is not None:
         headers["ETag"] = f'"{tag}"'
-        if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(tag):
+        if request.method in {"GET", "HEAD"} and is_named(tag, request.if_none_match):
             return Response(status=304, headers=headers)
     return Response(body, status, headers, content_type="application/json")
+
+
+def is_named(tag: str, sent: ETags) -> bool:
+    """Whether If-Match or If-None-Match names this version.
+
+    A proxy that compresses makes `W/"tag"` or `"tag-gzip"` of `"tag"`: what it hands the client is
+    the version all the same, and to refuse it (RFC 9110, 13.1.1) would lock that client out.
+    """
+    if sent.contains_weak(tag):
+        return True
+    return any(COMPRESSED.sub("", each or "") == tag for each in sent.as_set(include_weak=True))
 
 
 def if_match() -> Precondition:
@@ -57,9 +74,9 @@ def if_match() -> Precondition:
 
     def precondition(row: sa.Row[Any] | None) -> None:
         tag = None if row is None else etag(row)
-        if wanted and (tag is None or tag not in request.if_match):
+        if wanted and (tag is None or not is_named(tag, request.if_match)):
             raise StaleRevision
-        if unwanted and tag is not None and tag in request.if_none_match:
+        if unwanted and tag is not None and is_named(tag, request.if_none_match):
             raise StaleRevision
 
     return precondition
@@ -77,7 +94,7 @@ def cached(revisions: Callable[[Any], Any]) -> Callable[[View], View]:
         def wrapper(query: dict[str, Any]) -> Response:
             seen = revisions(caller())
             tag = _tag_of(query, seen)
-            if request.if_none_match.contains_weak(tag):
+            if is_named(tag, request.if_none_match):
                 return answer(b"", 200, tag, {})
             make = partial(view, query=query, seen=seen)
             # A stream may be larger than memory, and to write it is what it costs.

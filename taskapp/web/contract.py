@@ -19,6 +19,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
+import orjson
 import sqlalchemy as sa
 from flask import Response, current_app, request
 from marshmallow import RAISE, Schema, ValidationError
@@ -30,9 +31,10 @@ from taskapp.database.encoding import encode
 from taskapp.database.pages import Created
 from taskapp.database.session import Body, transaction
 from taskapp.web import conditional, cursors, idempotency
+from taskapp.web.addresses import absolute
 from taskapp.web.body import load_json
 from taskapp.web.current import current
-from taskapp.web.fields import Resource
+from taskapp.web.fields import Address, Resource
 
 View = Callable[..., Any]
 Prepare = Callable[[Body], Body]
@@ -118,6 +120,7 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
         contract.access, contract.reply, contract.status = access, reply, status
         contract.may_raise, contract.once, contract.creates = may_raise, once, creates
         contract.gives, contract.described = gives, True
+        addresses = _address_fields(reply)
 
         @wraps(view)
         def wrapper(**sent: Any) -> Response:
@@ -134,11 +137,27 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
             if contract.prepare is not None:
                 kwargs["body"] = contract.prepare(sent["body"])
             keyed = once and request.method == "POST"
-            return _retried(lambda: _write(run, sent if keyed else None))
+            response = _retried(lambda: _write(run, sent if keyed else None))
+            return _with_absolute(addresses, response) if addresses else response
 
         return wrapper
 
     return decorate
+
+
+def _address_fields(reply: Schema | None) -> list[str]:
+    fields = reply.fields if reply else {}
+    return [name for name, field in fields.items() if isinstance(field, Address)]
+
+
+def _with_absolute(names: list[str], response: Response) -> Response:
+    """The answer to a write with absolute addresses: a stored answer has them relative."""
+    body = orjson.loads(response.get_data())
+    for name in names:
+        if name in body:
+            body[name] = absolute(body[name])
+    response.set_data(encode(body))
+    return response
 
 
 def _write(run: Callable[[], Response], payload: Body | None) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 
 from flask import Request, g
 
@@ -22,6 +22,8 @@ class Current:
     request: Request  # itself, not Flask's proxy: each look through that costs
     started: float = field(default_factory=time.perf_counter)
     request_id: str = ""
+    prefix: str = ""  # the path that the service is below, as "/tasks"
+    base: str = ""  # where the client sees the service: scheme, host and prefix
     caller: Caller | None = None
     refusal: errors.Refusal | None = None  # why there is no caller
     query: dict[str, str] = field(default_factory=dict)  # as it was sent, for cursors
@@ -103,6 +105,8 @@ def rate_limit_key() -> str:
 def client_address() -> str:
     """Where the request came from: an IPv4 address, or the /64 that one IPv6 client may roam in."""
     address = ip_address(current().request.remote_addr or "::")
-    if address.version == 4:
+    if isinstance(address, IPv4Address):
         return str(address)
+    if address.ipv4_mapped:  # a socket for both versions shows IPv4 so
+        return str(address.ipv4_mapped)
     return str(ip_network((address, 64), strict=False))

@@ -13,7 +13,7 @@ from taskapp.extensions import secret_keys
 from taskapp.web.current import current
 
 # What may change from page to page without making it another list.
-PAGING_PARAMETERS = {"cursor", "limit", "total", "fields", "format"}
+PAGING_PARAMETERS = {"cursor", "limit", "total", "fields", "format", "bom"}
 SAFE_IN_QUERY = "!$%&'()*+,;=:@/?"  # what may stand in a query as it is (RFC 3986, section 3.4)
 
 

@@ -10,12 +10,16 @@ from taskapp import errors
 from taskapp.database.encoding import encode
 from taskapp.database.session import now
 from taskapp.web import assets, conditional, openapi
+from taskapp.web.addresses import absolute
 from taskapp.web.contract import public, replies
+from taskapp.web.current import current
+from taskapp.web.exports import media_ranges
 from taskapp.web.fields import Dict, Int, String, Text, many
 
 docs = Blueprint("docs", __name__)
 LINKS = {"api": "/api/v1", "docs": "/docs", "redoc": "/redoc"}
 LINKS |= {"openapi": "/openapi.json", "problems": "/problems", "health": "/health"}
+SERVER = b'"servers":[{"url":"/"}]'  # as the stored document has it
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self' blob:; "
@@ -70,7 +74,8 @@ def api_index() -> dict[str, Any]:
 
 
 def _index() -> dict[str, Any]:
-    return {"name": "taskapp", "version": openapi.VERSION, "links": LINKS}
+    links = {name: absolute(path) for name, path in LINKS.items()}
+    return {"name": "taskapp", "version": openapi.VERSION, "links": links}
 
 
 def _task_page() -> Response:
@@ -89,7 +94,12 @@ def document() -> Response:
     if built is None:
         built = encode(openapi.build(current_app))
         current_app.extensions["openapi"] = built
-    return conditional.answer(built, 200, conditional.digest(built), {})
+    located = built.replace(SERVER, _server_here(), 1)
+    return conditional.answer(located, 200, conditional.digest(located), {})
+
+
+def _server_here() -> bytes:
+    return encode({"servers": [{"url": current().base}]})[1:-1]
 
 
 @docs.get("/.well-known/security.txt")
@@ -97,7 +107,7 @@ def document() -> Response:
 def security_txt() -> Response:
     """RFC 9116; the date is a year ahead of whoever asks."""
     expires = f"{now() + dt.timedelta(days=365):%Y-%m-%dT00:00:00Z}"
-    text = f"Contact: {request.url_root}static/SECURITY.md\nExpires: {expires}\n"
+    text = f"Contact: {absolute('/static/SECURITY.md')}\nExpires: {expires}\n"
     return Response(text, mimetype="text/plain")
 
 
@@ -126,7 +136,8 @@ def get_problem(code: str) -> Any:
 @public
 def page(template: str, **values: Any) -> Response:
     policy = {"Content-Security-Policy": PAGE_POLICY}
-    return Response(render_template(template, **values), headers=policy, mimetype="text/html")
+    html = render_template(template, prefix=current().prefix, **values)
+    return Response(html, headers=policy, mimetype="text/html")
 
 
 def _for_people(problems: list[dict[str, Any]]) -> Response | None:
@@ -137,8 +148,8 @@ def _for_people(problems: list[dict[str, Any]]) -> Response | None:
 
 
 def _is_for_people() -> bool:
-    preferred = request.accept_mimetypes.best_match(["application/json", "text/html"])
-    return preferred == "text/html"
+    accept = media_ranges(request.headers.get("Accept", ""))
+    return accept.best_match(["application/json", "text/html"]) == "text/html"
 
 
 def _explained(kind: type[errors.Refusal]) -> dict[str, Any]:

@@ -2,20 +2,24 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, wraps
 from itertools import chain
+from os import fstat
 from typing import Any
 
 from flask import Response, request, stream_with_context
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
+from werkzeug.wsgi import wrap_file
 
 from taskapp.database.encoding import encode
 from taskapp.database.pages import Page
 from taskapp.database.session import Body
-from taskapp.errors import NotAcceptable
-from taskapp.web.fields import RISKY
+from taskapp.errors import Invalid, NotAcceptable
+from taskapp.web.current import current
+from taskapp.web.spool import spool
 
 View = Callable[..., Any]
 Pages = Iterator[list[Body]]
@@ -28,6 +32,15 @@ MEDIA = {
 }
 MEDIA_OF = {name: media for media, name in MEDIA.items()}
 STREAMS = tuple(MEDIA)[1:]
+LONE_STAR = re.compile(r"(?<![/*\w])\*(?=\s*(?:[;,]|$))")
+NO_LEADING_ZERO = re.compile(r"\bq=\.")
+BOM = "\ufeff".encode()  # by which Excel knows UTF-8
+# What a spreadsheet may run as a formula (OWASP, CSV injection), at the beginning of a cell or
+# after a sign at which it may split; `'` forbids it to. Some programs take the wide signs.
+CELL = r"(?:^|[;\t])[ \ufeff]*"
+FORMULA = r"[=+\-@\t\r\n'＝＋－＠]"  # noqa: RUF001 - as above
+UNGUARDED = re.compile(f"{CELL}(?={FORMULA})")
+GUARDED = re.compile(f"(?P<cell>{CELL})'(?={FORMULA})")
 ROWS = 2000  # read and written at once: what a stream holds in memory, some megabytes
 
 
@@ -40,6 +53,8 @@ def negotiates(view: View) -> View:
         query.setdefault("format", _preferred(accept))
         if query["format"] not in MEDIA_OF:
             raise NotAcceptable
+        if query["format"] != "json":
+            _refuse_paging(query)
         return view(query=query)
 
     return wrapper
@@ -49,10 +64,16 @@ def negotiates(view: View) -> View:
 def _preferred(accept: str | None) -> str | None:
     if not accept:
         return "json"
-    ranges = parse_accept_header(accept, MIMEAccept)
-    plain = [(media.partition(";")[0], weight) for media, weight in ranges]
-    best = MIMEAccept(plain).best_match(MEDIA, "")
+    best = media_ranges(accept).best_match(MEDIA, "")
     return MEDIA.get(best)
+
+
+def media_ranges(accept: str) -> MIMEAccept:
+    """The media ranges of an Accept header; Java's own says `*; q=.2` for `*/*;q=0.2`."""
+    accept = LONE_STAR.sub("*/*", accept)
+    accept = NO_LEADING_ZERO.sub("q=0.", accept)
+    ranges = parse_accept_header(accept, MIMEAccept)
+    return MIMEAccept((media.partition(";")[0], weight) for media, weight in ranges)
 
 
 def export(
@@ -72,9 +93,38 @@ def export(
     pages = _pages(query, list_page)
     begun = chain([next(pages)], pages)  # a refusal comes before the first byte
     write: Writer = {"csv": write_csv, "ndjson": write_ndjson, **writers}[name]
+    pieces = write(begun, columns)
+    if query.get("bom"):
+        pieces = chain([BOM], pieces)
+    return _stream(pieces, name)
+
+
+def _stream(pieces: Iterator[bytes], name: str) -> Response:
+    """A download whose receiver notices when it breaks off.
+
+    In HTTP/1.1 the last chunk says that it is whole. HTTP/1.0 has no such sign but the length, so
+    for a client or a proxy that speaks it the whole of it is written to a file first.
+    """
     headers = {"Content-Disposition": f'attachment; filename="tasks.{name}"'}
-    body = stream_with_context(write(begun, columns))
-    return Response(body, headers=headers, mimetype=MEDIA_OF[name])
+    if request.environ.get("SERVER_PROTOCOL") != "HTTP/1.0":
+        return Response(stream_with_context(pieces), headers=headers, mimetype=MEDIA_OF[name])
+    file = spool(pieces)
+    headers["Content-Length"] = str(fstat(file.fileno()).st_size)
+    response = Response(wrap_file(request.environ, file), headers=headers, mimetype=MEDIA_OF[name])
+    response.call_on_close(file.close)
+    return response
+
+
+def _refuse_paging(query: Body) -> None:
+    """An export is the whole list: it has no pages.
+
+    Raises:
+        Invalid: A page was asked for.
+    """
+    detail = f"An export as {query['format']} is the whole list: leave this parameter out."
+    sent = [name for name in ("limit", "cursor", "total") if name in current().query]
+    if sent:
+        raise Invalid(errors=[{"parameter": name, "detail": detail} for name in sent])
 
 
 def _pages(query: Body, list_page: Callable[[Body], Page]) -> Pages:
@@ -104,13 +154,11 @@ def _cell(value: Any) -> Any:
         return _without_formula(value)
     if isinstance(value, int | None):
         return value
-    return encode(value).decode().strip('"')
+    return _without_formula(encode(value).decode().strip('"'))
 
 
 def _without_formula(text: str) -> str:
-    if RISKY.match(text):
-        return f"'{text}"
-    return text
+    return UNGUARDED.sub(r"\g<0>'", text)
 
 
 def write_ndjson(pages: Pages, columns: Sequence[str]) -> Iterator[bytes]:

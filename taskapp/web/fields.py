@@ -33,8 +33,6 @@ RFC3339 = re.compile(
     r"(?a)\d{4}-\d\d-\d\d[Tt]([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)"
 )
 YEARS = "^(19[7-9]|2[0-9]{2})[0-9]-"
-# What a spreadsheet may run as a formula (OWASP, CSV injection), and the sign that forbids it to.
-RISKY = re.compile(r"[=+\-@\t\r\n'＝＋－＠]")  # noqa: RUF001 - some programs take the wide ones
 # Code points of a text that NFC may make one of, as in Vietnamese or pointed Hebrew.
 MAX_GROWTH = 4
 MARKS = "".join(char for char in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(char))
@@ -105,6 +103,10 @@ def _normalized(text: str) -> str:
         if not RUN_OF_MARKS.search(text):
             return text
     raise ValidationError("More than 30 combining marks in a row are not text.")
+
+
+class Address(Text):
+    """An address of this service: relative where it is stored, absolute in an answer."""
 
 
 class Email(Text):

@@ -1,4 +1,4 @@
-"""What every request and every response has: an id, a host we know, timings, security headers."""
+"""What every request and every response has: an id, timings, security headers."""
 
 import re
 import time
@@ -9,12 +9,9 @@ from uuid import uuid4
 from flask import Flask, Response
 from flask_cors import CORS
 from werkzeug.datastructures import Headers
-from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.sansio.utils import host_is_trusted
 
 from config import Settings
-from taskapp.errors import InvalidHost
-from taskapp.extensions import settings
+from taskapp.web.addresses import BehindProxies
 from taskapp.web.current import Current
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -28,7 +25,6 @@ ON_ALL = [
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
 ]
-SERVICE_DESC = '</openapi.json>; rel="service-desc"'  # RFC 8631
 
 
 class PlainResponse(Response):
@@ -48,9 +44,8 @@ def configure(app: Flask, settings: Settings) -> None:
     # The extension says Origin only where there are several.
     vary = "Authorization, Accept, Origin" if settings.cors_origins else "Authorization, Accept"
     app.wsgi_app = partial(_with_headers, app.wsgi_app, [*ON_ALL, ("Vary", vary)])  # type: ignore[method-assign]  # Flask's own advice
-    hops = settings.trusted_proxies
-    if hops:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]  # as above
+    if settings.trusted_proxies:
+        app.wsgi_app = BehindProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]  # as above
     if settings.cors_origins:
         CORS(app, origins=list(settings.cors_origins), expose_headers=EXPOSED, max_age=600)
 
@@ -68,26 +63,9 @@ def identify_request(current: Current) -> None:
     current.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid4().hex
 
 
-def check_host(current: Current) -> None:
-    """Refuse a Host that is malformed, or none of TRUSTED_HOSTS.
-
-    Raises:
-        InvalidHost
-    """
-    # Probes come by address: they know no name of ours.
-    probe = current.request.blueprint == "health"
-    trusted = () if probe else settings().trusted_hosts
-    host = current.request.environ.get("HTTP_HOST", "")
-    if not host_is_trusted(host.lower(), trusted):
-        raise InvalidHost
-
-
 def finish(current: Current, response: Response) -> None:
     """Add the headers that depend on the request."""
     headers = response.headers
-    links = headers.getlist("Link")
-    links.append(SERVICE_DESC)
-    headers["Link"] = ", ".join(links)
     if "Content-Security-Policy" not in headers:
         headers.add("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     if "Cache-Control" not in headers:

@@ -35,7 +35,7 @@ def test_keeps_a_file_and_says_where(
     digest = sha256(FERN).hexdigest()
 
     assert made.status_code == 201
-    assert made.headers["Location"] == f"{url}/{attachment['id']}"
+    assert made.headers["Location"] == f"http://localhost{url}/{attachment['id']}"
     assert made.headers["ETag"] == bob.head(made.headers["Location"]).headers["ETag"]
     del attachment["id"], attachment["created_at"]
     assert attachment == {

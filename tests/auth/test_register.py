@@ -19,7 +19,7 @@ def test_makes_an_account_with_an_inbox(anonymous: Client) -> None:
     dora = anonymous.as_token(pair.get_json()["access_token"])
 
     assert response.status_code == 201
-    assert response.headers["Location"] == f"/api/v1/users/{user['id']}"
+    assert response.headers["Location"] == f"http://localhost/api/v1/users/{user['id']}"
     assert dora.get(response.headers["Location"]).get_json() == user
     assert response.headers["ETag"].startswith('"')
     assert (user["email"], user["name"], user["role"]) == ("Dora@Example.com", "Dora", "user")

@@ -34,7 +34,7 @@ def test_shows_its_secret_once(alice: Client) -> None:
     got = alice.get(response.headers["Location"])
 
     assert (response.status_code, response.headers["Cache-Control"]) == (201, "no-store")
-    assert response.headers["Location"] == f"{URL}/{token['id']}"
+    assert response.headers["Location"] == f"http://localhost{URL}/{token['id']}"
     assert token == {"id": token["id"], "name": "nightly", "scopes": ["write"], "expires_at": None}
     assert secret.startswith("tsk_")
     assert len(secret) >= 40

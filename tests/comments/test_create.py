@@ -14,7 +14,7 @@ def test_comments_and_says_where(bob: Client, url: str, shared_task: Json) -> No
     found = bob.get(made.headers["Location"])
 
     assert made.status_code == 201
-    assert made.headers["Location"] == f"{url}/{comment['id']}"
+    assert made.headers["Location"] == f"http://localhost{url}/{comment['id']}"
     assert comment["body"] == "Is it dry?\n\tNo."
     assert comment["task_id"] == shared_task["id"]
     assert comment["created_by"] == bob.user["id"]

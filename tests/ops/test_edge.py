@@ -34,7 +34,7 @@ def test_every_answer_is_armoured(alice: Client, anonymous: Client) -> None:
             assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
             assert "unsafe-eval" not in headers["Content-Security-Policy"]
             assert headers["Vary"] == "Authorization, Accept"
-            assert '</openapi.json>; rel="service-desc"' in headers["Link"]
+            assert '<http://localhost/openapi.json>; rel="service-desc"' in headers["Link"]
             assert "app;dur=" in headers["Server-Timing"]
             assert "db;dur=" in headers["Server-Timing"]
             assert "Strict-Transport-Security" not in headers

@@ -20,7 +20,7 @@ def test_adds_by_address_and_shows_who_is_in(alice: Client, bob: Client, shared:
     member = response.get_json()
 
     assert response.status_code == 201
-    assert response.headers["Location"] == url_of(shared) + f"/{member['user_id']}"
+    assert response.headers["Location"] == f"http://localhost{url_of(shared)}/{member['user_id']}"
     got = alice.get(response.headers["Location"])
     assert (got.get_json(), got.headers["ETag"]) == (member, response.headers["ETag"])
     assert (member["email"], member["name"]) == ("charlie@example.com", "Charlie")

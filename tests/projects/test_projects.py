@@ -51,7 +51,7 @@ def test_creates_a_project_that_the_caller_owns(alice: Client, bob: Client) -> N
     project = response.get_json()
 
     assert response.status_code == 201
-    assert response.headers["Location"] == f"{URL}/{project['id']}"
+    assert response.headers["Location"] == f"http://localhost{URL}/{project['id']}"
     got = alice.get(f"{URL}/{project['id']}")
     assert (got.get_json(), got.headers["ETag"]) == (project, response.headers["ETag"])
     for name in ("id", "created_at", "updated_at", "revision"):

@@ -18,7 +18,7 @@ def test_creates_a_task_in_the_inbox(alice: Client) -> None:
     got = alice.get(f"{URL}/{task['id']}")
 
     assert response.status_code == 201
-    assert response.headers["Location"] == f"{URL}/{task['id']}"
+    assert response.headers["Location"] == f"http://localhost{URL}/{task['id']}"
     assert got.get_json() == task
     assert got.headers["ETag"] == response.headers["ETag"]
     for name in ("id", "created_at", "updated_at"):

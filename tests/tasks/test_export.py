@@ -12,7 +12,7 @@ import pytest
 from icalendar import Calendar
 
 from tests import servers
-from tests.conftest import Client, Json, named, refused
+from tests.conftest import Client, Json, add, named, refused
 
 URL = "/api/v1/tasks"
 
@@ -56,6 +56,8 @@ def pair(alice: Client) -> list[Json]:
         ("text/csv; charset=utf-8", "text/csv"),
         ("application/json;q=0, application/*", "application/x-ndjson"),
         ("text/calendar, */*;q=0.1", "text/calendar"),
+        ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", "application/json"),
+        ("*", "application/json"),
     ],
 )
 def test_accept_chooses_with_its_weights(alice: Client, accept: str | None, media: str) -> None:
@@ -101,6 +103,22 @@ def test_csv_cannot_run_in_a_spreadsheet(alice: Client) -> None:
     assert [row["description"] for row in rows] == [f"'{text}" for text in wild]
 
 
+def test_csv_cannot_run_where_a_spreadsheet_splits_a_cell(alice: Client) -> None:
+    for text, cell in (
+        ("x;=1+1", "x;'=1+1"),
+        ("x;\t=1", "x;'\t'=1"),
+        ("\ufeff=1", "\ufeff'=1"),
+        ("x; -1", "x; '-1"),
+        ("a;b", "a;b"),
+        ("1-1", "1-1"),
+    ):
+        task = add(alice, "x", description=text, labels=["x;=1"])
+
+        rows = rows_of(alice.get(f"{URL}?format=csv").text)
+        row = next(each for each in rows if each["id"] == str(task["id"]))
+        assert (row["description"], row["labels"]) == (cell, '["x;\'=1"]')
+
+
 def test_ndjson_is_a_task_a_line_as_in_the_list(alice: Client, pair: list[Json]) -> None:
     lines = alice.get(f"{URL}?format=ndjson").text.splitlines()
 
@@ -127,12 +145,12 @@ def test_icalendar_says_the_same_in_its_own_words(alice: Client, pair: list[Json
     assert max(map(len, response.data.split(b"\r\n"))) <= 75
 
 
-def test_an_export_is_whole_whatever_the_limit(alice: Client) -> None:
+def test_an_export_is_whole(alice: Client) -> None:
     lines = "".join(f"t{number}\n" for number in range(2200))
     made = alice.post(f"{URL}/import", data=f"title\n{lines}", content_type="text/csv")
     assert made.get_json()["created"] == 2200
     for shape in ("csv", "ndjson", "ics"):
-        query = f"{URL}?format={shape}&limit=1&sort=-priority,due_at,updated_at,-title"
+        query = f"{URL}?format={shape}&sort=-priority,due_at,updated_at,-title"
 
         text = alice.get(query).text
 
@@ -184,6 +202,28 @@ def test_hides_other_peoples_tasks_and_projects(
 
 def test_a_wrong_filter_is_named_before_the_first_byte(alice: Client) -> None:
     assert named(alice.get(f"{URL}?format=csv&status=later")) == ["status"]
+
+
+def test_an_export_has_no_pages(alice: Client) -> None:
+    for shape in ("csv", "ndjson", "ics"):
+        refusal = alice.get(f"{URL}?format={shape}&limit=1&total=true")
+        assert named(refusal) == ["limit", "total"]
+    assert alice.get(f"{URL}?format=json&limit=1&total=true").status_code == 200
+
+
+def test_over_http_1_0_an_export_has_a_length(alice: Client, pair: list[Json]) -> None:
+    streamed = alice.get(f"{URL}?format=csv")
+    spooled = alice.get(f"{URL}?format=csv", environ_overrides={"SERVER_PROTOCOL": "HTTP/1.0"})
+
+    assert "Content-Length" not in streamed.headers
+    assert spooled.headers["Content-Length"] == str(len(spooled.data))
+    assert spooled.data == streamed.data
+
+
+def test_a_byte_order_mark_is_there_for_excel(alice: Client, pair: list[Json]) -> None:
+    plain, marked = (alice.get(f"{URL}?format=csv&bom={bom}").data for bom in ("false", "true"))
+
+    assert marked == b"\xef\xbb\xbf" + plain
 
 
 def test_head_has_the_headers_alone(alice: Client, pair: list[Json]) -> None:

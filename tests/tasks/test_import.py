@@ -404,7 +404,9 @@ def test_export_import_export_is_the_identity(
 
     for shape in MEDIA:
         copy = project_of(alice, bob)
-        file = alice.get(f"{URL}?sort=id&project_id={source}&format={shape}&limit=200").data
+        file = alice.get(
+            f"{URL}?sort=id&project_id={source}&format={shape}{'&limit=200' * (shape == 'json')}"
+        ).data
         assert send(alice, file, shape, copy).get_json() == counts(created=len(wanted))
         assert written(listed(alice, f"&project_id={copy}")) == written(made)
 

@@ -22,7 +22,7 @@ def test_creates_then_changes_then_leaves_alone(alice: Client, url: str, shared:
     task = made.get_json()
 
     assert (made.status_code, changed.status_code, same.status_code) == (201, 200, 200)
-    assert made.headers["Location"] == f"/api/v1/tasks/{task['id']}"
+    assert made.headers["Location"] == f"http://localhost/api/v1/tasks/{task['id']}"
     assert (task["external_id"], task["project_id"]) == ("crm-1", shared["id"])
     assert changed.get_json()["priority"] == "high"
     assert same.get_json() == changed.get_json()

@@ -60,7 +60,7 @@ def test_makes_an_account(admin: Client, anonymous: Client) -> None:
     erin = response.get_json()
 
     assert response.status_code == 201
-    assert response.headers["Location"] == f"{URL}/{erin['id']}"
+    assert response.headers["Location"] == f"http://localhost{URL}/{erin['id']}"
     assert admin.get(f"{URL}/{erin['id']}").get_json() == erin
     assert erin["role"] == "admin"
     login = {name: ERIN[name] for name in ("email", "password")}
