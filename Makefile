@@ -96,7 +96,7 @@ lab-taste: $(VENV)/lab ## A short run of each experiment and exercise, to see th
 	$(BIN)/python -m lab run --taste --output $(VENV)/lab-report
 
 lab-sample: $(VENV)/lab ## Measure the sample in docs/ anew, and put its sentences into docs/lesson.md
-	$(BIN)/python -m lab run --quick --output docs/lab-report --lesson docs/lesson.md
+	$(BIN)/python -m lab run --quick --all --output docs/lab-report --lesson docs/lesson.md --lesson docs/lesson-failures.md
 
 bench: $(VENV)/bench ## Measure taskapp beside its peers, into docs/performance.md (25 minutes)
 	$(BIN)/python -m bench compare

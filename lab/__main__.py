@@ -29,13 +29,13 @@ def main(arguments: list[str] | None = None) -> None:
     failed = False
     if options.command == "run":
         scale = SCALES[options.form]
-        names = options.only or (experiments.QUICK if scale.name == "quick" else experiments.NAMES)
+        some = scale.name == "quick" and not options.all
+        names = options.only or (experiments.QUICK if some else experiments.NAMES)
         with nothing_left():
             failed = run(scale, names, folder, continued=scale.name == "full" and not options.only)
     page = report.write(folder)
     say(f"\n{page} and the tables in {folder}/")
-    if options.lesson:
-        lesson: Path = options.lesson
+    for lesson in options.lesson:
         lesson.write_text(report.fill(lesson.read_text("utf-8"), folder), encoding="utf-8")
     sys.exit(failed)
 
@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
             f"--{scale.name}", dest="form", action="store_const", const=scale.name, help=scale.says
         )
     running.set_defaults(form="quick")
+    running.add_argument("--all", action="store_true", help="with --quick: also those of lab-full")
     running.add_argument("--only", action="append", choices=experiments.NAMES)
     guess = commands.add_parser("predict", help="type a guess for each question before the run")
     guess.add_argument("--who", default="you", help="whose guesses they are, in a class")
@@ -60,7 +61,13 @@ def parser() -> argparse.ArgumentParser:
     for command in (running, page, guess):
         command.add_argument("--output", type=Path, default=Path("lab-report"), metavar="FOLDER")
     for command in (running, page):
-        command.add_argument("--lesson", type=Path, help="put the sentences to remember into it")
+        command.add_argument(
+            "--lesson",
+            type=Path,
+            action="append",
+            default=[],
+            help="put the sentences to remember into it",
+        )
     return top
 
 

@@ -34,7 +34,13 @@ NUMBERED = {1: 0, 2: 1, 4: 2, 8: 3, 16: 4}  # workers or threads: index of the s
 STEPS = 200  # points on which a prediction is drawn
 VISIBLE = 0.01  # of a figure: a narrower band is not drawn
 MOST_TICKS = 10  # measured places that are named along the bottom, before round figures are
-KINDS = (("nginx", "proxy"), ("thread", "thread"), ("FastAPI: def", "thread"), ("loop", "loop"))
+KINDS = (
+    ("nginx", "proxy"),
+    ("thread", "thread"),
+    ("gevent", "thread"),
+    ("FastAPI: def", "thread"),
+    ("loop", "loop"),
+)
 Place = Callable[[float], float]
 
 
@@ -214,7 +220,8 @@ def _path(places: list[tuple[float, float]]) -> str:
 def _measured(panel: Panel, point: Point, shape: str, x: Place, y: Place) -> str:
     low, high = (y(end) for end in (point.measured.low, point.measured.high))
     spread = _line(x(point.x), low, x(point.x), high, "spread")
-    mark = _mark(x(point.x), y(point.measured.value), shape, point.agrees(panel.noise))
+    solid = point.agrees(panel.noise) or not point.independent
+    mark = _mark(x(point.x), y(point.measured.value), shape, solid)
     return spread + mark
 
 
@@ -285,6 +292,6 @@ def strip(guesses: list[float], predicted: float, measured: float, unit: str) ->
     said = ", ".join(figure(value) for value in sorted(guesses))
     label = f"Guessed {said}; predicted {figure(predicted)}; measured {figure(measured)}"
     return Markup(  # noqa: S704 - figures, and a unit of ours
-        f'<svg class="strip" viewBox="0 0 {WIDTH} 100" role="img"'
+        f'<svg class="strip" viewBox="0 14 {WIDTH} 86" role="img"'
         f' aria-label="{escape(label)} {escape(unit)}">{"".join(body)}</svg>'
     )

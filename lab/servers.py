@@ -26,6 +26,7 @@ STARTED = (
     "Application startup complete"  # uvicorn says it for each worker; gunicorn.py makes gunicorn
 )
 LOG_LINES = 40  # of a server that failed: one traceback, not a thousand
+GTHREAD_CONNECTIONS = 1000  # as gunicorn comes, a worker takes no more, whatever its threads
 FOREIGN = {"WEB_CONCURRENCY", "GUNICORN_CMD_ARGS"}  # would change what is measured
 
 
@@ -113,6 +114,8 @@ def gunicorn(
     command = ["gunicorn", "--config", "python:lab.gunicorn", "--workers", str(workers)]
     command += ["--worker-class", "gthread" if threads > 1 else worker_class]
     command += ["--threads", str(threads)]
+    if threads > GTHREAD_CONNECTIONS:
+        command += ["--worker-connections", str(2 * threads)]
     port = free_port()
     with _running([*command, "--bind", f"127.0.0.1:{port}", app], port, workers, env) as server:
         yield server

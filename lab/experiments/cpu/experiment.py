@@ -45,7 +45,7 @@ def servers() -> Iterator[Kind]:
 
 
 def measure(scale: Scale) -> Iterator[Finding]:
-    repeats = scale.pick(full=9, quick=5, taste=1)
+    repeats = scale.pick(full=9, quick=3, taste=1)
     computing = scale.pick(full=(0.1, 0.2, 0.4, 0.8), quick=(0.1, 0.4), taste=(0.2,))
     with generator() as load:
         for kind in servers():

@@ -22,6 +22,7 @@ MEMORY, START = "Memory of the server", "From the command to all workers ready"
 WORKERS, THREADS, LOOP = "sync workers", "threads", "event loop"
 Running = AbstractContextManager[Server]
 Samples = tuple[float, ...]
+FASTEST = 2000  # arrivals per second: no more connections at once than a port can queue
 
 
 def measure(scale: Scale) -> Iterator[Finding]:
@@ -36,12 +37,12 @@ def measure(scale: Scale) -> Iterator[Finding]:
             (
                 THREADS,
                 lambda seats: gunicorn(SYNC, threads=seats, UPSTREAM=url),
-                scale.pick(full=(2, 8, 16, 32, 64), quick=(2, 16, 64), taste=(2, 4)),
+                scale.pick(full=(2, 16, 64, 500, 2000, 4000), quick=(2, 64, 500), taste=(2, 4)),
             ),
             (
                 LOOP,
                 lambda _: uvicorn(ASYNC, UPSTREAM=url),
-                scale.pick(full=(1, 50, 100, 200, 400), quick=(1, 100, 400), taste=(1, 2)),
+                scale.pick(full=(1, 64, 500, 2000, 4000), quick=(1, 100, 500), taste=(1, 2)),
             ),
         )
         for name, running, held in servers:
@@ -108,7 +109,8 @@ def while_held(
         upstream.set(30)
         timer = threading.Timer(0.25 + seats * 0.002, look)
         timer.start()
-        load.arrivals(server.port, [Arrival(0, "/quote")] * seats)
+        crowd = [Arrival(number / FASTEST, "/quote") for number in range(seats)]
+        load.arrivals(server.port, crowd)
         timer.join()
     return found[0], ready
 

@@ -78,7 +78,7 @@ def draw(busy: float, overhead: float, seed: int, *, seconds: float = 0, count: 
 
 
 def measure(scale: Scale) -> Iterator[Finding]:
-    seconds = scale.pick(full=8.0, quick=3.0, taste=1.5)
+    seconds = scale.pick(full=8.0, quick=2.5, taste=1.5)
     seeds = scale.pick(full=10, quick=4, taste=2)
     with generator() as load:
         for name, running in servers():

@@ -14,7 +14,7 @@ FAST, SLOW, CHANCE = 0.05, 0.5, 0.02  # seconds; one answer in fifty is slow
 SECOND = 0.1  # as in async_.py
 MEDIAN, TAIL = "Median response time", "99th percentile of the response time"
 PARTS = {MEDIAN: 0.5, TAIL: 0.99}
-PLAIN, HEDGED = "waits for all", "second request after 100 ms"
+PLAIN, HEDGED = "event loop, waits for all", "event loop, second request after 100 ms"
 # calls for each answer, requests, requests per second
 CROWDS = ((1, 400, 80), (10, 300, 30), (100, 40, 4))
 
