@@ -1,8 +1,9 @@
 # Two stages: one may use pip, the other only runs; and a third for backups. Nothing here needs a compiler: every requirement has a wheel.
-# 3.13 is the newest Python that the whole suite was run on. (Every requirement has wheels for 3.14, too: --build-arg PYTHON=3.14.)
-ARG PYTHON=3.13
+# 3.13 is the newest Python that the whole suite was run on. (Every requirement has wheels for 3.14, too: --build-arg
+# BASE=python:3.14-slim-trixie.) deploy/pin-images adds the digest.
+ARG BASE=python:3.13-slim-trixie
 
-FROM python:${PYTHON}-slim-trixie AS builder
+FROM ${BASE} AS builder
 # The environment has no pip of its own: what runs in production can't install anything into it.
 RUN python -m venv --without-pip /venv
 COPY requirements.txt /build/
@@ -18,7 +19,7 @@ COPY taskapp/ taskapp/
 # where the file system is read-only and the result could not be kept.
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
 
-FROM python:${PYTHON}-slim-trixie AS service
+FROM ${BASE} AS service
 # The release adds source, revision and version.
 LABEL org.opencontainers.image.title="taskapp" \
       org.opencontainers.image.description="A task tracker's back end" \

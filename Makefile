@@ -125,7 +125,7 @@ pins: $(VENV)/dev ## Refresh every pin to today's releases
 	  client/requirements client/requirements-test; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url --no-emit-find-links $$file.in -o $$file.txt && \
-	  sed -i '1i # Made by `make pins` from '$$file'.in.' $$file.txt; \
+	  sed -i '1i # Made by `make pins` from '$$file'.in.' $$file.txt || exit 1; \
 	done
 
 audit: $(VENV)/audit ## Look up whether anything pinned has a known vulnerability; asks pypi.org
