@@ -115,6 +115,7 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.auth.routes import auth
     from taskapp.comments.routes import comments
     from taskapp.exchange.routes import exchange
+    from taskapp.mcp.routes import mcp
     from taskapp.ops.backup import backup
     from taskapp.ops.cli import OperatorCommand, accounts, doctor, print_openapi
     from taskapp.ops.health import health
@@ -130,7 +131,7 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.web.docs import docs
 
     people = (auth, personal_tokens, users, projects)
-    work = (tasks, comments, attachments, sync, exchange, reports)
+    work = (tasks, comments, attachments, sync, exchange, reports, mcp)
     for room in (*people, *work, health, docs):
         app.register_blueprint(room)
     for command in (seed, doctor, backup, restore, purge):

@@ -427,25 +427,30 @@ def from_database(error: sql.DBAPIError) -> Refusal:
     return DatabaseUnavailable()
 
 
+def refusal_of(error: Exception) -> Refusal:  # noqa: PLR0911 - a table, one line a kind
+    """The refusal that stands for an error, whichever library raised it.
+
+    What is unforeseen is logged, and says nothing to the client.
+    """
+    match error:
+        case Refusal():
+            return error
+        case HTTPException():
+            return from_http(error)
+        case MarshmallowError():
+            return Invalid(errors=reasons(error.messages))
+        case ParseException():
+            return MalformedRequest()
+        case sql.TimeoutError():
+            return DatabaseBusy()
+        case sql.DataError() | sql.IntegrityError() | sql.ProgrammingError():
+            pass  # our mistake, and not the database's state
+        case sql.DBAPIError():
+            current_app.logger.warning("database: %s", error.orig)
+            return from_database(error)
+    current_app.logger.error("unhandled exception", exc_info=error)
+    return InternalError()
+
+
 def init_app(app: Flask) -> None:
-    app.register_error_handler(Refusal, problem)
-    app.register_error_handler(HTTPException, lambda error: problem(from_http(error)))
-    app.register_error_handler(
-        MarshmallowError, lambda e: problem(Invalid(errors=reasons(e.messages)))
-    )
-    app.register_error_handler(sql.DBAPIError, _database_failed)
-    app.register_error_handler(sql.TimeoutError, lambda _: problem(DatabaseBusy()))
-    app.register_error_handler(ParseException, lambda _: problem(MalformedRequest()))
-    app.register_error_handler(Exception, _unforeseen)
-
-
-def _database_failed(error: sql.DBAPIError) -> Response:
-    if isinstance(error, sql.DataError | sql.IntegrityError | sql.ProgrammingError):
-        return _unforeseen(error)  # ours, not the database's
-    current_app.logger.warning("database: %s", error.orig)
-    return problem(from_database(error))
-
-
-def _unforeseen(error: Exception) -> Response:
-    current_app.logger.error("unforeseen error", exc_info=error)
-    return problem(InternalError())
+    app.register_error_handler(Exception, lambda error: problem(refusal_of(error)))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from tests.conftest import PASSWORD, Client, Json, add, made
 
 ANYONE, SECRET, SIGNED_IN, SESSION = "anyone", "secret", "signed-in", "session"
+AGENT = "agent"  # a POST for which the scope `read` is enough; it answers in JSON-RPC
 OTHERS = "others"  # oneself, and everybody for admins
 VIEWER, EDITOR, OWNER, ADMIN = "viewer", "editor", "owner", "admin"
 EMAIL = "new@example.com"
@@ -63,6 +64,7 @@ CALLS = [
     Call(ANYONE, "POST", f"{API}/auth/login", LOGIN),
     Call(ANYONE, "POST", f"{API}/auth/refresh", {"refresh_token": "{refresh}"}),
     Call(SECRET, "GET", f"{API}/feeds/tsk_nobody.ics"),
+    Call(AGENT, "POST", "/mcp", {"jsonrpc": "2.0", "id": 1, "method": "ping"}),
     Call(SIGNED_IN, "GET", f"{API}/auth/token"),
     Call(SIGNED_IN, "GET", f"{API}/auth/tokens"),
     Call(SIGNED_IN, "GET", f"{API}/auth/tokens/{{token}}"),

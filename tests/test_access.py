@@ -10,6 +10,7 @@ from flask import Flask
 
 from tests.calls import (
     ADMIN,
+    AGENT,
     ANYONE,
     API,
     CALLS,
@@ -66,7 +67,8 @@ def may_do(role: str | None) -> list[str]:
 
 def expected(who: Who, call: Call) -> tuple[int, str]:
     """The rule: a credential, then its scope, then whether the caller sees it, then the role."""
-    needed = ADMIN if call.level == ADMIN else "read" if call.method == "GET" else "write"
+    reads = call.method == "GET" or call.level == AGENT
+    needed = ADMIN if call.level == ADMIN else "read" if reads else "write"
     on_project = call.level in RANK
     checks: list[tuple[bool, tuple[int, str]]] = [
         (call.level == SECRET, (404, "not-found")),

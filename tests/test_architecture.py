@@ -26,7 +26,7 @@ LAYERS = (
     {"tasks"},
     {"users"},
     {"personal_tokens", "projects", "comments", "attachments", "sync", "reports"},
-    {"exchange"},
+    {"exchange", "mcp"},
     {"auth"},
     {"ops"},
     {"server"},

@@ -55,8 +55,8 @@ def authorize(current: Current) -> None:
     access = contract_of(view).access
     if access == ANYONE:
         return
-    if access == ADMIN:
-        require_scope(ADMIN)
+    if access in SCOPES:
+        require_scope(access)
     elif request.method in SAFE_METHODS:
         require_scope("read")
     else:

@@ -23,6 +23,13 @@ def load_json() -> dict[str, Any]:
     return read_object(readers, settings().max_body_bytes)
 
 
+def read_json_body() -> bytes:
+    """The body, which says that it is JSON, and is not read as such yet."""
+    raw = read_body(settings().max_body_bytes)
+    _check_media_type(raw, media_types(request.method))
+    return raw
+
+
 def read_object(readers: Mapping[str, Callable[[bytes], Any]], most: int) -> dict[str, Any]:
     """The body, read as its media type says; an object, whatever the type."""
     raw = read_body(most)

@@ -58,6 +58,7 @@ class Contract:
     creates: bool = False  # 201 where it had to create the resource
     takes: tuple[str, ...] = ()  # the media types of the body, where it is no JSON
     gives: tuple[str, ...] = ()  # the media types of the reply besides JSON
+    also: tuple[int, ...] = ()  # other statuses that have the same reply
 
 
 def contract_of(view: View) -> Contract:
@@ -112,6 +113,7 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
     once: bool = True,
     creates: bool = False,
     gives: tuple[str, ...] = (),
+    also: tuple[int, ...] = (),
 ) -> Callable[[View], View]:
     """Run the view, in a transaction where it may write; render what it returns."""
 
@@ -119,7 +121,7 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
         contract = contract_of(view)
         contract.access, contract.reply, contract.status = access, reply, status
         contract.may_raise, contract.once, contract.creates = may_raise, once, creates
-        contract.gives, contract.described = gives, True
+        contract.gives, contract.also, contract.described = gives, also, True
         addresses = _address_fields(reply)
 
         @wraps(view)

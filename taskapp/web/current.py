@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address, ip_network
+from typing import Any
 
 from flask import Request, g
 
@@ -30,6 +31,8 @@ class Current:
     counts: dict[str, Count] = field(default_factory=dict)  # of its rate limits, by key
     database_seconds: float = 0.0
     in_progress: bool = False  # counted as such by the metrics
+    call: Any = None  # the JSON-RPC call in it (mcp/)
+    event: str = ""  # what the log calls it, where the route says too little
     problem: str = ""  # the code of the refusal that was answered
 
 

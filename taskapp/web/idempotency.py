@@ -43,12 +43,14 @@ class IdempotencyKey(Base):
 KEYS = table(IdempotencyKey)
 
 
-def once(arguments: dict[str, Any], make: Callable[[], Response]) -> Response:
+def once(
+    arguments: dict[str, Any], make: Callable[[], Response], key: str | None = None
+) -> Response:
     """Make the answer, or give again the one that this key got before.
 
     A second request with the key waits for the first: the database lets only one insert it.
     """
-    key = _key()
+    key = key or _key()
     if key is None:
         return make()
     name = _name(key)

@@ -131,7 +131,16 @@ def _responses(contract: Contract, rule: Rule, method: str) -> dict[str, Any]:
     for status, refusals in groupby(sorted(refused), itemgetter(0)):
         codes = [code for _, code in refusals]
         responses[str(status)] = {"description": ", ".join(codes), "content": PROBLEM}
+    for status in contract.also:
+        _add_reply(responses, status, answer)
     return responses
+
+
+def _add_reply(responses: dict[str, Any], status: int, answer: dict[str, Any]) -> None:
+    """The reply's own media type, also where a problem may come with the same status."""
+    response = responses.setdefault(str(status), {"description": HTTPStatus(status).phrase})
+    if status != HTTPStatus.ACCEPTED:
+        response["content"] = {**response.get("content", {}), **answer["content"]}
 
 
 def _answer(contract: Contract) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def _write(current: Current, response: Response, fields: dict[str, Any]) -> None
         metrics.count_request(
             fields["method"], fields["route"], status, seconds, current.database_seconds
         )
-    event = current.problem or current.request.endpoint or "unmatched"
+    event = current.problem or current.event or current.request.endpoint or "unmatched"
     log.log(_level(status, fields), event, extra={"fields": fields})
 
 

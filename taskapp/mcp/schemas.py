@@ -1,0 +1,159 @@
+"""What each tool takes: JSON Schemas for the agent come from these, and so does validation."""
+
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from marshmallow import INCLUDE, Schema, validate
+
+from taskapp.tasks.models import PRIORITIES, STATUSES
+from taskapp.tasks.schemas import TaskSchema
+from taskapp.web import fields
+
+READ_ONLY = tuple(name for name, field in TaskSchema().fields.items() if field.dump_only)
+_plugin = MarshmallowPlugin(schema_name_resolver=lambda _schema: "")  # "": nested ones inline
+_spec = APISpec("tools", "1", "3.1.0", [_plugin])
+_converter: Any = _plugin.converter
+
+
+def described(text: str) -> dict[str, Any]:
+    return {"description": text}
+
+
+# An integer or a string (JSON-RPC 2.0, section 4).
+ID = {"type": ["string", "integer"], "maxLength": 1000, "minimum": -fields.INT64 - 1}
+ID["maximum"] = fields.INT64
+
+
+class MessageSchema(Schema):
+    """A JSON-RPC 2.0 message; docs/agents.md and the specification of MCP say what is in it."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    jsonrpc = fields.Choice(("2.0",), required=True)
+    id = fields.Raw(metadata=ID)
+    method = fields.Text(max=200)
+    params = fields.Dict(keys=fields.String())
+
+
+class WriteSchema(Schema):
+    """What every tool takes that writes."""
+
+    request_id = fields.Text(
+        min=8,
+        max=255,
+        required=True,
+        validate=[validate.Regexp(r"[!-~]+\Z", error="Only visible ASCII characters.")],
+        metadata={
+            "pattern": "^[!-~]+$",
+            **described(
+                "A new UUID for each intended change. Send the same one again when you retry: "
+                "the change is then carried out once, and you get the first result."
+            ),
+        },
+    )
+
+
+class FindTasksSchema(Schema):
+    """Which tasks to find."""
+
+    text = fields.Text(
+        min=1, max=200, metadata=described("Words in title and description; all must match.")
+    )
+    project_id = fields.Int(metadata=described("Only this project; see list_projects."))
+    status = fields.List(fields.Choice(STATUSES), validate=validate.Length(min=1, max=4))
+    priority = fields.List(fields.Choice(PRIORITIES), validate=validate.Length(min=1, max=5))
+    labels = fields.List(
+        fields.Text(min=1, max=50),
+        validate=validate.Length(min=1, max=20),
+        metadata=described("All of these labels."),
+    )
+    assigned_to_me = fields.Bool(metadata=described("True: only tasks assigned to the caller."))
+    due = fields.Choice(("none", "overdue", "today"))
+    newest_first = fields.Bool(load_default=True)
+    limit = fields.Int(max=100, load_default=20)
+    cursor = fields.Text(
+        min=1, max=7000, metadata=described("next_cursor of the page before, for the next page.")
+    )
+
+
+class TaskIdSchema(Schema):
+    """Which task."""
+
+    id = fields.Int(required=True, metadata=described("The task's id."))
+
+
+class CreateTaskSchema(WriteSchema, TaskSchema):
+    """A new task; without `project_id` it goes to the caller's inbox."""
+
+    class Meta:
+        exclude = READ_ONLY
+
+
+class RevisionSchema(WriteSchema, TaskIdSchema):
+    """Which task, as it was last read."""
+
+    revision = fields.Int(
+        required=True,
+        metadata=described(
+            "The task's `revision` as you last read it. If somebody has changed the task since, "
+            "nothing is written and you are told what changed."
+        ),
+    )
+
+
+class UpdateTaskSchema(RevisionSchema, TaskSchema):
+    """The fields to change; what is not sent stays."""
+
+    class Meta:
+        exclude = tuple(name for name in READ_ONLY if name not in {"id", "revision"})
+
+
+class CommentSchema(WriteSchema):
+    """A comment on a task."""
+
+    task_id = fields.Int(required=True)
+    body = fields.Text(min=1, max=10_000, required=True)
+
+
+class PageSchema(Schema):
+    """Which page of a list."""
+
+    limit = fields.Int(max=200, load_default=50)
+    cursor = fields.Text(
+        min=1, max=7000, metadata=described("next_cursor of the page before, for the next page.")
+    )
+
+
+class WhatChangedSchema(PageSchema):
+    """Since when; without a cursor, everything the caller sees."""
+
+    cursor = fields.Text(
+        min=1,
+        max=7000,
+        metadata=described("next_cursor of your last what_changed; leave it out the first time."),
+    )
+
+
+def input_schema(schema: Schema) -> dict[str, Any]:
+    """The JSON Schema of a tool's arguments."""
+    described: dict[str, Any] = _converter.schema2jsonschema(schema)
+    described.pop("title", None)
+    return {**described, "type": "object", "additionalProperties": False}
+
+
+def output_schema(**properties: Any) -> dict[str, Any]:
+    """The JSON Schema of a tool's result: an object in which all of these are there."""
+    return {"type": "object", "properties": properties, "required": sorted(properties)}
+
+
+def list_of(item: dict[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of a list."""
+    return {"type": "array", "items": item}
+
+
+def row_schema(schema: Schema) -> dict[str, Any]:
+    """The JSON Schema of a resource as it is shown: all its fields are there."""
+    described = _converter.schema2jsonschema(schema)
+    return output_schema(**described["properties"])
