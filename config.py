@@ -259,6 +259,8 @@ def _folder(path: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"TASKAPP_INSTANCE: {folder} cannot be created") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(f"TASKAPP_INSTANCE: {folder} cannot be written")
     return folder
 
 

@@ -16,6 +16,7 @@ from gunicorn import glogging
 import config as _config  # gunicorn has a setting of that name
 from taskapp.ops import logs as _logs
 from taskapp.server import metrics_files as _metrics_files
+from taskapp.server.start import check_database as _check_database
 from taskapp.server.worker import Worker as _Worker
 
 try:
@@ -56,6 +57,10 @@ class logger_class(glogging.Logger):  # noqa: N801 - the setting's own name
     """The service writes a line for each request; gunicorn would compose one that nobody reads."""
 
     def access(self, *_: Any) -> None: ...
+
+
+def on_starting(server: Any) -> None:
+    _check_database(server.app.wsgi())
 
 
 def when_ready(server: Any) -> None:

@@ -9,6 +9,7 @@ from alembic import context
 from flask import current_app
 from psycopg2.extensions import set_wait_callback
 
+from taskapp.errors import DatabaseUnavailable
 from taskapp.extensions import db
 from taskapp.schema import Base
 
@@ -59,5 +60,9 @@ def on_sqlite(connection: sa.Connection) -> None:
         driver.execute("PRAGMA foreign_keys = ON")
 
 
-with db.engine.connect() as connection:
+try:
+    engine_connection = db.engine.connect()
+except DatabaseUnavailable as refusal:  # in an encoding that cannot hold what people write
+    raise SystemExit(f"taskapp: {refusal.detail}") from None
+with engine_connection as connection:
     {"postgresql": on_postgresql, "sqlite": on_sqlite}[connection.dialect.name](connection)

@@ -311,13 +311,14 @@ BY_STATUS: dict[int, type[Refusal]] = {
 }
 HEADERS_OF_WERKZEUG = {"Allow", "Retry-After", "Content-Range"}  # that go on to the client
 # SQLSTATEs (PostgreSQL, appendix A): disk_full and read_only_sql_transaction.
-STORAGE_FULL = {"53100", "25006"}
+DISK_FULL, READ_ONLY = "53100", "25006"
 # Classes: operator_intervention by shutdown; transaction_rollback, object_not_in_prerequisite_state
 # (a lock that was waited for too long), operator_intervention (a statement that ran too long).
 SERVER_STOPPED = "57P"
 BUSY = ("40", "55", "57")
-SQLITE_STORAGE_FULL = re.compile(r"is full|readonly|disk I/O")
-SQLITE_BUSY = "locked"
+SQLITE_READ_ONLY = "readonly"
+SQLITE_STORAGE_FULL = re.compile(r"is full|disk I/O")
+SQLITE_BUSY = re.compile(r"locked|interrupted")
 
 
 def explanation(refusal: type[Refusal]) -> str:
@@ -418,11 +419,13 @@ def from_database(error: sql.DBAPIError) -> Refusal:
     """The driver's words never leave the service; they only decide which refusal this is."""
     sqlstate = getattr(error.orig, "pgcode", None) or ""
     words = str(error.orig)
-    if sqlstate in STORAGE_FULL or SQLITE_STORAGE_FULL.search(words):
+    if sqlstate == READ_ONLY or SQLITE_READ_ONLY in words:
+        return StorageFull("The database is read-only, so writes are refused; reads go on.")
+    if sqlstate == DISK_FULL or SQLITE_STORAGE_FULL.search(words):
         return StorageFull()
     if sqlstate.startswith(SERVER_STOPPED):
         return DatabaseUnavailable()
-    if sqlstate.startswith(BUSY) or SQLITE_BUSY in words:
+    if sqlstate.startswith(BUSY) or SQLITE_BUSY.search(words):
         return DatabaseBusy()
     return DatabaseUnavailable()
 

@@ -167,6 +167,7 @@ def migrate(**variables: str) -> None:
     """Migrate a database; an SQLite file is a copy of the first one, which saves a process."""
     path = Path(variables["TASKAPP_INSTANCE"], "taskapp.db")
     if _migrated and "DATABASE_URL" not in variables:
+        path.touch(mode=0o600)
         path.write_bytes(_migrated[0])
         return
     done = flask("db", "upgrade", **variables)

@@ -1,9 +1,7 @@
 """The engines: one for writes, in transactions; for reads one or two, in AUTOCOMMIT."""
 
 import math
-import sqlite3
 import time
-from collections.abc import Callable
 from pathlib import Path
 from select import select
 from typing import Any
@@ -15,11 +13,13 @@ from flask import Flask
 from prometheus_client import Gauge
 from psycopg2 import extensions as driver
 
-from config import ConfigError, Settings
+from config import Settings
+from taskapp.database import sqlite
 from taskapp.database.encoding import encode
+from taskapp.database.timing import OnStatement, timed
+from taskapp.errors import DatabaseUnavailable
 from taskapp.extensions import db
 
-OnStatement = Callable[[Any, float], None]
 POOL_CONNECTIONS = Gauge(
     "taskapp_database_pool_connections", "Open database connections.", multiprocess_mode="livesum"
 )
@@ -30,19 +30,24 @@ STATEMENT_TIMEOUT, LOCK_TIMEOUT = 10_000, 5_000
 # Seconds without a byte from the server: one that is alive ends a statement before that.
 CONNECT_TIMEOUT, RESPONSE_TIMEOUT = 3, 12
 PING_AFTER_IDLE = 0.1  # seconds
-SQLITE_BUSY_TIMEOUT = 10  # seconds that a writer waits for the other writers
 
 
 def configure(app: Flask, settings: Settings, on_statement: OnStatement) -> None:
     """Make the engines; `on_statement` is called with each statement and its seconds."""
-    _, sqlite, path = settings.database_url.partition("sqlite:///")
-    options = _sqlite(Path(path), on_statement) if sqlite else _postgresql(on_statement)
+    _, is_sqlite, path = settings.database_url.partition("sqlite:///")
+    if is_sqlite:
+        sqlite.check_file(Path(path))
+        url = sa.URL.create("sqlite", database=path)  # whatever signs the path holds
+        options = sqlite.options(on_statement)
+    else:
+        url = sa.make_url(settings.database_url)
+        options = _postgresql(on_statement)
     options |= {
         "json_serializer": lambda value: encode(value).decode(),
         "json_deserializer": orjson.loads,
         "hide_parameters": True,  # what people wrote does not go into a log
     }
-    writes = {**options, **POOL, "url": settings.database_url}
+    writes = {**options, **POOL, "url": url}
     # Nothing of a read has to be rolled back.
     reads = {**writes, "isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
     binds = {None: writes, "reads": reads}
@@ -51,53 +56,41 @@ def configure(app: Flask, settings: Settings, on_statement: OnStatement) -> None
     app.config["SQLALCHEMY_BINDS"] = binds
     db.init_app(app)
     with app.app_context():
+        _listen(app, Path(path) if is_sqlite else None)
+
+
+def _listen(app: Flask, path: Path | None) -> None:
+    for engine in db.engines.values():
+        sa.event.listen(engine, "connect", lambda *_: POOL_CONNECTIONS.inc())
+        sa.event.listen(engine, "close", lambda *_: POOL_CONNECTIONS.dec())
+    if path is None:
         for engine in db.engines.values():
-            sa.event.listen(engine, "connect", lambda *_: POOL_CONNECTIONS.inc())
-            sa.event.listen(engine, "close", lambda *_: POOL_CONNECTIONS.dec())
-            if sqlite:
-                sa.event.listen(engine, "connect", _prepare_sqlite)
-            else:
-                _ping_after_idle(engine)
-        if sqlite:
-            sa.event.listen(db.engine, "begin", _begin_immediate)
+            sa.event.listen(engine, "connect", _check_encoding)
+            _ping_after_idle(engine)
+        return
+    file = sqlite.DatabaseFile(path)
+    app.extensions["taskapp.database_file"] = file
+    for engine in db.engines.values():
+        sqlite.listen(engine, file)
+    sqlite.listen_to_writes(db.engine, file)
 
 
 def _postgresql(on_statement: OnStatement) -> dict[str, Any]:
     timeouts = f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT}"
     driver.set_wait_callback(_wait)
-    options = f"-c timezone=UTC {timeouts}"
-    cursor = _timed(driver.cursor, on_statement)
+    options = f"-c timezone=UTC -c client_encoding=UTF8 {timeouts}"
+    cursor = timed(driver.cursor, on_statement)
     return {"connect_args": {"options": options, "cursor_factory": cursor}}
 
 
-def _timed(cursor: Any, on_statement: OnStatement) -> Any:
-    """A driver's cursor that reports each statement's time: the engine's events cost far more."""
-
-    class Timed(cursor):  # type: ignore[misc]  # one of two
-        def execute(self, statement: Any, *values: Any) -> Any:
-            return self._time(super().execute, statement, *values)
-
-        def executemany(self, statement: Any, *values: Any) -> Any:
-            return self._time(super().executemany, statement, *values)
-
-        def _time(self, run: Callable[..., Any], statement: Any, *values: Any) -> Any:
-            began = time.perf_counter()
-            try:
-                return run(statement, *values)
-            finally:
-                on_statement(statement, time.perf_counter() - began)
-
-    return Timed
-
-
-def _timed_sqlite(on_statement: OnStatement) -> type[sqlite3.Connection]:
-    timed = _timed(sqlite3.Cursor, on_statement)
-
-    class TimedSqlite(sqlite3.Connection):
-        def cursor(self, factory: Any = timed) -> Any:
-            return super().cursor(factory)
-
-    return TimedSqlite
+def _check_encoding(connection: Any, _: Any) -> None:
+    """A database in another encoding fails at the first letter that it lacks."""
+    encoding = connection.get_parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise DatabaseUnavailable(
+            f"DATABASE_URL: the database is in {encoding}; create one with ENCODING 'UTF8'"
+            " TEMPLATE template0, and copy the data with pg_dump and pg_restore"
+        )
 
 
 def _ping_after_idle(engine: sa.Engine) -> None:
@@ -131,29 +124,3 @@ def _wait(connection: Any) -> None:
         writers = [connection] if state == driver.POLL_WRITE else []
         if not any(select(readers, writers, [], timeout)):
             raise psycopg2.OperationalError("the server does not answer")
-
-
-def _sqlite(path: Path, on_statement: OnStatement) -> dict[str, Any]:
-    """Refuses a file that is not a database, or that may not be written, at the start."""
-    if path.exists():
-        try:
-            with path.open("rb+") as file:
-                head = file.read(16)
-        except OSError as error:
-            raise ConfigError(f"DATABASE_URL: {path} cannot be opened: {error.strerror}") from None
-        if head not in (b"", b"SQLite format 3\0"):
-            raise ConfigError(f"DATABASE_URL: {path} is not a SQLite database")
-    connection = _timed_sqlite(on_statement)
-    return {"connect_args": {"timeout": SQLITE_BUSY_TIMEOUT, "factory": connection}}
-
-
-def _prepare_sqlite(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # the driver's own BEGIN is deferred: ours are not
-    connection.create_function("lower", 1, str.lower)  # SQLite's own knows only A to Z
-    for pragma in ("journal_mode = WAL", "foreign_keys = ON", "synchronous = FULL"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_immediate(connection: sa.Connection) -> None:
-    """A transaction that may write says so at once: a deferred one fails when it must wait."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -5,10 +5,8 @@ seconds, and the whole service one line in the log a minute; requests go on with
 """
 
 import logging
-import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,10 +51,8 @@ class Shared:
 
     def _warn(self, error: Exception) -> None:
         """Once a minute, whichever worker comes first."""
-        with suppress(sqlite3.Error):  # a full disk is reported elsewhere
-            warnings, _ = self.file.add("redis warning", 1, 60)
-            if warnings == 1:
-                log.warning("Redis unavailable, continuing without it: %s", error)
+        if self.file.is_first_this_minute("redis warning"):
+            log.warning("Redis unavailable, continuing without it: %s", error)
 
 
 def shared() -> Shared:

@@ -93,7 +93,8 @@ def count_rows(connection: sa.Connection, tables: Iterable[str]) -> dict[str, in
 def _dump_sqlite(file: Path) -> dict[str, int]:
     with db.engines["reads"].connect() as live:
         live.execute(sa.text("VACUUM INTO :file"), {"file": str(file)})
-    with sa.create_engine(f"sqlite:///{file}", poolclass=sa.NullPool).connect() as copy:
+    url = sa.URL.create("sqlite", database=str(file))
+    with sa.create_engine(url, poolclass=sa.NullPool).connect() as copy:
         if copy.scalar(sa.text("PRAGMA integrity_check")) != "ok":
             raise ValueError("the database is damaged (PRAGMA integrity_check)")
         return count_rows(copy, Base.metadata.tables)

@@ -18,11 +18,14 @@ from config import MIB
 from taskapp.auth.models import Session
 from taskapp.database.redis import shared
 from taskapp.database.session import now, read
+from taskapp.database.sqlite import database_file
+from taskapp.errors import DatabaseUnavailable
 from taskapp.extensions import db, settings
 from taskapp.web.openapi import VERSION
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 SCHEMA = sa.select(sa.column("version_num", sa.String)).select_from(sa.table("alembic_version"))
+IS_READ_ONLY = sa.text("SELECT current_setting('transaction_read_only')")
 LOCAL = ("127.", "localhost:", "[::1]:", "unix:")
 LEAST_FREE = 0.05  # of a disk, of memory
 MAX_CLOCK_DIFFERENCE = 5  # seconds
@@ -41,6 +44,8 @@ def run(check: Callable[[], Finding]) -> dict[str, Any]:
     began = time.perf_counter()
     try:
         finding = check()
+    except DatabaseUnavailable as refusal:
+        finding = Finding("down", refusal.detail)
     except (SQLAlchemyError, OSError) as error:
         finding = Finding("down", type(error).__name__, "See DATABASE_URL and the log")
     ms = round((time.perf_counter() - began) * 1e3, 1)
@@ -48,11 +53,17 @@ def run(check: Callable[[], Finding]) -> dict[str, Any]:
 
 
 def database() -> Finding:
+    is_sqlite = db.engine.dialect.name == "sqlite"
+    if is_sqlite:
+        database_file().check()
     found = schema_found()
     wanted = schema_wanted()
     if found != wanted:
         detail = f"The database is at schema {found}, this code needs {wanted}"
         return Finding("down", detail, "Run flask --app wsgi db upgrade")
+    if not is_sqlite and read(IS_READ_ONLY).scalar_one() == "on":
+        detail = "The database is read-only: writes are refused, reads go on"
+        return Finding("degraded", detail, "See default_transaction_read_only; is it a standby?")
     return Finding("ok", f"{db.engine.dialect.name}, schema {found}")
 
 
@@ -62,6 +73,15 @@ def cache() -> Finding:
         remedy = "See REDIS_URL, and whether it runs, has room and knows the password"
         return Finding("degraded", "Redis takes no writes", remedy)
     return Finding("ok", f"redis {state}")
+
+
+def counters() -> Finding:
+    """Rate limits and throttled sign-ins count in it, where there is no Redis."""
+    file = shared().file
+    if file.state() == "down":
+        detail = "The counters' file cannot be written: limits hold for each worker alone"
+        return Finding("degraded", detail, f"Make {file.path} writable, make room")
+    return Finding("ok", "counters.db")
 
 
 def disk() -> Finding:
@@ -105,9 +125,10 @@ def configuration() -> Finding:
 
 def secret() -> Finding:
     """Its strength was checked at the start; here, who else can read it."""
-    path = settings().instance / "secret_key"
-    if path.exists() and path.stat().st_mode & 0o077:
-        return Finding("degraded", f"Others can read {path}", f"Run chmod 600 {path}")
+    for name in ("secret_key", "taskapp.db"):
+        path = settings().instance / name
+        if path.exists() and path.stat().st_mode & 0o077:
+            return Finding("degraded", f"Others can read {path}", f"Run chmod 600 {path}")
     if settings().secret_key_previous:
         return Finding("ok", "two keys, for an exchange")
     return Finding("ok", "one key")
@@ -164,7 +185,7 @@ def replica() -> Finding:
     return Finding("degraded", "It is away, or no replica", "See DATABASE_REPLICA_URL")
 
 
-HEALTH = (database, cache, disk, memory, versions)
+HEALTH = (database, cache, counters, disk, memory, versions)
 DOCTOR = (configuration, secret, *HEALTH, replica, folders, proxies, clock)
 
 

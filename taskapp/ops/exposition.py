@@ -54,8 +54,10 @@ class Surroundings(Collector):
             "taskapp_degraded", "1 where a part does without something.", labels=["part"]
         )
         redis_down = int(shared().state() == "down")
-        for part in ("cache", "limiter"):
-            metric.add_metric([part], redis_down)
+        counters_down = int(shared().file.state() == "down")
+        metric.add_metric(["cache"], redis_down)
+        metric.add_metric(["limiter"], redis_down)
+        metric.add_metric(["counters"], counters_down)
         return metric
 
     def _processes(self) -> Iterator[Metric]:

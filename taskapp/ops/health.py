@@ -26,7 +26,7 @@ class HealthSchema(Schema):
     """The state of the service."""
 
     status = fields.Choice(STATES, required=True)
-    checks = fields.Dict(keys=fields.String(), values=fields.Choice(("ok", "down", "unused")))
+    checks = fields.Dict(keys=fields.String(), values=fields.Choice((*STATES, "unused")))
 
 
 class FindingSchema(Schema):
@@ -59,13 +59,17 @@ def alive() -> dict[str, Any]:
 @public
 @replies(HealthSchema(), 200, DatabaseUnavailable)
 def is_ready() -> dict[str, Any]:
-    """The database is there, at this code's schema; without Redis it is degraded, and serves."""
+    """Ready while the database can be read; degraded without Redis, counters, or its writes."""
     database = checks.database()
     if database.status == "down":
         raise DatabaseUnavailable(f"{database.detail}. {database.remedy}")
-    redis = shared().state()
-    status = "degraded" if redis == "down" else "ok"
-    return {"status": status, "checks": {"database": database.status, "redis": redis}}
+    found = {
+        "database": database.status,
+        "redis": shared().state(),
+        "counters": shared().file.state(),
+    }
+    degraded = {"down", "degraded"}.intersection(found.values())
+    return {"status": "degraded" if degraded else "ok", "checks": found}
 
 
 @health.get("/health/detailed")

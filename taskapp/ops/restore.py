@@ -10,7 +10,10 @@ import click
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from taskapp.database import sequences
+from taskapp.database.files import create_private
 from taskapp.database.session import now
+from taskapp.database.sqlite import database_file
 from taskapp.extensions import db, settings
 from taskapp.ledger.access import PROJECTS
 from taskapp.ledger.events import RESTORED
@@ -41,7 +44,7 @@ def restore(source: Path, verify: bool) -> None:
     _load(source, manifest)
     if verify:
         _compare(manifest)
-    _advance_revisions()
+    _advance_revisions_and_ids()
     schema = schema_found()
     click.echo(f"restored {source}, schema {schema}; next: flask db upgrade, flask doctor")
 
@@ -58,15 +61,18 @@ def _load(source: Path, manifest: dict[str, Any]) -> None:
     if kind == "postgresql":
         run_program("pg_restore", "--clean", "--if-exists", "--no-owner", "-1", str(file))
     else:
-        _replace_sqlite(file, Path(str(db.engine.url.database)))
+        _replace_sqlite(file)
 
 
-def _replace_sqlite(file: Path, target: Path) -> None:
+def _replace_sqlite(file: Path) -> None:
+    database = database_file()
     for suffix in ("-wal", "-shm"):
-        Path(f"{target}{suffix}").unlink(missing_ok=True)
-    draft = Path(f"{target}.restoring")
+        Path(f"{database.path}{suffix}").unlink(missing_ok=True)
+    draft = Path(f"{database.path}.restoring")
+    create_private(str(draft))
     shutil.copyfile(file, draft)
-    draft.replace(target)
+    draft.replace(database.path)
+    database.accept()
 
 
 def _has_accounts() -> bool:
@@ -89,10 +95,12 @@ def _compare(manifest: dict[str, Any]) -> None:
         raise ValueError(f"{difference}; attachments missing or damaged: {missing}")
 
 
-def _advance_revisions() -> None:
-    """No revision of the time that is undone is used again, where it would name other rows."""
+def _advance_revisions_and_ids() -> None:
+    """None of the time that is undone is given again: old tags, cursors and tokens name nothing."""
     revision = int(now().timestamp() * MICROSECONDS)
     renumber = sa.update(PROJECTS).values(revision=revision).returning(PROJECTS.c.id)
     with db.session.begin():
+        tables = sequences.counted_tables()
+        sequences.raise_to(db.session.connection(), {table.name: revision for table in tables})
         for project_id in db.session.scalars(renumber).all():
             record(Revision(project_id, revision, None), RESTORED)

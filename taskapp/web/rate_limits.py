@@ -8,7 +8,6 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -61,9 +60,7 @@ class Counters(Storage):
         return self._get(key)[1]
 
     def check(self) -> bool:
-        with suppress(sqlite3.Error):  # a disk that is full still, or again
-            return self.file.add("check", 1, 1)[0] > 0
-        return False
+        return self.file.state() == "ok"
 
     def reset(self) -> None:
         raise NotImplementedError
@@ -107,9 +104,8 @@ def counter(rate: str) -> Callable[[Current], None]:
     def count(current: Current) -> None:
         if current.request.blueprint in UNLIMITED or not limiter.enabled:
             return
-        with suppress(sqlite3.Error):  # a full disk refuses nobody
-            if not limiter.limiter.hit(default, rate_limit_key()):
-                raise RateLimited
+        if not limiter.limiter.hit(default, rate_limit_key()):
+            raise RateLimited
 
     return count
 

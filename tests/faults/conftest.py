@@ -55,9 +55,9 @@ class Service(NamedTuple):
 
 
 @contextmanager
-def running(**variables: str) -> Iterator[Service]:
+def running(log: Path | None = None, **variables: str) -> Iterator[Service]:
     """A service with limits off; its user is made at the first start, and signs in at others."""
-    with servers.gunicorn(**variables, RATELIMIT_ENABLED="false") as base:
+    with servers.gunicorn(log=log, **variables, RATELIMIT_ENABLED="false") as base:
         yield Service(base, _token(base))
 
 

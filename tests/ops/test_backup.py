@@ -138,6 +138,27 @@ def test_nothing_of_the_time_that_a_restore_undoes_passes_for_the_present(
     assert (follow[0], follow[2]["tasks"], follow[2]["deleted"]) == (200, [], [])
 
 
+def test_no_id_of_the_time_that_a_restore_undoes_is_given_again(
+    fresh_environment: dict[str, str], elsewhere: dict[str, str], tmp_path: Path
+) -> None:
+    """Otherwise an old token, which names its user by id, would open a stranger's account."""
+    folder = str(tmp_path / "backups")
+    with servers.gunicorn(**fresh_environment) as base:
+        token = servers.sign_up(base, ALICE["email"])
+        run("backup", folder, **fresh_environment)
+        servers.sign_up(base, "bob@example.com")
+        lost = servers.ask(f"{base}/api/v1/tasks", {"title": "Lost"}, token=token)[2]
+    run("restore", "--verify", folder, **elsewhere)
+    with servers.gunicorn(**elsewhere) as base:
+        token = servers.sign_up(base, "carol@example.com")
+        carol = servers.ask(f"{base}/api/v1/users/me", token=token)[2]
+        task = servers.ask(f"{base}/api/v1/tasks", {"title": "New"}, token=token)[2]
+
+    assert carol["id"] > 2
+    assert task["id"] > lost["id"]
+    assert task["project_id"] > lost["project_id"] + 1
+
+
 def test_keeps_the_newest_and_leaves_nothing_half_made(
     fresh_environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ def test_all_workers_add_up_and_a_killed_one_takes_nothing_along(
         assert value(base, "process_cpu_seconds_total") > 0
         assert value(base, "process_resident_memory_bytes") > 50e6
         assert value(base, "taskapp_degraded", part="limiter") == 0
+        assert value(base, "taskapp_degraded", part="counters") == 0
 
 
 def test_a_full_disk_under_the_metrics_refuses_nobody(tmp_path: Path) -> None:
@@ -116,7 +117,8 @@ def test_details_are_for_admins(anonymous: Client, alice: Client, admin: Client)
     found = admin.get("/health/detailed").get_json()
 
     assert found["status"] == "ok"
-    assert found["checks"].keys() == {"database", "cache", "disk", "memory", "versions"}
+    parts = {"database", "cache", "counters", "disk", "memory", "versions"}
+    assert found["checks"].keys() == parts
     assert all(check["status"] == "ok" and check["ms"] >= 0 for check in found["checks"].values())
     assert refused(anonymous.get("/health/detailed")) == (401, "unauthorized")
     assert refused(anonymous.as_token("x").get("/health/detailed")) == (401, "invalid-token")
