@@ -75,6 +75,8 @@ def failure(response: httpx.Response) -> Failure:
     title = problem.get("title") or response.reason_phrase
     detail = problem.get("detail") or f"The service answered {status} {title}."
     lines = [detail, *_reasons(problem)]
+    if status >= 500 and "request_id" in problem:
+        lines.append(f"request_id: {problem['request_id']}")
     step = NEXT_STEP.get(problem.get("code", ""))
     if step:
         lines.append(step)

@@ -170,7 +170,8 @@ def _import_rows(
     groups = {"": conversion.rows} if project else rows.by_project(conversion.rows)
     counts: Counter[str] = Counter()
     length = len(conversion.rows)
-    with click.progressbar(length=length, label="Importing", file=sys.stderr) as bar:
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=length, label="Importing", file=sys.stderr, hidden=hidden) as bar:
         for name, group in groups.items():
             params = _params(session, project, dry_run)
             if name:
@@ -192,6 +193,8 @@ def _import_part(session: Session, part: bytes, params: Json, before: Counter[st
         return session.service.import_file(part, MEDIA_TYPES["ndjson"], params)
     except Failure as error:
         done = before["created"] + before["updated"] + before["unchanged"]
+        if not done:
+            raise
         raise type(error)(
             f"{error.message}\n{done} tasks were imported before that, and rows count from there."
             " The same file again changes nothing about them."
