@@ -150,17 +150,17 @@ def carry_out(experiment: Experiment, scale: Scale, known: str, folder: Path, be
 
 def measure(experiment: Experiment, scale: Scale, folder: Path, begin: float) -> None:
     points, lines = list[Point](), list[Line]()
-    for found in experiment.measure(scale):
-        if isinstance(found, Line):
-            lines.append(found)
+    for result in experiment.measure(scale):
+        if isinstance(result, Line):
+            lines.append(result)
             continue
-        points.append(found)
-        at = f" at {figure(found.x)}" if found.x else ""
-        figures = f"measured {figure(found.measured.value)}"
-        if found.independent:
-            figures += f", predicted {figure(found.predicted.value)}"
+        points.append(result)
+        at = f" at {figure(result.x)}" if result.x else ""
+        figures = f"measured {figure(result.measured.value)}"
+        if result.independent:
+            figures += f", predicted {figure(result.predicted.value)}"
         spent = f"{time.monotonic() - begin:4.0f} s"
-        say(f"  {spent}  {found.panel}, {found.series}{at}: {figures} ({found.window})")
+        say(f"  {spent}  {result.panel}, {result.series}{at}: {figures} ({result.window})")
     save(experiment, points, lines, folder)
     compare(experiment, points, folder)
     say(f"  → {experiment.says('remember', points)}")
@@ -171,9 +171,9 @@ def compare(experiment: Experiment, points: list[Point], folder: Path) -> None:
     known = guesses.read(folder).get(experiment.name, {})
     answer = guesses.question(experiment).answer(points)
     if known and answer:
-        formula, found = figure(answer.predicted.value), figure(answer.measured.value)
+        formula, result = figure(answer.predicted.value), figure(answer.measured.value)
         summary = guesses.summary(known.values())
-        say(f"  {summary[0].upper()}{summary[1:]}; the formula said {formula}; measured {found}.")
+        say(f"  {summary[0].upper()}{summary[1:]}; the formula said {formula}; measured {result}.")
 
 
 def say(line: str) -> None:

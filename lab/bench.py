@@ -48,10 +48,10 @@ def window(users: int, seats: float, service: float, most: float = 4) -> Window:
     return Window(each, spread, most=max(most, 15 * service))
 
 
-def described(found: Measured) -> str:
+def described(result: Measured) -> str:
     """For how long a rate was measured, and whether it was steady by then."""
-    said = f"{found.seconds:.1f} s, {found.rounds:.0f} rounds"
-    return said if found.settled else f"{said}, not steady"
+    said = f"{result.seconds:.1f} s, {result.rounds:.0f} rounds"
+    return said if result.settled else f"{said}, not steady"
 
 
 def crowds(
@@ -63,6 +63,6 @@ def crowds(
     for count in users:
         predicted = prediction(count)
         service = min(count, known["seats"].value) / predicted.value
-        found = bench.rate(delay, count, window(count, known["seats"].value, service))
+        result = bench.rate(delay, count, window(count, known["seats"].value, service))
         where = (prediction.panel, prediction.series, count)
-        yield Point(*where, predicted, found.per_second, described(found))
+        yield Point(*where, predicted, result.per_second, described(result))

@@ -68,7 +68,7 @@ def read_file(path: Path) -> Guesses:
     Raises:
         ValueError: it is no such file; says which line is wrong.
     """
-    found: Guesses = {}
+    result: Guesses = {}
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if reader.fieldnames != COLUMNS:
@@ -78,11 +78,11 @@ def read_file(path: Path) -> Guesses:
                 guess = number(row["guess"] or "")
             except ValueError as error:
                 raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
-            people = found.setdefault(row["name"], {})
+            people = result.setdefault(row["name"], {})
             people[row["who"]] = guess
             if len(people) > PEOPLE:
                 raise ValueError(f"{path}: more than {PEOPLE} people guess {row['name']}")
-    return found
+    return result
 
 
 def write(guesses: Guesses, folder: Path) -> None:

@@ -41,18 +41,18 @@ def read(folder: Path) -> dict[str, Run]:
     if not path.exists():
         return {}
     with path.open(newline="", encoding="utf-8") as file:
-        found = {row["name"]: Run(**row) for row in csv.DictReader(file)}
-    return {name: found[name] for name in experiments.NAMES if name in found}
+        result = {row["name"]: Run(**row) for row in csv.DictReader(file)}
+    return {name: result[name] for name in experiments.NAMES if name in result}
 
 
 def note(run: Run, folder: Path) -> None:
     """Keep what is known of the other experiments."""
-    found = {**read(folder), run.name: run}
+    result = {**read(folder), run.name: run}
     with (folder / RUNS).open("w", newline="", encoding="utf-8") as file:
         fields = [field.name for field in dataclasses.fields(Run)]
         writer = csv.DictWriter(file, fields, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(dataclasses.asdict(found[n]) for n in experiments.NAMES if n in found)
+        writer.writerows(dataclasses.asdict(result[n]) for n in experiments.NAMES if n in result)
 
 
 def missing(names: list[str], form: str, machine: str, folder: Path) -> list[str]:

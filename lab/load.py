@@ -86,12 +86,12 @@ class Generator:
         plan = {"port": port, "path": path, "users": users, "window": dataclasses.asdict(window)}
         spans = [(start, end) for start, end, _ in self._run(plan)]
         spans.sort(key=lambda span: span[1])
-        found = estimate.rate([end for _, end in spans], window.each)
-        if found is None:
+        result = estimate.rate([end for _, end in spans], window.each)
+        if result is None:
             raise LoadError(f"{len(spans)} answers in {window.most:.0f} s are too few for a rate")
         kept = spans[len(spans) // estimate.WARM_UP :]
         response = estimate.mean([end - start for start, end in kept])
-        return Measured(**vars(found), response=response, answers=len(spans))
+        return Measured(**vars(result), response=response, answers=len(spans))
 
     def arrivals(self, port: int, arrivals: Sequence[Arrival]) -> list[float]:
         """The wait of each, in the order given, from its intended start to its answer."""
@@ -178,9 +178,9 @@ async def run_closed(port: int, path: str, users: int, window: Window) -> Answer
     async def user(after: float) -> None:
         await asyncio.sleep(after)
         while True:
-            asked = perf_counter() - start
+            sent = perf_counter() - start
             status = await ask(port, path)
-            answers.append((asked, perf_counter() - start, status))
+            answers.append((sent, perf_counter() - start, status))
 
     tasks = [asyncio.create_task(user(dice.uniform(0, window.spread))) for _ in range(users)]
     while not _enough(answers, window, perf_counter() - start):
@@ -196,10 +196,10 @@ async def run_closed(port: int, path: str, users: int, window: Window) -> Answer
 def _enough(answers: Answers, window: Window, passed: float) -> bool:
     if any(status != 200 for *_, status in answers[-1:]):
         return True  # nobody wants figures of a server that fails
-    found = estimate.rate([end for _, end, _ in answers], window.each)
-    if found is None:
+    result = estimate.rate([end for _, end, _ in answers], window.each)
+    if result is None:
         return passed >= 2 * PATIENCE
-    return passed >= window.most or (found.enough and found.seconds >= window.least)
+    return passed >= window.most or (result.enough and result.seconds >= window.least)
 
 
 async def run_arrivals(port: int, arrivals: list[tuple[float, str, float]]) -> Answers:

@@ -46,8 +46,8 @@ Place = Callable[[float], float]
 
 def kind(series: str) -> str:
     """The family whose colour a series has, the same in every plot."""
-    found = (name for word, name in (*KINDS, ("FastAPI", "loop")) if word in series)
-    return next(found, "sync")
+    result = (name for word, name in (*KINDS, ("FastAPI", "loop")) if word in series)
+    return next(result, "sync")
 
 
 def figure(value: float) -> str:
@@ -61,7 +61,7 @@ def figure(value: float) -> str:
 
 def shapes(names: Iterable[str]) -> dict[str, str]:
     """A shape for each series; within one plot and one colour, none twice while they last."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     taken: set[tuple[str, int]] = set()
     for name in names:
         number = re.match(r"\d+", name)
@@ -70,8 +70,8 @@ def shapes(names: Iterable[str]) -> dict[str, str]:
         free = (index for index in order if (kind(name), index) not in taken)
         index = next(free, wanted)
         taken.add((kind(name), index))
-        found[name] = SHAPES[index]
-    return found
+        result[name] = SHAPES[index]
+    return result
 
 
 def draw(panel: Panel, points: list[Point], predicted: list[Line], key: str) -> Markup:
@@ -121,8 +121,8 @@ class Axis:
             return _even(self.high)
         powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
         steps = (1, 2, 5) if self.high / self.low < 200 else (1, 10)
-        found = {step * 10.0**power for power in powers for step in steps}
-        return sorted(tick for tick in found if self.low <= tick <= self.high)
+        result = {step * 10.0**power for power in powers for step in steps}
+        return sorted(tick for tick in result if self.low <= tick <= self.high)
 
 
 def _even(high: float) -> list[float]:
@@ -255,14 +255,14 @@ def rows(panel: Panel, points: list[Point]) -> tuple[list[str], float]:
 
 
 def _row(panel: Panel, point: Point, shape: str, x: Axis, top: float) -> list[str]:
-    y, found, predicted = top + 36, point.measured, point.predicted.value
-    said = figure(found.value)
+    y, result, predicted = top + 36, point.measured, point.predicted.value
+    said = figure(result.value)
     tick = ""
     if point.independent:
         said = f"{said}, predicted {figure(predicted)}"
         tick = _line(x(predicted), y - 11, x(predicted), y + 11, "tick")
-    spread = _line(x(found.low), y, x(found.high), y, "spread")
-    mark = _mark(x(found.value), y, shape, point.agrees(panel.noise) or not point.independent)
+    spread = _line(x(result.low), y, x(result.high), y, "spread")
+    mark = _mark(x(result.value), y, shape, point.agrees(panel.noise) or not point.independent)
     grid = [_line(x(value), y - 6, x(value), y + 6, "axis") for value in x.ticks()]
     return [
         *grid,

@@ -84,15 +84,15 @@ class Part:
     @property
     def off(self) -> dict[str, str]:
         """The points that contradict, in words: for each plot, its servers and their ratios."""
-        found: dict[str, dict[str, list[str]]] = {}
+        result: dict[str, dict[str, list[str]]] = {}
         for panel, p in self.astray:
             at = f"{plots.figure(p.x)}: " if panel.x else ""
-            ratios = found.setdefault(panel.name, {}).setdefault(p.series, [])
+            ratios = result.setdefault(panel.name, {}).setdefault(p.series, [])
             by = f"{p.ratio:.2f} times" if p.predicted.value else plots.figure(p.measured.value)
             ratios.append(f"{at}{by}")
         return {
             panel: "; ".join(f"{name} ({', '.join(said)})" for name, said in series.items())
-            for panel, series in found.items()
+            for panel, series in result.items()
         }
 
     @property
@@ -109,9 +109,9 @@ class Part:
 
 
 def experiment(name: str) -> Experiment:
-    found = importlib.import_module(f"lab.experiments.{name}.experiment").EXPERIMENT
-    assert isinstance(found, Experiment)  # noqa: S101 - what the module is for
-    return found
+    result = importlib.import_module(f"lab.experiments.{name}.experiment").EXPERIMENT
+    assert isinstance(result, Experiment)  # noqa: S101 - what the module is for
+    return result
 
 
 def parts(folder: Path) -> list[Part]:
@@ -135,23 +135,23 @@ def code(text: str) -> Markup:
 def render(folder: Path) -> str:
     """The page that the tables of a folder make."""
     runs = list(journal.read(folder).values())
-    found = parts(folder)
+    result = parts(folder)
     templates = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     templates.filters.update(figure=plots.figure, code=code)
     facts = journal.read_machine(folder)
-    points = {part.experiment.name: part.points for part in found}
-    lines = {part.experiment.name: part.lines for part in found}
+    points = {part.experiment.name: part.points for part in result}
+    lines = {part.experiment.name: part.lines for part in result}
     context: dict[str, Any] = {
         "measured": sliders.measured(points, lines, int(facts["processors"])),
-        "parts": found,
+        "parts": result,
         "machine": facts,
         "taste": [run.name for run in runs if run.form == "taste"],
         "busy": [run for run in runs if run.was_busy],
         "failed": [(experiment(run.name).text["title"], run) for run in runs if run.failed],
-        "agreeing": sum(part.agreeing for part in found),
-        "independent": sum(part.independent for part in found),
+        "agreeing": sum(part.agreeing for part in result),
+        "independent": sum(part.independent for part in result),
     }
     return templates.get_template("report.html.j2").render(context)
 

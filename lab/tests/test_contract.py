@@ -344,14 +344,14 @@ def test_pages_through_a_sorted_list(newcomer: httpx.Client) -> None:
     dues = [None if day is None else f"2030-01-0{day}T00:00:00Z" for day in days]
     by_due = {made(newcomer, title="a", due_at=due)["id"]: due or "9" for due in dues}
     url: str | None = f"{TASKS}?sort=due_at,id&limit=2&total=true"
-    found: list[int] = []
+    result: list[int] = []
     while url:
         answer = newcomer.get(url)
-        found += ids(answer)
+        result += ids(answer)
         assert answer.json()["total"] == 5
         url = answer.links.get("next", {}).get("url")
 
-    assert found == sorted(by_due, key=lambda task_id: (by_due[task_id], task_id))
+    assert result == sorted(by_due, key=lambda task_id: (by_due[task_id], task_id))
 
 
 def test_finds_by_every_filter(newcomer: httpx.Client) -> None:
@@ -385,9 +385,9 @@ def test_finds_by_every_filter(newcomer: httpx.Client) -> None:
         "sort=title": [below, new, old],
         "sort=-status,id": [new, old, below],
     }
-    found = {query: ids(newcomer.get(f"{TASKS}?{query}")) for query in wanted}
+    result = {query: ids(newcomer.get(f"{TASKS}?{query}")) for query in wanted}
 
-    assert found == {query: [task["id"] for task in tasks] for query, tasks in wanted.items()}
+    assert result == {query: [task["id"] for task in tasks] for query, tasks in wanted.items()}
 
 
 def test_shows_only_the_fields_asked_for(alice: httpx.Client, task: Json) -> None:

@@ -18,8 +18,8 @@ def test_the_interval_of_a_mean_holds_the_truth_in_95_of_100_draws() -> None:
     dice = random.Random(1)
     held = 0
     for _ in range(1000):
-        found = estimate.mean([dice.gauss(10, 3) for _ in range(6)])
-        held += found.low <= 10 <= found.high
+        result = estimate.mean([dice.gauss(10, 3) for _ in range(6)])
+        held += result.low <= 10 <= result.high
 
     assert 930 <= held <= 970
 
@@ -37,21 +37,21 @@ def stream(users: int, seats: int, service: float, seconds: float, empty: float)
 @pytest.mark.parametrize("seconds", [3.0, 8.0, 32.0])
 def test_the_rate_does_not_depend_on_the_window(seconds: float) -> None:
     """32 seats in step at 200 ms: counted answers over time gave 85 in 0.44 s and 153 in 8 s."""
-    found = estimate.rate(stream(40, 32, 0.2, seconds, empty=0.3), each=32)
+    result = estimate.rate(stream(40, 32, 0.2, seconds, empty=0.3), each=32)
 
-    assert found is not None
-    assert found.per_second.value == pytest.approx(160, rel=0.001)
-    assert found.enough
+    assert result is not None
+    assert result.per_second.value == pytest.approx(160, rel=0.001)
+    assert result.enough
 
 
 def test_seats_in_step_and_out_of_step_give_the_same_rate() -> None:
     dice = random.Random(2)
     apart = sorted(dice.uniform(0, 0.1) + 0.1 * n for n in range(40) for _ in range(8))
 
-    found = estimate.rate(apart, each=8)
+    result = estimate.rate(apart, each=8)
 
-    assert found is not None
-    assert found.per_second.value == pytest.approx(80, rel=0.05)
+    assert result is not None
+    assert result.per_second.value == pytest.approx(80, rel=0.05)
 
 
 def test_four_rounds_are_too_few_to_say() -> None:
@@ -59,11 +59,11 @@ def test_four_rounds_are_too_few_to_say() -> None:
 
 
 def test_a_server_that_gets_slower_and_slower_is_not_settled() -> None:
-    found = estimate.rate([1.3**n for n in range(30)], each=1)
+    result = estimate.rate([1.3**n for n in range(30)], each=1)
 
-    assert found is not None
-    assert not found.settled
-    assert not found.enough
+    assert result is not None
+    assert not result.settled
+    assert not result.enough
 
 
 def test_a_noisy_rate_has_an_interval_that_holds_the_truth() -> None:
@@ -74,9 +74,9 @@ def test_a_noisy_rate_has_an_interval_that_holds_the_truth() -> None:
         for _ in range(300):
             at += dice.expovariate(50)
             ends.append(at)
-        found = estimate.rate(ends, each=1)
-        assert found is not None
-        held += found.per_second.low <= 50 <= found.per_second.high
+        result = estimate.rate(ends, each=1)
+        assert result is not None
+        held += result.per_second.low <= 50 <= result.per_second.high
 
     assert held >= 180
 

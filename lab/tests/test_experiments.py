@@ -53,11 +53,11 @@ def test_recovery_is_counted_from_the_last_time_callers_were_not_answered() -> N
 
 
 def test_arithmetic_says_which_policies_recover() -> None:
-    found = {policy.name: policy.recovery(80, most=10) for policy in POLICIES}
+    result = {policy.name: policy.recovery(80, most=10) for policy in POLICIES}
 
-    assert found["no retries"] == pytest.approx(2)
-    assert found["retries at once"] == found["retries with backoff"] == 10
-    assert found["backoff and a budget of 10 %"] == pytest.approx(2.8)
+    assert result["no retries"] == pytest.approx(2)
+    assert result["retries at once"] == result["retries with backoff"] == 10
+    assert result["backoff and a budget of 10 %"] == pytest.approx(2.8)
 
 
 def test_a_server_with_a_bounded_line_refuses_at_once_and_says_when_to_come_back() -> None:

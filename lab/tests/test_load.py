@@ -50,21 +50,21 @@ def test_users_ask_again_once_they_are_answered(load: Generator, most: float) ->
     """However long the window is: this one's ends are not part of the rate."""
     with slow_upstream() as upstream:
         upstream.set(0.1)
-        found = load.closed(
+        result = load.closed(
             upstream.port, "/", 10, Window(10, spread=0.1, least=most / 2, most=most)
         )
 
-    assert 50 < found.per_second.value < 101
-    by_little = found.per_second.value * found.response.value
+    assert 50 < result.per_second.value < 101
+    by_little = result.per_second.value * result.response.value
     assert by_little == pytest.approx(10, rel=0.1)  # also on a busy machine
-    assert found.rounds >= 5
-    assert found.answers >= 10 * found.rounds
+    assert result.rounds >= 5
+    assert result.answers >= 10 * result.rounds
 
 
 def test_a_slow_answer_is_waited_for_beyond_the_bound(load: Generator, worker: Server) -> None:
-    found = load.closed(worker.port, "/wait/0.3", 1, Window(1, most=0.05))
+    result = load.closed(worker.port, "/wait/0.3", 1, Window(1, most=0.05))
 
-    assert found.per_second.value == pytest.approx(1 / 0.3, rel=0.2)
+    assert result.per_second.value == pytest.approx(1 / 0.3, rel=0.2)
 
 
 def test_who_gave_up_is_got_through_before_the_next_measurement(

@@ -25,11 +25,11 @@ def rows() -> dict[str, tuple[list[str], float]]:
         timeout=180,
         check=True,
     )
-    found = {}
+    result = {}
     for row in ran.stdout.splitlines()[1:]:
         name, statuses, seconds = (part.strip() for part in row.split("  ") if part.strip())
-        found[name] = (statuses.split(" > "), float(seconds))
-    return found
+        result[name] = (statuses.split(" > "), float(seconds))
+    return result
 
 
 def test_a_report_on_its_own_queue_keeps_no_greeting_waiting(

@@ -21,9 +21,9 @@ ROWS = Panel("Memory", "megabytes", noise=5)
 
 
 def point(series: str, x: float, predicted: float, *samples: float, **more: object) -> Point:
-    found = Estimate(samples[len(samples) // 2], min(samples), max(samples))
+    result = Estimate(samples[len(samples) // 2], min(samples), max(samples))
     known = Estimate.exact(predicted)
-    return Point("Throughput", series, x, known, found, "median", **more)  # type: ignore[arg-type]
+    return Point("Throughput", series, x, known, result, "median", **more)  # type: ignore[arg-type]
 
 
 POINTS = [
@@ -48,11 +48,11 @@ class Links(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.result: list[str] = []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [str(v) for name, v in attrs if name in {"src", "href", "srcset", "action"}]
+        self.result += [str(v) for name, v in attrs if name in {"src", "href", "srcset", "action"}]
 
 
 def test_the_sample_is_what_its_tables_make(page: str) -> None:
@@ -70,7 +70,7 @@ def test_every_experiment_is_in_the_sample(page: str) -> None:
 
 
 def test_nothing_is_loaded_from_anywhere(page: str) -> None:
-    assert {link.partition(":")[0] for link in Links(page).found if link[0] != "#"} == {"data"}
+    assert {link.partition(":")[0] for link in Links(page).result if link[0] != "#"} == {"data"}
     assert (
         re.findall(
             r"@import|url\(|<script .*src|<iframe|<link|fetch\(|XMLHttpRequest|import\(", page

@@ -19,14 +19,14 @@ pytestmark = pytest.mark.xdist_group("load")
 
 def alive(variable: str, value: str) -> list[psutil.Process]:
     """Every process that was started with this in its environment."""
-    found = []
+    result = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(variable) == value:
-                found.append(process)
+                result.append(process)
         except psutil.Error:
             continue
-    return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+    return [process for process in result if process.status() != psutil.STATUS_ZOMBIE]
 
 
 @pytest.mark.parametrize(

@@ -36,15 +36,15 @@ def load(
 
 
 def test_has_defaults(load: Load) -> None:
-    told = load(SECRET_KEY="s")
+    sampling = load(SECRET_KEY="s")
 
-    assert (told.port, told.debug, told.hosts) == (8000, False, ())
+    assert (sampling.port, sampling.debug, sampling.hosts) == (8000, False, ())
 
 
 def test_the_environment_wins_over_the_file(load: Load) -> None:
-    told = load("SECRET_KEY=s\nPORT=1\nDEBUG=true\nHOSTS=a.example, b.example\n", PORT="2")
+    sampling = load("SECRET_KEY=s\nPORT=1\nDEBUG=true\nHOSTS=a.example, b.example\n", PORT="2")
 
-    assert (told.port, told.debug, told.hosts) == (2, True, ("a.example", "b.example"))
+    assert (sampling.port, sampling.debug, sampling.hosts) == (2, True, ("a.example", "b.example"))
 
 
 def test_an_empty_variable_counts_as_unset(load: Load) -> None:
@@ -68,15 +68,15 @@ def test_a_mistake_names_its_variable(load: Load, variables: dict[str, str], cul
 
 
 def test_the_secret_does_not_print_itself(load: Load) -> None:
-    told = load(SECRET_KEY="of-nobody")
-    key = told.secret_key
+    sampling = load(SECRET_KEY="of-nobody")
+    key = sampling.secret_key
 
-    assert "of-nobody" not in repr(told)
+    assert "of-nobody" not in repr(sampling)
     assert (key.get_secret_value() if isinstance(key, SecretStr) else key) == "of-nobody"
 
 
 def test_cannot_be_changed(load: Load) -> None:
-    told = load(SECRET_KEY="s")
+    sampling = load(SECRET_KEY="s")
 
     with pytest.raises((AttributeError, ValueError)):
-        told.port = 1
+        sampling.port = 1

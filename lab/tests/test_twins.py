@@ -47,9 +47,9 @@ STORY: list[tuple[str, str, Any, dict[str, str]]] = [
 def test_the_same_story_has_the_same_answers_and_leaves_the_same_rows(
     running: Callable[[str, str], Service], database: str
 ) -> None:
-    told = [_tell(running(kind, database)) for kind in SERVICES]
+    sampling = [_tell(running(kind, database)) for kind in SERVICES]
 
-    assert told[0] == told[1]
+    assert sampling[0] == sampling[1]
 
 
 @pytest.fixture(params=DATABASES)
@@ -145,7 +145,7 @@ def test_the_twins_models_are_a_part_of_taskapps_schema() -> None:
 
 def _tell(service: Service) -> list[Any]:
     """Play the story as a newcomer: what was answered, and what stands in the database after it."""
-    told: list[Any] = []
+    sampling: list[Any] = []
     with closing(service.somebody()) as client:
         first = made(client, title="First")
         task_id = first["id"] + 1
@@ -154,15 +154,15 @@ def _tell(service: Service) -> list[Any]:
             sent = json.dumps(body).replace('"ID"', str(task_id)) if body is not None else None
             kind = {"Content-Type": "application/json"} if sent else {}
             answer = client.request(method, url, content=sent, headers={**kind, **headers})
-            told.append((method, path, _same(answer)))
-    return [*told, *_rows(service, first["project_id"])]
+            sampling.append((method, path, _same(answer)))
+    return [*sampling, *_rows(service, first["project_id"])]
 
 
 def _same(answer: httpx.Response) -> tuple[int, str, list[str]]:
-    told = answer.json() if answer.content else {}
-    told.pop("errors", None)  # the words are each one's own
-    told |= {"next_cursor": "…"} if told.get("next_cursor") else {}
-    body = json.dumps(told, sort_keys=True)
+    sampling = answer.json() if answer.content else {}
+    sampling.pop("errors", None)  # the words are each one's own
+    sampling |= {"next_cursor": "…"} if sampling.get("next_cursor") else {}
+    body = json.dumps(sampling, sort_keys=True)
     headers = (f"{name}: {_sorted(answer.headers.get(name))}" for name in HEADERS)
     return answer.status_code, CHANGING.sub("…", body), [CHANGING.sub("…", one) for one in headers]
 
@@ -175,7 +175,7 @@ def _rows(service: Service, project_id: int) -> list[Json]:
     """The project, its tasks, their labels and its events, as they are stored."""
     url = service.variables["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg2://")
     engine = sa.create_engine(url)
-    found = []
+    result = []
     for query in (
         "SELECT revision, name FROM projects WHERE id = :id",
         """SELECT title, status, priority, labels, words, revision FROM tasks
@@ -186,9 +186,9 @@ def _rows(service: Service, project_id: int) -> list[Json]:
     ):
         with engine.connect() as connection:
             rows = connection.execute(sa.text(query), {"id": project_id})
-            found += [{**row._mapping, **_changes(row)} for row in rows]
+            result += [{**row._mapping, **_changes(row)} for row in rows]
     engine.dispose()
-    return found
+    return result
 
 
 def _changes(row: sa.Row[Any]) -> Json:

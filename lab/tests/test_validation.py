@@ -15,8 +15,8 @@ COMMENT = {"author": "bob@example.com", "text": "Well said."}
 
 @pytest.fixture(params=[sync, async_], ids=["marshmallow", "pydantic"])
 def check(request: pytest.FixtureRequest) -> Check:
-    found: Check = request.param.wrong_places
-    return found
+    result: Check = request.param.wrong_places
+    return result
 
 
 def test_a_right_post_has_no_wrong_places(check: Check) -> None:

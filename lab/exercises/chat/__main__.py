@@ -76,14 +76,14 @@ async def _heard_after(reader: asyncio.StreamReader, started: float) -> float:
 def main() -> None:
     options = argparse.ArgumentParser(description="A chat room on threads and on an event loop.")
     options.add_argument("--clients", type=int, default=300)
-    told = options.parse_args()
+    arguments = options.parse_args()
     rows = []
     for kind in ("sync", "async_"):
         with serving(kind) as (port, server):
-            paid = asyncio.run(cost(port, server, told.clients))
+            paid = asyncio.run(cost(port, server, arguments.clients))
         numbers = (f"{paid.kib_each:.0f}", f"{paid.ms_median:.1f}", f"{paid.ms_last:.1f}")
         rows.append((kind, paid.threads, *numbers))
-    heading = (f"{told.clients} clients", "threads", "KiB each", "median ms", "last ms")
+    heading = (f"{arguments.clients} clients", "threads", "KiB each", "median ms", "last ms")
     print(table(heading, *rows))
 
 

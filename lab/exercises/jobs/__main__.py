@@ -36,11 +36,11 @@ def main() -> None:
     options.add_argument("--jobs", type=int, default=100)
     options.add_argument("--workers", type=int, default=10)
     options.add_argument("--wait", type=float, default=0.02, help="seconds for each waiting job")
-    told = options.parse_args()
-    size = (told.jobs, told.workers)
+    arguments = options.parse_args()
+    size = (arguments.jobs, arguments.workers)
     waits = (
-        seconds(lambda: with_threads(lambda: time.sleep(told.wait), *size)),
-        seconds(lambda: asyncio.run(on_a_loop(lambda: asyncio.sleep(told.wait), *size))),
+        seconds(lambda: with_threads(lambda: time.sleep(arguments.wait), *size)),
+        seconds(lambda: asyncio.run(on_a_loop(lambda: asyncio.sleep(arguments.wait), *size))),
     )
     computes = (
         seconds(lambda: with_threads(compute, *size)),
@@ -48,8 +48,8 @@ def main() -> None:
     )
     print(
         table(
-            (f"{told.jobs} jobs, {told.workers} workers", "threads s", "asyncio s"),
-            (f"each waits {told.wait * 1e3:.0f} ms", *(f"{each:.2f}" for each in waits)),
+            (f"{arguments.jobs} jobs, {arguments.workers} workers", "threads s", "asyncio s"),
+            (f"each waits {arguments.wait * 1e3:.0f} ms", *(f"{each:.2f}" for each in waits)),
             ("each computes", *(f"{each:.2f}" for each in computes)),
         )
     )

@@ -12,12 +12,12 @@ from lab.exercises.settings import async_, sync
 def main() -> None:
     options = argparse.ArgumentParser(description="Load settings by hand and by pydantic-settings.")
     options.add_argument("--times", type=int, default=100)
-    told = options.parse_args()
+    arguments = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         dotenv = Path(folder, ".env")
         dotenv.write_text("SECRET_KEY=of-nobody\nHOSTS=a.example,b.example\n", encoding="utf-8")
-        by_hand = best(lambda: sync.load(os.environ, dotenv), each=told.times)
-        declared = best(lambda: async_.load(dotenv), each=told.times)
+        by_hand = best(lambda: sync.load(os.environ, dotenv), each=arguments.times)
+        declared = best(lambda: async_.load(dotenv), each=arguments.times)
     rows = [("by hand", f"{by_hand * 1e6:.0f}"), ("pydantic-settings", f"{declared * 1e6:.0f}")]
     print(table(("one load", "µs"), *rows))
 

@@ -46,13 +46,13 @@ class Settings:
 def load(env: Mapping[str, str], dotenv: Path) -> Settings:
     """The settings, or ConfigError with the variable's name."""
     given = {name: value for name, value in {**dotenv_values(dotenv), **env}.items() if value}
-    told: dict[str, Any] = {}
+    sampling: dict[str, Any] = {}
     for name in (spec.name for spec in fields(Settings)):
         if value := given.get(name.upper()):
             try:
-                told[name] = PARSERS.get(name, str)(value)
+                sampling[name] = PARSERS.get(name, str)(value)
             except ValueError as error:
                 raise ConfigError(f"{name.upper()}: {error}") from None
-    if "secret_key" not in told:
+    if "secret_key" not in sampling:
         raise ConfigError("SECRET_KEY: missing")
-    return Settings(**told)
+    return Settings(**sampling)

@@ -25,11 +25,11 @@ CASES = {
 def main() -> None:
     options = argparse.ArgumentParser(description="Validate posts with marshmallow and pydantic.")
     options.add_argument("--times", type=int, default=200)
-    told = options.parse_args()
+    arguments = options.parse_args()
     rows = []
     for name, data in CASES.items():
         spent = [
-            best(lambda check=check: check(data), each=told.times) * 1e6  # type: ignore[misc]  # noqa: B023
+            best(lambda check=check: check(data), each=arguments.times) * 1e6  # type: ignore[misc]  # noqa: B023
             for check in (sync.wrong_places, async_.wrong_places)
         ]
         rows.append((name, *(f"{each:.0f}" for each in spent), f"{spent[0] / spent[1]:.1f}"))

@@ -56,4 +56,4 @@ def _paths(messages: Any, path: str = "") -> list[str]:
     if not isinstance(messages, dict):
         return [path]
     named = ((f"{path}.{name}" if path else str(name), each) for name, each in messages.items())
-    return [found for name, each in named for found in _paths(each, name)]
+    return [result for name, each in named for result in _paths(each, name)]

@@ -75,8 +75,8 @@ def measure_one(case: Case, bench: Bench) -> Point:
         ceiling=ceiling,
     )(USERS)
     each = max(case.burst, min(USERS, case.seats))
-    found = bench.rate(DELAY, USERS, Window(each, spread=service, most=6))
-    return Point(case.panel, case.name, 0, predicted, found.per_second, described(found))
+    result = bench.rate(DELAY, USERS, Window(each, spread=service, most=6))
+    return Point(case.panel, case.name, 0, predicted, result.per_second, described(result))
 
 
 def panels(_: list[Point]) -> list[Panel]:
@@ -85,9 +85,9 @@ def panels(_: list[Point]) -> list[Panel]:
 
 def figures(points: list[Point]) -> dict[str, object]:
     names = {"mistake": MISTAKE, "awaited": AWAITED, "plain": PLAIN, "mirror": MIRROR}
-    found: dict[str, object] = {key: measured(points, ONE, name) for key, name in names.items()}
+    result: dict[str, object] = {key: measured(points, ONE, name) for key, name in names.items()}
     turn, once = (measured(points, TEN, name) for name in (IN_TURN, AT_ONCE))
-    return {**found, "turn": turn, "once": once}
+    return {**result, "turn": turn, "once": once}
 
 
 EXPERIMENT = Experiment("blocking", panels, measure, figures)

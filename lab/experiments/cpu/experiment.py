@@ -58,8 +58,8 @@ def measure(scale: Scale) -> Iterator[Finding]:
                     path = f"{kind.path}/{busy}"
                     samples = [longest_wait(load, server, path, busy) for _ in range(repeats)]
                     where = (PANEL, kind.name, 1000 * busy)
-                    found = estimate.median(samples)
-                    yield Point(*where, prediction(1000 * busy), found, f"median of {repeats}")
+                    result = estimate.median(samples)
+                    yield Point(*where, prediction(1000 * busy), result, f"median of {repeats}")
 
 
 def held(kind: Kind, idle: Estimate) -> dict[str, Estimate | float]:
@@ -92,10 +92,10 @@ def panels(_: list[Point]) -> list[Panel]:
 def figures(points: list[Point]) -> dict[str, object]:
     most = max(point.x for point in points)
     names = {"loop": LOOP, "thread": THREAD, "switched": QUICK_SWITCH, "two": TWO}
-    found: dict[str, object] = {
+    result: dict[str, object] = {
         key: measured(points, PANEL, name, most) for key, name in names.items()
     }
-    return {"busy": most, **found}
+    return {"busy": most, **result}
 
 
 EXPERIMENT = Experiment("cpu", panels, measure, figures)

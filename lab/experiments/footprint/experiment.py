@@ -66,10 +66,10 @@ def on_a_line(name: str, memory: dict[int, Samples]) -> Iterator[Finding]:
     prediction = line(MEMORY, name, "straight", base=Estimate(base, *spread), slope=slope)
     yield prediction
     for seats, samples in memory.items():
-        found = estimate.median(samples)
-        told = f"median of {len(samples)}"
+        result = estimate.median(samples)
+        sampling = f"median of {len(samples)}"
         independent = seats not in ends
-        yield Point(MEMORY, name, seats, prediction(seats), found, told, independent)
+        yield Point(MEMORY, name, seats, prediction(seats), result, sampling, independent)
 
 
 def starts(name: str, ready: dict[int, Samples], url: str) -> Iterator[Finding]:
@@ -85,8 +85,8 @@ def starts(name: str, ready: dict[int, Samples], url: str) -> Iterator[Finding]:
             boot.low + rounds * each.low,
             boot.high + rounds * each.high,
         )
-        found = estimate.median(samples)
-        yield Point(START, label, 0, predicted, found, f"median of {repeats}")
+        result = estimate.median(samples)
+        yield Point(START, label, 0, predicted, result, f"median of {repeats}")
 
 
 def counted(seats: float, name: str) -> str:
@@ -97,13 +97,13 @@ def while_held(
     running: Running, seats: int, load: Generator, upstream: Upstream
 ) -> tuple[float, float]:
     """Megabytes of a fresh server with its hands full; milliseconds until it was ready."""
-    found: list[float] = []
+    result: list[float] = []
     begin = time.perf_counter()
     with running as server:
         ready = 1000 * (time.perf_counter() - begin)
 
         def look() -> None:
-            found.append(server.memory())
+            result.append(server.memory())
             upstream.set(0)
 
         upstream.set(30)
@@ -112,7 +112,7 @@ def while_held(
         crowd = [Arrival(number / FASTEST, "/quote") for number in range(seats)]
         load.arrivals(server.port, crowd)
         timer.join()
-    return found[0], ready
+    return result[0], ready
 
 
 def import_time(module: str, upstream: str, repeats: int) -> Estimate:

@@ -67,10 +67,10 @@ def measure(scale: Scale) -> Iterator[Finding]:
         for cases, running in servers(steps):
             with running as server:
                 for case in cases:
-                    found = [done(server, case.path, steps) for _ in range(repeats)]
+                    result = [done(server, case.path, steps) for _ in range(repeats)]
                     known = Estimate.exact(case.steps)
-                    told = f"median of {repeats}"
-                    yield Point(DONE, case.name, 0, known, estimate.median(found), told)
+                    sampling = f"median of {repeats}"
+                    yield Point(DONE, case.name, 0, known, estimate.median(result), sampling)
         yield from next_caller(load, steps)
 
 
@@ -124,10 +124,10 @@ def panels(_: list[Point]) -> list[Panel]:
 def figures(points: list[Point]) -> dict[str, object]:
     names = {"sync": "sync worker", "loop": PLAIN, "watched": WATCHED}
     names |= {"looks": "sync worker that looks at its socket"}
-    found: dict[str, object] = {key: measured(points, DONE, name) for key, name in names.items()}
+    result: dict[str, object] = {key: measured(points, DONE, name) for key, name in names.items()}
     wait = measured(points, NEXT, BEHIND)
     return {
-        **found,
+        **result,
         "wait": wait / 1000,
         "crowd": CROWD,
         "looked": measured(points, NEXT, f"{BEHIND} that look") / 1000,

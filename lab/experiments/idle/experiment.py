@@ -92,9 +92,9 @@ def enough_files(connections: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
-def point(panel: str, name: str, x: float, predicted: float, found: float) -> Point:
+def point(panel: str, name: str, x: float, predicted: float, result: float) -> Point:
     exact = Estimate.exact
-    return Point(panel, name, x, exact(predicted), exact(found), "once")
+    return Point(panel, name, x, exact(predicted), exact(result), "once")
 
 
 def by_memory(name: str, memory: dict[int, float]) -> Iterator[Finding]:
@@ -103,11 +103,11 @@ def by_memory(name: str, memory: dict[int, float]) -> Iterator[Finding]:
     slope = (memory[last] - memory[first]) / ((last - first) or 1)
     base = memory[first] - slope * first
     yield line(MEMORY, name, "straight", base=base, slope=slope)
-    for count, found in memory.items():
+    for count, result in memory.items():
         where = (MEMORY, name, count)
         predicted = Estimate.exact(arithmetic.straight(count, base, slope))
         between = count not in {first, last}
-        yield Point(*where, predicted, Estimate.exact(found), "once", independent=between)
+        yield Point(*where, predicted, Estimate.exact(result), "once", independent=between)
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,10 @@ def measure(scale: Scale) -> Iterator[Finding]:
         for count, seconds in took.items():
             ends = (min(seconds), max(seconds), min(seconds))
             work = Estimate(*(count * alone / each for each in ends))
-            told = f"best of {repeats}"
-            yield Point(PANEL, name, count, prediction(count), work, told, independent=count > 1)
+            sampling = f"best of {repeats}"
+            yield Point(
+                PANEL, name, count, prediction(count), work, sampling, independent=count > 1
+            )
 
 
 def times(python: str, threads: int, repeats: int) -> list[float]:
@@ -59,11 +61,11 @@ def panels(_: list[Point]) -> list[Panel]:
 
 
 def figures(points: list[Point]) -> dict[str, object]:
-    found = "no Python without the lock was found on this machine, so that one was not measured"
+    result = "no Python without the lock was found on this machine, so that one was not measured"
     if any(point.series == FREE for point in points):
-        found = f"without it {measured(points, PANEL, FREE, CORES):.1f} times as much"
+        result = f"without it {measured(points, PANEL, FREE, CORES):.1f} times as much"
     locked = measured(points, PANEL, LOCKED, CORES)
-    return {"cores": CORES, "locked": locked, "free": found}
+    return {"cores": CORES, "locked": locked, "free": result}
 
 
 EXPERIMENT = Experiment("no_gil", panels, measure, figures)

@@ -46,13 +46,13 @@ def measure_one(
     for count in users:
         cycles = 2 * count / prediction(count).value  # a response time needs whole turns of a user
         within = replace(window(count, seats, alone.value), least=max(0.4, cycles))
-        found = load.closed(port, "/report", count, within)
+        result = load.closed(port, "/report", count, within)
         load.drain(port, "/report")
-        told = described(found)
-        yield Point(RATE, name, count, prediction(count), found.per_second, told)
+        sampling = described(result)
+        yield Point(RATE, name, count, prediction(count), result.per_second, sampling)
         # Little's law makes one of the other: the second is shown, and not counted.
-        response = found.response.map(1000)
-        yield Point(WAIT, name, count, waiting(count), response, told, independent=False)
+        response = result.response.map(1000)
+        yield Point(WAIT, name, count, waiting(count), response, sampling, independent=False)
 
 
 def panels(_: list[Point]) -> list[Panel]:
@@ -66,10 +66,10 @@ def panels(_: list[Point]) -> list[Panel]:
 def figures(points: list[Point]) -> dict[str, object]:
     most = max(point.x for point in points)
     names = {"threads": THREADS, "loop": LOOP, "large": LARGE}
-    found: dict[str, object] = {
+    result: dict[str, object] = {
         key: measured(points, RATE, name, most) for key, name in names.items()
     }
-    return {"users": most, "wait": measured(points, WAIT, LOOP, most), **found}
+    return {"users": most, "wait": measured(points, WAIT, LOOP, most), **result}
 
 
 EXPERIMENT = Experiment("pool", panels, measure, figures)

@@ -113,14 +113,14 @@ def expected(name: str, overhead: Estimate) -> Line:
 def measure_one(bench: Bench, prediction: Line, busy: int, draws: list[Draw]) -> Iterator[Point]:
     seats = sum(len(each.arrivals) for each in draws) if bench.name == LOOP else WORKERS
     by_hand = [each.by_hand(seats, bench.overhead) for each in draws]
-    found = [each.on(bench.server, bench.load) for each in draws]
+    result = [each.on(bench.server, bench.load) for each in draws]
     # How lucky each draw was is known, by hand: take the luck out (a control variate).
     endless = draw(busy, bench.overhead, -1, count=ENDLESS).by_hand(seats, bench.overhead)
-    fair = [endless + real - hand for real, hand in zip(found, by_hand, strict=True)]
+    fair = [endless + real - hand for real, hand in zip(result, by_hand, strict=True)]
     count = sum(at >= WARM_UP for each in draws for at in each.arrivals)
-    told = f"{len(draws)} seeds, {count} arrivals"
-    yield Point(FORMULA, bench.name, busy, prediction(busy), estimate.mean(fair), told)
-    for hand, real in zip(by_hand, found, strict=True):
+    sampling = f"{len(draws)} seeds, {count} arrivals"
+    yield Point(FORMULA, bench.name, busy, prediction(busy), estimate.mean(fair), sampling)
+    for hand, real in zip(by_hand, result, strict=True):
         predicted, answer = Estimate.exact(hand), Estimate.exact(real)
         where = (BY_HAND, bench.name, round(hand, 1))
         yield Point(*where, predicted, answer, f"{busy} % busy", independent=False)

@@ -63,8 +63,8 @@ def bench(engine: Engine) -> Iterator[Bench]:
     with redis() as url, TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         log.touch()
-        mine = {"REDIS": url, "CRASH_LOG": str(log), "LATE": str(int(engine.late))}
-        yield Bench(engine, log, {**os.environ, **mine})
+        own_env = {"REDIS": url, "CRASH_LOG": str(log), "LATE": str(int(engine.late))}
+        yield Bench(engine, log, {**os.environ, **own_env})
 
 
 @dataclass(frozen=True)
@@ -85,16 +85,16 @@ class Bench:
         doubled = sum(effects[number] > 1 for number in range(jobs))
         early, late = cut.count("begin"), cut.count("effect")
         late_ones = self.engine.late
-        told = f"{kills} kills, {jobs} jobs"
-        yield self.point(LOST, 0 if late_ones else early, lost, told)
-        yield self.point(DOUBLED, late if late_ones else 0, doubled, told)
+        sampling = f"{kills} kills, {jobs} jobs"
+        yield self.point(LOST, 0 if late_ones else early, lost, sampling)
+        yield self.point(DOUBLED, late if late_ones else 0, doubled, sampling)
 
-    def point(self, panel: str, predicted: int, found: int, told: str) -> Point:
+    def point(self, panel: str, predicted: int, result: int, sampling: str) -> Point:
         """Both as a percentage of the kills."""
-        part = 100 / int(told.split(maxsplit=1)[0])
+        part = 100 / int(sampling.split(maxsplit=1)[0])
         exact = Estimate.exact
-        known, measured = exact(part * predicted), exact(part * found)
-        return Point(panel, self.engine.name, 0, known, measured, told)
+        known, measured = exact(part * predicted), exact(part * result)
+        return Point(panel, self.engine.name, 0, known, measured, sampling)
 
     def kill_one(self, after: str) -> str:
         """Start a worker, kill -9 it in the middle of a job; how far the job was."""
@@ -172,11 +172,11 @@ def figures(points: list[Point]) -> dict[str, object]:
     kills, jobs = points[0].window.split()[0], points[0].window.split()[2]
     names = {"celery": "Celery", "late": "Celery, acks_late", "rq": "RQ", "retry": "RQ, Retry"}
     names |= {"huey": "Huey", "dramatiq": "Dramatiq"}
-    found: dict[str, object] = {"kills": kills, "jobs": jobs}
+    result: dict[str, object] = {"kills": kills, "jobs": jobs}
     for key, name in names.items():
-        found[f"{key}_lost"] = measured(points, LOST, name)
-        found[f"{key}_twice"] = measured(points, DOUBLED, name)
-    return found
+        result[f"{key}_lost"] = measured(points, LOST, name)
+        result[f"{key}_twice"] = measured(points, DOUBLED, name)
+    return result
 
 
 EXPERIMENT = Experiment("queue_crash", panels, measure, figures)

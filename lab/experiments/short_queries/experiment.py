@@ -57,7 +57,7 @@ def measure(scale: Scale) -> Iterator[Finding]:
 class Run:
     """A rate, and processor seconds per answer: of the server, and of everybody else."""
 
-    found: Measured
+    result: Measured
     own: float
     others: float
 
@@ -72,14 +72,14 @@ class Bench:
 
     def run(self, users: int, within: Window) -> Run:
         own, others = self.server.cpu(), self.others_cpu()
-        found = self.load.closed(self.server.port, "/row", users, within)
+        result = self.load.closed(self.server.port, "/row", users, within)
         spent = self.server.cpu() - own, self.others_cpu() - others
         self.load.drain(self.server.port, "/row")
-        return Run(found, spent[0] / found.answers, spent[1] / found.answers)
+        return Run(result, spent[0] / result.answers, spent[1] / result.answers)
 
     def findings(self, kind: Kind, scale: Scale) -> Iterator[Finding]:
         self.load.warm_up(self.server.port, "/row", 32, 320)
-        alone = self.run(1, Window(1, most=2)).found.per_second.inverse()
+        alone = self.run(1, Window(1, most=2)).result.per_second.inverse()
         busy = self.run(BUSY, Window(BUSY, least=1, most=2))
         ceiling = min(kind.processors / busy.own, CORES / (busy.own + busy.others))
         prediction = line(
@@ -97,11 +97,11 @@ class Bench:
             within = window(users, kind.seats, alone.value, most=2)
             run = self.run(users, within)
             where = (RATE, kind.name, users)
-            yield Point(*where, predicted, run.found.per_second, described(run.found))
+            yield Point(*where, predicted, run.result.per_second, described(run.result))
         price = Estimate.exact(1e6 * busy.own)
         cost = Estimate.exact(1e6 * run.own)
-        told = f"{run.found.answers} answers"
-        yield Point(COST, kind.name, 0, price, cost, told, independent=False)
+        sampling = f"{run.result.answers} answers"
+        yield Point(COST, kind.name, 0, price, cost, sampling, independent=False)
 
     def others_cpu(self) -> float:
         return sum(processor_seconds(pid) for pid in self.others)

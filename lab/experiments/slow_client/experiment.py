@@ -61,8 +61,8 @@ def measure_one(
     yield prediction
     for slow in scale.pick(full=(1, 2, 3, 4, 8, 16), quick=(1, 2, 4), taste=(2,)):
         samples = [longest_wait(load, port, slow, SENDING + 0.1) for _ in range(repeats)]
-        found = estimate.median(samples)
-        yield Point(PANEL, name, slow, prediction(slow), found, f"median of {repeats}")
+        result = estimate.median(samples)
+        yield Point(PANEL, name, slow, prediction(slow), result, f"median of {repeats}")
 
 
 def longest_wait(load: Generator, port: int, slow: int, seconds: float) -> float:

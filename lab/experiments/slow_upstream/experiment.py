@@ -69,10 +69,10 @@ def figures(points: list[Point]) -> dict[str, object]:
     panel = min(names, key=lambda name: abs(delay_of(name) - 200))
     most = max(point.x for point in points)
     kinds = {"workers": "4 sync workers", "threads": f"{THREADS} threads", "loop": "event loop"}
-    found: dict[str, object] = {
+    result: dict[str, object] = {
         kind: measured(points, panel, name, most) for kind, name in kinds.items()
     }
-    return {"users": most, "delay": delay_of(panel), "seats": THREADS, **found}
+    return {"users": most, "delay": delay_of(panel), "seats": THREADS, **result}
 
 
 EXPERIMENT = Experiment("slow_upstream", panels, measure, figures)

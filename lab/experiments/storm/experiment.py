@@ -65,8 +65,8 @@ def measure(scale: Scale) -> Iterator[Finding]:
     after = scale.pick(full=16.0, quick=10.0, taste=1.0)
     with generator() as load, gunicorn(APP, threads=600) as server:
         load.warm_up(server.port, "/wait/0.0", 4)
-        found = load.closed(server.port, f"/wait/{WORK}", 2 * SEATS, Window(SEATS, most=3))
-        capacity = found.per_second.value
+        result = load.closed(server.port, f"/wait/{WORK}", 2 * SEATS, Window(SEATS, most=3))
+        capacity = result.per_second.value
     for policy in POLICIES:
         # Threads, so that 503 needs no seat; the four seats are a semaphore in the app.
         with gunicorn(APP, threads=600) as server:
@@ -85,14 +85,14 @@ def measure_one(policy: Policy, port: int, capacity: float, after: float) -> Ite
     )
     answers = run(plan)
     end = STALL_AT + STALL
-    exact, told = Estimate.exact, f"{len(answers)} callers"
-    known, found = policy.recovery(capacity, after), recovery(answers, end, after)
-    yield Point(RECOVERY, policy.name, 0, exact(known), exact(found), told)
+    exact, sampling = Estimate.exact, f"{len(answers)} callers"
+    known, result = policy.recovery(capacity, after), recovery(answers, end, after)
+    yield Point(RECOVERY, policy.name, 0, exact(known), exact(result), sampling)
     during = [attempts for at, _, attempts in answers if STALL_AT + 0.5 <= at < end - 0.5]
     where = (LOAD, policy.name, 0)
     independent = policy.name not in {SHED, BUDGETED}  # theirs depends on how long it lasts
-    known, found = policy.attempts(), fmean(during)
-    yield Point(*where, exact(known), exact(found), told, independent=independent)
+    known, result = policy.attempts(), fmean(during)
+    yield Point(*where, exact(known), exact(result), sampling, independent=independent)
 
 
 def run(plan: Plan) -> list[tuple[float, float | None, int]]:
@@ -123,11 +123,11 @@ def panels(_: list[Point]) -> list[Panel]:
 
 def figures(points: list[Point]) -> dict[str, object]:
     names = {"none": NONE, "at_once": AT_ONCE, "backoff": BACKOFF, "budget": BUDGETED, "shed": SHED}
-    found: dict[str, object] = {
+    result: dict[str, object] = {
         key: measured(points, RECOVERY, name) for key, name in names.items()
     }
     return {
-        **found,
+        **result,
         "stall": STALL,
         "after": max(p.measured.value for p in points if p.panel == RECOVERY),
     }

@@ -60,11 +60,11 @@ def responses(load: Generator, port: int, path: str, count: int, rate: float) ->
 
 def points(view: View, calls: int, waits: list[float]) -> Iterator[Point]:
     for panel, part in PARTS.items():
-        found = estimate.quantile(waits, part)
-        told = f"{len(waits)} requests"
+        result = estimate.quantile(waits, part)
+        sampling = f"{len(waits)} requests"
         enough = part * len(waits) < len(waits) - 1  # more than one is beyond it
         predicted = view.line(panel)(calls)
-        yield Point(panel, view.name, calls, predicted, found, told, independent=enough)
+        yield Point(panel, view.name, calls, predicted, result, sampling, independent=enough)
 
 
 def panels(_: list[Point]) -> list[Panel]:
