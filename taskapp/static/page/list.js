@@ -80,7 +80,7 @@ function more(list) {
     const next = button(t('showMore'), () => showMore(list), 'button quiet more')
     next.observer = new IntersectionObserver(([{ isIntersecting }]) => {
       if (isIntersecting && !list.loading && !view.problem) showMore(list)
-    }, { rootMargin: '600px' })
+    }, { rootMargin: '1500px' })
     next.observer.observe(next)
     return next
   })

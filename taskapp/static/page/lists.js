@@ -1,10 +1,10 @@
 // What the open view shows, page by page from the service, together with what is known here already.
 
 import { get, getAll } from './api.js'
-import { changed, dueDay, events, isOpen, PRIORITIES, route, sharedProjects, state, takeTasks } from './store.js'
+import { changed, dueDay, events, isNew, isOpen, PRIORITIES, route, sharedProjects, state, takeTasks } from './store.js'
 import { inZone, matches, partsOf, questionOf, readView, testOf } from './views.js'
 
-const FETCH = 100
+const FETCH = 200
 const SHOW = 120
 const GHOSTS_AFTER = 300
 const MOST_PROJECTS = 20
@@ -62,13 +62,18 @@ export function showMore(list) {
 
 // == What a list holds
 
-const byDue = (a, b) =>
-  (dueDay(a) ?? '9').localeCompare(dueDay(b) ?? '9') ||
-  (a.due_at ?? '').localeCompare(b.due_at ?? '') ||
-  PRIORITIES.indexOf(b.priority) - PRIORITIES.indexOf(a.priority) ||
-  String(a.id).localeCompare(String(b.id), 'en', { numeric: true })
+// The order of the service: due days, then moments, then priorities, and of equals the newest first.
+const keyOf = ({ sort }, task) => {
+  if (sort.startsWith('-')) return task.updated_at
+  return [dueDay(task) ?? '9', task.due_at ?? '', PRIORITIES.length - PRIORITIES.indexOf(task.priority)].join(' ')
+}
 
-const byUpdate = (a, b) => b.updated_at.localeCompare(a.updated_at)
+const place = (list, task) => ({ task, key: keyOf(list, task), id: isNew(task.id) ? Infinity : task.id })
+
+function order(list) {
+  const sign = list.sort.startsWith('-') ? -1 : 1
+  return (a, b) => (a.key === b.key ? b.id - a.id || 0 : a.key < b.key ? -sign : sign)
+}
 
 function testFor({ name, statuses, ids }) {
   if (name === 'found') return ids ? ({ id }) => ids.has(id) : matches
@@ -79,10 +84,14 @@ function testFor({ name, statuses, ids }) {
 
 /** All tasks of a list that are known here, in order; those past the last page wait until it comes. */
 export function tasksOf(list) {
-  const order = list.sort.startsWith('-') ? byUpdate : byDue
-  const test = testFor(list)
-  const beyond = (task) => list.cursor && order(task, list.last) > 0 && !state.own.has(String(task.id))
-  return [...state.tasks.values()].filter((task) => test(task) && !beyond(task)).sort(order)
+  if (list.version === state.version) return list.tasks
+  const inOrder = order(list)
+  const end = list.cursor && place(list, list.last)
+  const shown = [...state.tasks.values()].filter(testFor(list)).map((task) => place(list, task))
+  const near = end ? shown.filter((one) => inOrder(one, end) <= 0 || state.own.has(String(one.task.id))) : shown
+  const tasks = near.sort(inOrder).map(({ task }) => task)
+  Object.assign(list, { version: state.version, tasks })
+  return tasks
 }
 
 export const countOf = (list, tasks) => (list.cursor ? Math.max(list.total, tasks.length) : tasks.length)

@@ -8,6 +8,7 @@ export const STATUSES = ['todo', 'in_progress', 'done', 'cancelled']
 export const PRIORITIES = ['none', 'low', 'medium', 'high', 'urgent']
 
 export const state = {
+  version: 0, // of all that follows
   me: null,
   projects: [],
   members: new Map(), // project id → its members
@@ -36,6 +37,7 @@ let rendersSoon = false
 
 /** Renders soon, once for whatever changes meanwhile. */
 export function changed() {
+  state.version += 1
   if (rendersSoon) return
   rendersSoon = true
   queueMicrotask(() => {

@@ -1,0 +1,174 @@
+"""Nothing that somebody typed is lost: two windows, a cut connection, a lost answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Route, expect
+
+from tests.page.conftest import Open, go_to, quick_add, register, row, sign_in, tasks_of
+
+
+def _open(page: Any, title: str) -> Any:
+    page.get_by_role("link", name=title).click()
+    panel = page.locator("#panel")
+    expect(panel.get_by_label("Title")).to_have_value(title)
+    return panel
+
+
+def _two_windows(visit: Open) -> tuple[Any, Any]:
+    """The same task, open in two browsers of Alice's."""
+    here = register(visit())
+    quick_add(here, "Read the lease")
+    expect(row(here, "Read the lease")).to_be_visible()
+    there = sign_in(visit())
+    return _open(here, "Read the lease"), _open(there, "Read the lease")
+
+
+def test_two_changes_of_one_field_are_shown_side_by_side(visit: Open, service: str) -> None:
+    here, there = _two_windows(visit)
+    there.get_by_label("Title").type(", slowly")  # begun before the other one saves
+    here.get_by_label("Title").fill("Read the lease today")
+    here.get_by_label("Title").press("Enter")
+    here.get_by_label("Priority").select_option("high")
+    here.page.wait_for_timeout(500)
+    there.get_by_label("Title").press("Enter")
+
+    expect(there.get_by_role("heading", name="while you were writing")).to_be_visible()
+    expect(there.get_by_role("group", name="Title")).to_contain_text("Read the lease today")
+    expect(there.get_by_role("group", name="Title")).to_contain_text("Read the lease, slowly")
+    expect(there.get_by_text("and kept: Priority")).to_be_visible()
+    assert tasks_of(service)[0]["title"] == "Read the lease today"  # nothing is sent yet
+    there.get_by_role("button", name="Save my choice").click()
+    expect(there.get_by_role("heading", name="while you were writing")).to_have_count(0)
+    expect(here.get_by_label("Title")).to_have_value("Read the lease, slowly", timeout=15_000)
+    task = tasks_of(service)[0]
+    assert (task["title"], task["priority"]) == ("Read the lease, slowly", "high")
+
+
+def test_theirs_can_be_taken_whole(visit: Open, service: str) -> None:
+    here, there = _two_windows(visit)
+    there.get_by_label("Notes").type("Mine")
+    here.get_by_label("Notes").fill("Theirs")
+    here.get_by_label("Title").focus()
+    here.page.wait_for_timeout(500)
+    there.get_by_label("Title").focus()
+    there.get_by_role("button", name="Take all from").click()
+    expect(there.get_by_label("Notes")).to_have_value("Theirs")
+    assert tasks_of(service)[0]["description"] == "Theirs"
+
+
+def test_changes_of_different_fields_go_together_without_a_question(
+    visit: Open, service: str
+) -> None:
+    here, there = _two_windows(visit)
+    there.get_by_label("Notes").type("Ask Bob")
+    here.get_by_label("Priority").select_option("urgent")
+    here.page.wait_for_timeout(500)
+    there.get_by_label("Title").focus()
+    expect(there.get_by_label("Priority")).to_have_value("urgent", timeout=15_000)
+    there.page.wait_for_timeout(500)
+    task = tasks_of(service)[0]
+    assert (task["description"], task["priority"]) == ("Ask Bob", "urgent")
+
+
+def test_what_is_typed_without_a_connection_waits_and_is_sent(visit: Open, service: str) -> None:
+    page = register(visit())
+    quick_add(page, "Water the fern")
+    expect(row(page, "Water the fern")).to_be_visible()
+    page.wait_for_timeout(500)
+    page.context.set_offline(offline=True)
+    quick_add(page, "Buy a bigger pot")
+    panel = _open(page, "Water the fern")
+    panel.get_by_label("Title").fill("Water the fern and the ivy")
+    panel.get_by_label("Title").press("Enter")
+    expect(page.get_by_text("2 changes wait on this device")).to_be_visible()
+    expect(row(page, "Buy a bigger pot")).to_contain_text("Waiting to be sent")
+    assert len(tasks_of(service)) == 1
+
+    page.context.set_offline(offline=False)
+    expect(page.get_by_role("status").filter(has_text="2 changes sent")).to_be_visible()
+    expect(page.get_by_text("No connection.")).to_have_count(0)
+    titles = [task["title"] for task in tasks_of(service)]
+    assert titles == ["Water the fern and the ivy", "Buy a bigger pot"]
+
+
+def test_what_waits_survives_a_reload(visit: Open, service: str) -> None:
+    page = register(visit())
+    page.route("**/api/v1/tasks", lambda route: route.abort())
+    quick_add(page, "Buy a bigger pot")
+    expect(page.get_by_text("1 change waits on this device")).to_be_visible()
+    page.unroute("**/api/v1/tasks")
+    page.reload()
+    expect(row(page, "Buy a bigger pot")).to_be_visible()
+    page.wait_for_timeout(1000)
+    assert [task["title"] for task in tasks_of(service)] == ["Buy a bigger pot"]
+
+
+def _answers_get_lost(method: str) -> Any:
+    """The first request of this method arrives, and its answer does not."""
+    lost: list[str] = []
+
+    def handle(route: Route) -> None:
+        if route.request.method != method or lost:
+            route.continue_()
+            return
+        lost.append(route.request.url)
+        route.fetch()
+        route.abort()
+
+    return handle
+
+
+def test_a_task_whose_answer_was_lost_is_made_once(visit: Open, service: str) -> None:
+    page = register(visit())
+    page.route("**/api/v1/tasks", _answers_get_lost("POST"))
+    quick_add(page, "Buy a bigger pot")
+    expect(page.get_by_role("status").filter(has_text="1 change sent")).to_be_visible()
+    assert [task["title"] for task in tasks_of(service)] == ["Buy a bigger pot"]
+    go_to(page, "All tasks")
+    expect(page.locator("#list .task")).to_have_count(1)
+
+
+def test_a_change_whose_answer_was_lost_is_no_conflict_with_oneself(
+    visit: Open, service: str
+) -> None:
+    page = register(visit())
+    quick_add(page, "Water the fern")
+    expect(row(page, "Water the fern")).to_be_visible()
+    page.wait_for_timeout(500)
+    page.route("**/api/v1/tasks/*", _answers_get_lost("PATCH"))
+    panel = _open(page, "Water the fern")
+    panel.get_by_label("Title").fill("Water the ivy")
+    panel.get_by_label("Title").press("Enter")
+    expect(page.get_by_role("status").filter(has_text="1 change sent")).to_be_visible()
+    expect(panel.get_by_role("heading", name="while you were writing")).to_have_count(0)
+    assert tasks_of(service)[0]["title"] == "Water the ivy"
+
+
+def test_a_change_of_a_task_that_is_gone_can_be_kept(visit: Open, service: str) -> None:
+    here, there = _two_windows(visit)
+    there.get_by_label("Title").type(", slowly")
+    here.get_by_role("button", name="Delete task").click()
+    here.page.wait_for_timeout(500)
+    there.get_by_label("Title").press("Enter")
+    there.page.get_by_role("button", name="Save as a new task").click()
+    expect(row(there.page, "Read the lease, slowly")).to_be_visible()
+    there.page.wait_for_timeout(500)
+    assert [task["title"] for task in tasks_of(service)] == ["Read the lease, slowly"]
+
+
+def test_a_session_that_ends_leaves_what_was_typed(visit: Open, service: str) -> None:
+    page = register(visit())
+    quick_add(page, "Water the fern")
+    other = sign_in(visit())
+    other.locator("#account summary").click()
+    other.get_by_role("button", name="Account").click()
+    other.get_by_text("Sessions").click()
+    other.get_by_role("button", name="End", exact=True).click()
+    quick_add(page, "Buy a bigger pot")
+    expect(page.get_by_text("Your session is over")).to_be_visible(timeout=15_000)
+    sign_in(page)
+    expect(row(page, "Buy a bigger pot")).to_be_visible()
+    page.wait_for_timeout(1000)
+    assert [task["title"] for task in tasks_of(service)] == ["Water the fern", "Buy a bigger pot"]
