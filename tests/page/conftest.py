@@ -21,6 +21,7 @@ from tests import servers
 # The ordinary suite runs without what requirements-page.txt installs.
 collect_ignore_glob = [] if find_spec("playwright") else ["test_*.py"]
 PASSWORD = "correct-horse-battery-fern"
+PATIENCE = 30_000  # milliseconds, for machines that are busy
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 REPORT = """addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
   report(`${violatedDirective} ${blockedURI}`)
@@ -36,8 +37,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     assert path, "Install Chromium (apt-get install chromium), or name it in CHROMIUM."
     options = ["--disable-gpu", "--disable-dev-shm-usage"]
@@ -65,7 +67,7 @@ def visit(browser: Any, service: str) -> Iterator[Open]:
     def open_page(width: int = 1440, height: int = 900, **options: Any) -> Any:
         options = {"locale": "en-GB", "timezone_id": "Europe/Berlin", **options}
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         context.expose_binding("report", lambda _, text: breaches.append(text))
         context.add_init_script(REPORT)
         context.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))

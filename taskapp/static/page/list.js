@@ -78,8 +78,8 @@ function more(list) {
   return keep(`more-${list.name}`, `${list.shown} ${list.cursor} ${list.loading}`, (before) => {
     before?.observer.disconnect()
     const next = button(t('showMore'), () => showMore(list), 'button quiet more')
-    next.observer = new IntersectionObserver(([{ isIntersecting }]) => {
-      if (isIntersecting && !list.loading && !view.problem) showMore(list)
+    next.observer = new IntersectionObserver((entries) => {
+      if (entries.some(({ isIntersecting }) => isIntersecting) && !list.loading && !view.problem) showMore(list)
     }, { rootMargin: '1500px' })
     next.observer.observe(next)
     return next
