@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import statistics
+import textwrap
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -172,7 +173,14 @@ def _pictures(*names: str) -> str:
 def _between(text: str, name: str, content: str) -> str:
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     before, after = text.split(begin, maxsplit=1)[0], text.split(end)[1]
-    return f"{before}{begin}\n{content}\n{end}{after}"
+    wrapped = "\n\n".join(_wrapped(part) for part in content.split("\n\n"))
+    return f"{before}{begin}\n{wrapped}\n{end}{after}"
+
+
+def _wrapped(part: str) -> str:
+    """A paragraph as the pages have them; tables and pictures are left alone."""
+    is_prose = not part.startswith(("|", "!["))
+    return textwrap.fill(part, 100, break_on_hyphens=False) if is_prose else part
 
 
 def growth(told: dict[str, Any]) -> str:

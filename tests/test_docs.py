@@ -93,6 +93,17 @@ def test_links_lead_somewhere() -> None:
                 assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
+def test_prose_is_wrapped_at_100_columns() -> None:
+    """Tables, code and addresses are as long as they are."""
+    for document in (*servers.ROOT.glob("*.md"), *servers.ROOT.glob("docs/*.md")):
+        text = document.read_text(encoding="utf-8")
+        text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+        for line in text.splitlines():
+            is_code = line.startswith("    ")
+            is_table = line.lstrip().startswith("|")
+            assert len(line) <= 100 or is_code or is_table, f"{document.name}: {line}"
+
+
 RECIPES = (servers.ROOT / "docs/recipes.md").read_text(encoding="utf-8")
 SCRIPTS = {
     "README": re.findall(r"## A session with curl\n\n```bash\n(.*?)```", README, re.DOTALL),
