@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from taskapp_client import Json, completion, form, projects, tables, versions
+from taskapp_client import Json, completion, days, form, projects, tables, versions
 from taskapp_client.days import Due, DueType
 from taskapp_client.failures import Conflict, NotFound, Unavailable
 from taskapp_client.filters import PRIORITIES
@@ -73,7 +73,9 @@ def add(
     if as_json:
         print_json(version.task)
     else:
-        click.echo(f"Added {line(version.task)}.")
+        due = days.show(days.due_of(version.task))
+        when = f", due {due}" if due else ""
+        click.echo(f"Added {line(version.task)}{when}.")
 
 
 def _new_task(session: Session, title: str, given: Json) -> Json:
