@@ -271,6 +271,7 @@ class Upstream:
 
     def __init__(self) -> None:
         self.port = 0
+        self.waiting = 0  # requests that are in hand now
         self._delay = 0.0
         self._slow = (0.0, 0.0)
         self._dice = random.Random(1)  # noqa: S311 - no secret
@@ -301,10 +302,18 @@ class Upstream:
                 chance, slow = self._slow
                 delay = slow if self._dice.random() < chance else self._delay
                 if delay:
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._changed.wait(), delay)
+                    await self._wait(delay)
                 writer.write(ANSWER)
         writer.close()
+
+    async def _wait(self, delay: float) -> None:
+        self.waiting += 1
+        try:
+            await asyncio.wait_for(self._changed.wait(), delay)
+        except TimeoutError:
+            pass
+        finally:
+            self.waiting -= 1
 
     async def run(self, ready: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()

@@ -41,7 +41,7 @@ def test_a_command_runs_and_writes_a_page(command: str, tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=400,
         check=False,
     )
 

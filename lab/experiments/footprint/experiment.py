@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 from lab import estimate
@@ -22,6 +22,7 @@ MEMORY, START = "Memory of the server", "From the command to all workers ready"
 WORKERS, THREADS, LOOP = "sync workers", "threads", "event loop"
 Running = AbstractContextManager[Server]
 Samples = tuple[float, ...]
+PATIENCE = 45  # seconds until the last of the requests must be in hand
 FASTEST = 2000  # arrivals per second: no more connections at once than a port can queue
 
 
@@ -97,22 +98,27 @@ def while_held(
     running: Running, seats: int, load: Generator, upstream: Upstream
 ) -> tuple[float, float]:
     """Megabytes of a fresh server with its hands full; milliseconds until it was ready."""
-    result: list[float] = []
     begin = time.perf_counter()
-    with running as server:
+    with running as server, ThreadPoolExecutor(1) as looking:
         ready = 1000 * (time.perf_counter() - begin)
-
-        def look() -> None:
-            result.append(server.memory())
-            upstream.set(0)
-
-        upstream.set(30)
-        timer = threading.Timer(0.25 + seats * 0.002, look)
-        timer.start()
+        upstream.set(PATIENCE)
+        memory = looking.submit(memory_when_full, server, seats, upstream)
         crowd = [Arrival(number / FASTEST, "/quote") for number in range(seats)]
         load.arrivals(server.port, crowd)
-        timer.join()
-    return result[0], ready
+    return memory.result(), ready
+
+
+def memory_when_full(server: Server, seats: int, upstream: Upstream) -> float:
+    """Once all requests wait for the upstream; then it lets them go."""
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while upstream.waiting < seats:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"only {upstream.waiting} of {seats} requests got through")
+            time.sleep(0.01)
+        return server.memory()
+    finally:
+        upstream.set(0)
 
 
 def import_time(module: str, upstream: str, repeats: int) -> Estimate:

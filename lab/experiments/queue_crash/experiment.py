@@ -23,7 +23,7 @@ LOST, DOUBLED = "Effects that never happened", "Effects that happened twice"
 HERE = "lab.experiments.queue_crash"
 JOBS = 3  # for each kill: some are left for the next worker
 PATIENCE = 90  # seconds until a worker must have begun a job
-RECOVERY = 20  # seconds without news after which nobody expects any more
+RECOVERY = 12  # seconds without news after which nobody expects any more
 
 
 @dataclass(frozen=True)
