@@ -105,6 +105,7 @@ def _config(settings: Settings) -> dict[str, Any]:
     cache = "InRedis" if settings.redis_url else "InMemory"
     return {
         "CACHE_TYPE": f"taskapp.database.caches.{cache}",
+        "JWT_COOKIE_CSRF_PROTECT": False,  # tokens never stand in cookies
         "JWT_SECRET_KEY": settings.secret_key,
         **JWT_CONFIG,
     }

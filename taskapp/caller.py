@@ -23,6 +23,7 @@ class Caller(NamedTuple):
     scopes: frozenset[str]
     expires_at: dt.datetime | None
     session_id: int | None = None
+    token_id: int | None = None  # of the personal token in use
 
     def describe(self) -> dict[str, Any]:
         """The credential in use, as `GET /auth/token` shows it."""

@@ -76,7 +76,7 @@ CALLS = [
     Call(SIGNED_IN, "GET", f"{API}/stats"),
     Call(SIGNED_IN, "GET", f"{API}/changes"),
     Call(SIGNED_IN, "PATCH", f"{API}/users/me", {"name": "Ann"}),
-    Call(SIGNED_IN, "POST", f"{API}/auth/tokens", {"name": "nightly", "scopes": ["read"]}),
+    Call(SESSION, "POST", f"{API}/auth/tokens", {"name": "nightly", "scopes": ["read"]}),
     Call(SIGNED_IN, "POST", f"{API}/projects", {"name": "Garden"}),
     Call(SIGNED_IN, "POST", f"{API}/tasks", TASK),
     Call(SIGNED_IN, "POST", f"{API}/tasks/batch", {"operations": [{"op": "create", "body": TASK}]}),
@@ -110,12 +110,12 @@ CALLS = [
     Call(OWNER, "DELETE", f"{API}/projects/{{project}}/members/{{user}}"),
     Call(OWNER, "DELETE", f"{API}/projects/{{project}}"),
     Call(ADMIN, "DELETE", f"{API}/users/{{user}}"),
-    Call(SIGNED_IN, "DELETE", f"{API}/auth/tokens/{{token}}"),
-    Call(SIGNED_IN, "DELETE", f"{API}/auth/sessions/{{session}}"),
-    Call(SIGNED_IN, "POST", f"{API}/auth/password", PASSWORDS),
+    Call(SESSION, "DELETE", f"{API}/auth/tokens/{{token}}"),
+    Call(SESSION, "DELETE", f"{API}/auth/sessions/{{session}}"),
+    Call(SESSION, "POST", f"{API}/auth/password", PASSWORDS),
     Call(SESSION, "POST", f"{API}/auth/logout"),
-    Call(SIGNED_IN, "DELETE", f"{API}/auth/sessions"),
-    Call(SIGNED_IN, "DELETE", f"{API}/users/me", {"current_password": PASSWORD}),
+    Call(SESSION, "DELETE", f"{API}/auth/sessions"),
+    Call(SESSION, "DELETE", f"{API}/users/me", {"current_password": PASSWORD}),
 ]  # fmt: skip
 
 

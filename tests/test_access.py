@@ -67,12 +67,15 @@ def may_do(role: str | None) -> list[str]:
 
 def expected(who: Who, call: Call) -> tuple[int, str]:
     """The rule: a credential, then its scope, then whether the caller sees it, then the role."""
-    reads = call.method == "GET" or call.level == AGENT
+    ends_a_token = call.method == "DELETE" and "/auth/tokens/" in call.path  # or itself
+    reads = call.method == "GET" or call.level == AGENT or ends_a_token
     needed = ADMIN if call.level == ADMIN else "read" if reads else "write"
+    signed_out = who.refusal == "token-revoked" and not who.token
     on_project = call.level in RANK
     checks: list[tuple[bool, tuple[int, str]]] = [
         (call.level == SECRET, (404, "not-found")),
         (call.level == ANYONE, FINE),
+        (signed_out and call.path.endswith("/logout"), FINE),
         (who.refusal is not None, (401, str(who.refusal))),
         (call.level == ADMIN != who.name, (403, "forbidden")),
         (needed not in who.scopes, (403, "insufficient-scope")),
@@ -120,7 +123,8 @@ def test_every_route_knows_its_callers(kind: str, cast: dict[str, Client], share
         right = expected(who, call)
         found: Any = refused(response) if response.status_code >= 400 else FINE
         assert found == right, f"{kind}: {call.method} {call.path}"
-        if (call.method, call.path) in ENDS_THE_SESSION and found == FINE and not who.token:
+        ended = (call.method, call.path) in ENDS_THE_SESSION and found == FINE
+        if ended and not (who.token or who.refusal):
             pair = sign_in(nobody, cast[who.name].user["email"])
             client = nobody.as_token(pair["access_token"])
 

@@ -29,7 +29,12 @@ _LIVE_SESSION = (
     .join(SESSIONS, SESSIONS.c.user_id == _active.c.id)
     .where(SESSIONS.c.id == sa.bindparam("session_id"), SESSIONS.c.ended_at.is_(None))
     .where(SESSIONS.c.user_id == sa.bindparam("user_id"))
+    .where(SESSIONS.c.nonce == sa.bindparam("nonce"))
 )
+
+
+class SessionEnded(errors.TokenRevoked):
+    """The session has ended, or its user was disabled or deleted: sign in again."""
 
 
 def authenticate(current: Current) -> None:
@@ -52,11 +57,13 @@ def authorize(current: Current) -> None:
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None or request.method == "OPTIONS":  # the router's own 404, 405 and Allow
         return
-    access = contract_of(view).access
-    if access == ANYONE:
+    contract = contract_of(view)
+    if contract.access == ANYONE:
         return
-    if access in SCOPES:
-        require_scope(access)
+    if contract.signs_out and isinstance(current.refusal, SessionEnded):
+        return
+    if contract.access in SCOPES:
+        require_scope(contract.access)
     elif request.method in SAFE_METHODS:
         require_scope("read")
     else:
@@ -88,10 +95,10 @@ def _password(credentials: str) -> str:
 
 def _caller_by_session(token: str) -> Caller:
     claims = tokens.check(token, "access")
-    values = {"session_id": claims.session_id, "user_id": claims.user_id}
+    values = {"session_id": claims.session_id, "user_id": claims.user_id, "nonce": claims.nonce}
     role = read(_LIVE_SESSION, values).scalar_one_or_none()
     if role is None:
-        raise errors.TokenRevoked
+        raise SessionEnded
     scopes = SCOPES[ADMIN if role == ADMIN else "write"]
     expires_at = dt.datetime.fromtimestamp(claims.expires, dt.UTC)
     return Caller(claims.user_id, role, scopes, expires_at, claims.session_id)

@@ -10,7 +10,7 @@ from taskapp.extensions import limiter
 from taskapp.users import service as accounts
 from taskapp.users.schemas import NEW_USER, USER
 from taskapp.web.contract import accepts, public, replies
-from taskapp.web.current import caller, client_address, rate_limit_key, session_id
+from taskapp.web.current import caller, client_address, current, rate_limit_key
 from taskapp.web.fields import PAGE_QUERY
 
 auth = Blueprint("auth", __name__, url_prefix="/api/v1/auth")
@@ -47,10 +47,10 @@ def refresh(body: Body) -> Body:
 
 
 @auth.post("/logout")
-@replies(status=204)
+@replies(None, 204, errors.Forbidden, signs_out=True)
 def logout() -> None:
-    """End this session, at once."""
-    service.end_session(caller().user_id, session_id())
+    """End this session, at once; again for one that has ended."""
+    service.logout(current().caller)
 
 
 @auth.get("/sessions")
@@ -62,25 +62,30 @@ def list_sessions(query: Body) -> Page:
 
 
 @auth.delete("/sessions/<id:session_id>")
-@replies(status=204)
+@replies(None, 204, errors.Forbidden)
 def end_session(session_id: int) -> None:
     """End one of your sessions."""
-    service.end_session(caller().user_id, session_id)
+    service.end_session(caller(), session_id)
 
 
 @auth.delete("/sessions")
-@replies(status=204)
+@replies(None, 204, errors.Forbidden)
 def end_sessions() -> None:
     """End all your sessions, this one too."""
-    service.end_sessions(caller().user_id)
+    service.end_sessions(caller())
+
+
+def hash_new_password(body: Body) -> Body:
+    """Check and hash before the transaction of the change begins."""
+    return service.prepare_password_change(caller(), body)
 
 
 @auth.post("/password")
-@accepts(body=schemas.PASSWORD_CHANGE)
-@replies(None, 204, errors.WrongCredentials)
+@accepts(body=schemas.PASSWORD_CHANGE, prepare=hash_new_password)
+@replies(None, 204, errors.Forbidden, errors.WrongCredentials)
 def change_password(body: Body) -> None:
     """Change your password; all other sessions end."""
-    service.change_password(caller().user_id, caller().session_id, body)
+    service.change_password(caller(), body)
 
 
 @auth.get("/token")

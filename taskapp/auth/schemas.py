@@ -32,10 +32,11 @@ class TokenPairSchema(Schema):
 
 
 class PasswordChangeSchema(Schema):
-    """The old password and the new one."""
+    """The old password and the new one; `end_tokens` ends all personal tokens, too."""
 
     current_password = fields.Password(required=True)
     new_password = fields.Password(required=True)
+    end_tokens = fields.Bool(load_default=False, load_only=True)
 
 
 class SessionSchema(Schema):

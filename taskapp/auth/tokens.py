@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from flask_jwt_extended import create_access_token, create_refresh_token, decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt import decode
 from jwt.exceptions import ExpiredSignatureError, PyJWTError
 
-from taskapp.database.session import Body
+from taskapp.database.session import Body, Row, now
 from taskapp.errors import InvalidToken, TokenExpired
 from taskapp.extensions import jwt, settings
 from taskapp.web.fields import CANONICAL_INT, INT64
@@ -21,24 +22,34 @@ class Claims(NamedTuple):
 
     user_id: int
     session_id: int
+    nonce: str
     token_id: str
     expires: float
 
 
-def issue(user_id: int, session_id: int, refresh_jti: str, expires_at: dt.datetime) -> Body:
-    """A new pair; the refresh token lives as long as the session, the access token for minutes."""
+def issue(session: Row) -> Body:
+    """The pair of a session; the same row makes the same pair.
+
+    The refresh token lives as long as the session, the access token for minutes.
+    """
+    made_at: dt.datetime = session.last_used_at
     lifetime = dt.timedelta(minutes=settings().access_token_minutes)
-    subject = str(user_id)
-    claims: Body = {"sid": str(session_id)}
-    access = create_access_token(subject, expires_delta=lifetime, additional_claims=claims)
-    claims |= {"jti": refresh_jti, "exp": expires_at}
-    refresh = create_refresh_token(subject, additional_claims=claims)
+    left = made_at + lifetime - now()
+    common = {"sid": str(session.id), "nonce": session.nonce, "iat": made_at, "nbf": made_at}
+    access = {**common, "jti": _derived_id(session.refresh_jti), "exp": made_at + lifetime}
+    refresh = {**common, "jti": session.refresh_jti, "exp": session.expires_at}
+    subject = str(session.user_id)
     return {
-        "access_token": access,
-        "refresh_token": refresh,
+        "access_token": create_access_token(subject, additional_claims=access),
+        "refresh_token": create_refresh_token(subject, additional_claims=refresh),
         "token_type": "Bearer",
-        "expires_in": int(lifetime.total_seconds()),
+        "expires_in": max(1, round(left.total_seconds())),
     }
+
+
+def _derived_id(refresh_jti: str) -> str:
+    """The id of the access token that belongs to a refresh token."""
+    return blake2b(refresh_jti.encode(), digest_size=16, person=b"taskapp-access").hexdigest()
 
 
 def check(token: str, kind: str) -> Claims:
@@ -79,10 +90,17 @@ def _verified(token: str, kind: str, _key: str) -> Claims:
         raise InvalidToken from None
     user_id = _id(payload["sub"])
     session_id = _id(payload.get("sid"))
-    if payload["type"] != kind or not payload["jti"] or "exp" not in payload:
+    if _type_of(token) != kind or not payload["jti"] or "exp" not in payload:
         raise InvalidToken
+    nonce = str(payload.get("nonce", ""))
     token_id = str(payload["jti"])
-    return Claims(user_id, session_id, token_id, float(payload["exp"]))
+    return Claims(user_id, session_id, nonce, token_id, float(payload["exp"]))
+
+
+def _type_of(token: str) -> Any:
+    """The token's own word for it: the extension takes one that has none for an access token."""
+    payload = decode(token, options={"verify_signature": False})  # it was verified just now
+    return payload.get("type")
 
 
 def _id(claim: Any) -> int:

@@ -81,15 +81,16 @@ def list_users() -> None:
 
 @accounts.command("set-password")
 @click.argument("email")
-def set_password(email: str) -> None:
+@click.option("--end-tokens", is_flag=True, help="End the account's personal tokens, too.")
+def set_password(email: str, end_tokens: bool) -> None:
     """Give an account a new password; all its sessions end."""
-    auth.reset_password(_id_of(email), read_password())
+    auth.reset_password(_id_of(email), read_password(), end_tokens=end_tokens)
 
 
 @accounts.command("disable")
 @click.argument("email")
 def disable(email: str) -> None:
-    """Disable an account and end its sessions."""
+    """Disable an account; its sessions and personal tokens end for good."""
     service.update_user(_id_of(email), {"is_active": False}, lambda _row: None)
 
 

@@ -39,7 +39,7 @@ def caller_by(secret: str) -> Caller:
         scopes |= SCOPES[scope]
     if token.role != ADMIN:
         scopes -= {ADMIN}
-    return Caller(token.user_id, token.role, scopes, token.expires_at)
+    return Caller(token.user_id, token.role, scopes, token.expires_at, token_id=token.id)
 
 
 def feed_owner(secret: str) -> Caller:

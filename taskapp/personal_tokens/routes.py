@@ -4,10 +4,11 @@ from flask import Blueprint
 
 from taskapp.database.pages import Created, Page
 from taskapp.database.session import Body, Row
+from taskapp.errors import Forbidden
 from taskapp.personal_tokens import schemas, service
 from taskapp.web.conditional import if_match
 from taskapp.web.contract import accepts, replies
-from taskapp.web.current import caller, mintable_scopes
+from taskapp.web.current import caller
 from taskapp.web.fields import PAGE_QUERY
 
 personal_tokens = Blueprint("personal_tokens", __name__, url_prefix="/api/v1")
@@ -23,10 +24,10 @@ def list_tokens(query: Body) -> Page:
 
 @personal_tokens.post("/auth/tokens")
 @accepts(body=schemas.NEW_TOKEN)
-@replies(schemas.NEW_TOKEN, 201)
+@replies(schemas.NEW_TOKEN, 201, Forbidden)
 def create_token(body: Body) -> Created:
     """Make a personal token for a script; its secret is shown this once."""
-    made = service.create_token(caller().user_id, mintable_scopes(), body)
+    made = service.create_token(caller(), body)
     if "feed" in made.row.scopes:
         made.secrets["feed_url"] = f"/api/v1/feeds/{made.secrets['token']}.ics"
     return made
@@ -40,7 +41,7 @@ def show_token(token_id: int) -> Row:
 
 
 @personal_tokens.delete("/auth/tokens/<id:token_id>")
-@replies(status=204)
+@replies(None, 204, Forbidden, access="read")
 def end_token(token_id: int) -> None:
-    """Delete a personal token; it is refused at once."""
-    service.end_token(caller().user_id, token_id, if_match())
+    """Delete a personal token, which is refused at once; a token may delete itself."""
+    service.end_token(caller(), token_id, if_match())

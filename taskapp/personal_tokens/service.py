@@ -1,11 +1,12 @@
 """What can be done with one's own personal tokens."""
 
-from collections.abc import Collection
+import logging
 from secrets import token_urlsafe
 from typing import Any
 
 import sqlalchemy as sa
 
+from taskapp.caller import Caller
 from taskapp.database.pages import Created, Page, page_by
 from taskapp.database.session import (
     Body,
@@ -21,7 +22,9 @@ from taskapp.extensions import db
 from taskapp.personal_tokens import access
 from taskapp.personal_tokens.access import TOKENS
 from taskapp.personal_tokens.models import PersonalToken
+from taskapp.users.credentials import session_of
 
+log = logging.getLogger(__name__)
 SHOWN = (TOKENS.c.id, TOKENS.c.name, TOKENS.c.scopes, TOKENS.c.expires_at)
 
 
@@ -33,15 +36,17 @@ def list_tokens(user_id: int, query: Body) -> Page:
     return page_by(_live(user_id), PersonalToken.id, **query)
 
 
-def create_token(user_id: int, mintable_scopes: Collection[str], body: Body) -> Created:
-    """Nobody mints a scope that the credential in use lacks; the secret is shown this once.
+def create_token(caller: Caller, body: Body) -> Created:
+    """Only a session makes tokens, with scopes of its own; the secret is shown this once.
 
     Raises:
+        Forbidden: The credential in use is a personal token.
         InsufficientScope
         Invalid: `expires_at` has passed.
         TokenRevoked: The user was deleted meanwhile.
     """
-    if not set(body["scopes"]) <= set(mintable_scopes):
+    session_of(caller)
+    if not set(body["scopes"]) <= caller.scopes | {"feed"}:
         raise InsufficientScope
     at = now()
     ends = body.get("expires_at")
@@ -49,10 +54,12 @@ def create_token(user_id: int, mintable_scopes: Collection[str], body: Body) -> 
         raise Invalid.field("expires_at", "This time is over.")
     secret = access.PREFIX + token_urlsafe(32)  # 256 random bits need no slow hash
     digest = access.digest(secret)
-    values = {**body, "user_id": user_id, "digest": digest, "created_at": at}
+    values = {**body, "user_id": caller.user_id, "digest": digest, "created_at": at}
     inserted = sa.insert(TOKENS).values(values)
     result = insert_or_raise(inserted.returning(*SHOWN), TokenRevoked)
-    return Created(result.one(), {"token": secret})
+    token = result.one()
+    _log("token created", caller, token.id)
+    return Created(token, {"token": secret})
 
 
 def get_token(user_id: int, token_id: int) -> Row:
@@ -62,13 +69,25 @@ def get_token(user_id: int, token_id: int) -> Row:
     return one_or_raise(result, TokenNotFound)
 
 
-def end_token(user_id: int, token_id: int, precondition: Precondition) -> None:
-    """Raises TokenNotFound, StaleRevision."""
-    token = get_token(user_id, token_id)
+def end_token(caller: Caller, token_id: int, precondition: Precondition) -> None:
+    """A session ends any token of its user; a token ends itself.
+
+    Raises:
+        TokenNotFound, StaleRevision
+        Forbidden: The credential in use is another personal token.
+    """
+    token = get_token(caller.user_id, token_id)
+    if caller.token_id != token_id:
+        session_of(caller)
     precondition(token)  # a token never changes, so no lock is needed
     update = sa.update(TOKENS).where(TOKENS.c.id == token_id)
     update = update.values(ended_at=now())
     db.session.execute(update)
+    _log("token ended", caller, token_id)
+
+
+def _log(event: str, caller: Caller, token_id: int) -> None:
+    log.info(event, extra={"fields": {"account": caller.user_id, "token": token_id}})
 
 
 def _live(user_id: int) -> sa.Select[Any]:

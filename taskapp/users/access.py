@@ -4,11 +4,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from taskapp.caller import Caller
 from taskapp.database.session import Row, now, one_or_raise, read
 from taskapp.errors import NotFound, WrongCredentials
 from taskapp.extensions import db
 from taskapp.schema import table
-from taskapp.users import passwords
+from taskapp.users import passwords, throttle
+from taskapp.users.credentials import session_of
 from taskapp.users.models import User
 
 USERS = table(User)
@@ -16,6 +18,10 @@ USERS = table(User)
 
 class UserNotFound(NotFound):
     """There is no such user here."""
+
+
+class WrongPassword(WrongCredentials):
+    """The current password is wrong."""
 
 
 def active() -> sa.Subquery:
@@ -46,21 +52,38 @@ def unchanged(user: Row) -> sa.Select[Any]:
     return same.with_for_update(read=True)
 
 
-def check_password(user_id: int, password: str) -> None:
-    """Refuse unless it is the user's; runs before any transaction, because hashing takes long."""
+def check_password(caller: Caller, password: str) -> None:
+    """Refuse unless it is the caller's; runs before any transaction, because hashing takes long.
+
+    Raises:
+        Forbidden: The credential in use is a personal token.
+        WrongCredentials, RateLimited
+    """
+    with throttle.throttled(throttle.of_session(session_of(caller))):
+        if not has_password(caller.user_id, password):
+            raise WrongPassword
+
+
+def has_password(user_id: int, password: str) -> bool:
     select = sa.select(USERS.c.password_hash).where(USERS.c.id == user_id)
     stored = read(select).scalar_one_or_none()
-    if not passwords.verify(password, stored):
-        raise WrongCredentials("The current password is not that.")
+    return passwords.verify(password, stored)
 
 
-def set_password(user_id: int, field: str, password: str) -> None:
-    """Write a new password, in the caller's transaction."""
+def hash_new_password(user_id: int, field: str, password: str) -> str:
+    """The hash of a user's new password; it takes long, so it comes before any transaction.
+
+    Raises:
+        Invalid: The password is guessable.
+    """
     names = sa.select(USERS.c.email, USERS.c.name)
     names = names.where(USERS.c.id == user_id)
     user = one_or_raise(read(names), WrongCredentials)
     passwords.refuse_guessable(field, password, user.email, user.name)
-    hashed = passwords.hash_password(password)
+    return passwords.hash_password(password)
+
+
+def set_password(user_id: int, hashed: str) -> None:
     update = sa.update(USERS).where(USERS.c.id == user_id)
     db.session.execute(update.values(password_hash=hashed, updated_at=now()))
 

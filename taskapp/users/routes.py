@@ -23,18 +23,18 @@ def get_me() -> Row:
 
 @users.patch("/me")
 @accepts(body=schemas.ME_PATCH)
-@replies(schemas.USER, 200, EmailTaken, WrongCredentials)
+@replies(schemas.USER, 200, EmailTaken, Forbidden, WrongCredentials)
 def update_me(body: Body) -> Row:
     """Change your name, or your address with your password beside it."""
-    return service.update_me(caller().user_id, body, if_match())
+    return service.update_me(caller(), body, if_match())
 
 
 @users.delete("/me")
 @accepts(body=schemas.CURRENT_PASSWORD)
-@replies(None, 204, Conflict, WrongCredentials)
+@replies(None, 204, Conflict, Forbidden, WrongCredentials)
 def delete_me(body: Body) -> None:
     """Delete yourself, your inbox and the projects that only you are in."""
-    service.delete_me(caller().user_id, body["current_password"], if_match())
+    service.delete_me(caller(), body["current_password"], if_match())
 
 
 @users.get("")
@@ -64,7 +64,7 @@ def get_user(user_id: int) -> Row:
 @accepts(body=schemas.USER_PATCH)
 @replies(schemas.USER, 200, Conflict, EmailTaken, access=ADMIN)
 def update_user(user_id: int, body: Body) -> Row:
-    """Change a user; `is_active: false` puts them out at once."""
+    """Change a user; `is_active: false` ends their sessions and tokens for good."""
     return service.update_user(user_id, body, if_match())
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from taskapp.caller import acting_as
+from taskapp.caller import Caller, acting_as
 from taskapp.database.pages import Page, page_by
 from taskapp.database.session import (
     Body,
@@ -21,7 +21,7 @@ from taskapp.errors import Conflict, EmailTaken, Invalid, RegistrationClosed
 from taskapp.extensions import db, settings
 from taskapp.ledger.members import open_project
 from taskapp.tasks.leaving import leave_all
-from taskapp.users import passwords
+from taskapp.users import credentials, passwords
 from taskapp.users.access import USERS, UserNotFound, check_password, email_key
 from taskapp.users.models import User
 
@@ -105,15 +105,20 @@ def add_user(email: str, name: str, password_hash: str, **more: Any) -> Row:
     return user
 
 
-def update_me(user_id: int, body: Body, precondition: Precondition) -> Row:
-    """Change one's own name, or one's address with the password beside it."""
+def update_me(caller: Caller, body: Body, precondition: Precondition) -> Row:
+    """Change one's own name, or one's address with the password beside it.
+
+    Raises:
+        Forbidden: A personal token cannot change the address.
+        WrongCredentials, RateLimited, StaleRevision, EmailTaken
+    """
     changes = dict(body)
     password = changes.pop("current_password", None)
     if "email" in changes and password is None:
         raise Invalid.field("current_password", "A new address wants the current password.")
     if password is not None:
-        check_password(user_id, password)
-    return update_user(user_id, changes, precondition)
+        check_password(caller, password)
+    return update_user(caller.user_id, changes, precondition)
 
 
 def update_user(user_id: int, body: Body, precondition: Precondition) -> Row:
@@ -137,14 +142,18 @@ def update_user(user_id: int, body: Body, precondition: Precondition) -> Row:
     result = insert_or_raise(update.returning(*COLUMNS), EmailTaken)
     user = result.one()
     if "is_active" in changed:
+        if not user.is_active:
+            credentials.end_sessions(user_id)
+            credentials.end_tokens(user_id)
         event = "user enabled" if user.is_active else "user disabled"
         log.warning(event, extra={"fields": {"account": user_id}})
     return user
 
 
-def delete_me(user_id: int, password: str, precondition: Precondition) -> None:
-    check_password(user_id, password)
-    delete_user(user_id, precondition)
+def delete_me(caller: Caller, password: str, precondition: Precondition) -> None:
+    """Raises Forbidden, WrongCredentials, RateLimited, StaleRevision, LastAdmin, LastOwner."""
+    check_password(caller, password)
+    delete_user(caller.user_id, precondition)
 
 
 def delete_user(user_id: int, precondition: Precondition) -> None:

@@ -55,6 +55,7 @@ class Contract:
     status: int = 200
     may_raise: tuple[type[errors.Refusal], ...] = ()
     once: bool = True  # a POST takes an Idempotency-Key
+    signs_out: bool = False  # who is signed out already may do it again
     creates: bool = False  # 201 where it had to create the resource
     takes: tuple[str, ...] = ()  # the media types of the body, where it is no JSON
     gives: tuple[str, ...] = ()  # the media types of the reply besides JSON
@@ -112,6 +113,7 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
     access: str = USER,
     once: bool = True,
     creates: bool = False,
+    signs_out: bool = False,
     gives: tuple[str, ...] = (),
     also: tuple[int, ...] = (),
 ) -> Callable[[View], View]:
@@ -122,6 +124,7 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
         contract.access, contract.reply, contract.status = access, reply, status
         contract.may_raise, contract.once, contract.creates = may_raise, once, creates
         contract.gives, contract.also, contract.described = gives, also, True
+        contract.signs_out = signs_out
         addresses = _address_fields(reply)
 
         @wraps(view)

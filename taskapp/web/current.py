@@ -54,24 +54,6 @@ def caller() -> Caller:
     return signed_in
 
 
-def session_id() -> int:
-    """The caller's session.
-
-    Raises:
-        Forbidden: The credential is a personal token, which has none.
-    """
-    session = caller().session_id
-    if session is None:
-        raise errors.Forbidden("This credential is no session: sign in, or delete the token.")
-    return session
-
-
-def mintable_scopes() -> frozenset[str]:
-    """The scopes that the caller may give to a new token: none that it lacks."""
-    scopes = caller().scopes
-    return scopes if caller().session_id is None else scopes | {"feed"}
-
-
 def require_scope(scope: str) -> None:
     """Refuse unless the caller has a credential with this scope.
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import jwt
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from taskapp.database.session import now
+from taskapp.extensions import db
 from tests.auth.test_login import pair_of
 from tests.conftest import Client, named, refused
 
 URL = "/api/v1/auth/refresh"
+
+
+def change_sessions(app: Flask, **values: Any) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(sa.update(db.metadata.tables["sessions"]).values(values))
 
 
 def test_swaps_the_pair_for_a_new_one(anonymous: Client) -> None:
@@ -22,38 +36,96 @@ def test_swaps_the_pair_for_a_new_one(anonymous: Client) -> None:
     assert again.status_code == 200
 
 
-def test_reuse_ends_the_whole_session(anonymous: Client) -> None:
+def test_the_same_token_has_the_same_successor_for_a_moment(anonymous: Client) -> None:
+    token = pair_of(anonymous)["refresh_token"]
+    answers = [anonymous.post(URL, json={"refresh_token": token}).get_json() for _ in range(3)]
+
+    for name in ("access_token", "refresh_token"):
+        assert len({answer[name] for answer in answers}) == 1
+    client = anonymous.as_token(answers[0]["access_token"])
+    assert client.get("/api/v1/tasks").status_code == 200
+
+
+def test_reuse_after_its_successor_was_used_ends_the_whole_session(anonymous: Client) -> None:
+    pair = pair_of(anonymous)
+    second = anonymous.post(URL, json={"refresh_token": pair["refresh_token"]}).get_json()
+    third = anonymous.post(URL, json={"refresh_token": second["refresh_token"]}).get_json()
+
+    reused = anonymous.post(URL, json={"refresh_token": pair["refresh_token"]})
+
+    assert refused(reused) == (401, "token-reused")
+    client = anonymous.as_token(third["access_token"])
+    assert refused(client.get("/api/v1/tasks")) == (401, "token-revoked")
+    ended = anonymous.post(URL, json={"refresh_token": third["refresh_token"]})
+    assert refused(ended) == (401, "token-revoked")
+
+
+def test_reuse_after_half_a_minute_ends_the_whole_session(anonymous: Client, app: Flask) -> None:
     pair = pair_of(anonymous)
     fresh = anonymous.post(URL, json={"refresh_token": pair["refresh_token"]}).get_json()
+    half_a_minute_ago = now() - dt.timedelta(seconds=31)
+    change_sessions(app, last_used_at=half_a_minute_ago)
 
     reused = anonymous.post(URL, json={"refresh_token": pair["refresh_token"]})
 
     assert refused(reused) == (401, "token-reused")
     client = anonymous.as_token(fresh["access_token"])
     assert refused(client.get("/api/v1/tasks")) == (401, "token-revoked")
-    ended = anonymous.post(URL, json={"refresh_token": fresh["refresh_token"]})
-    assert refused(ended) == (401, "token-revoked")
 
 
 def test_leaves_other_sessions_alone(anonymous: Client, alice: Client) -> None:
     pair = pair_of(anonymous)
-    for _ in range(2):
-        anonymous.post(URL, json={"refresh_token": pair["refresh_token"]})
+    second = anonymous.post(URL, json={"refresh_token": pair["refresh_token"]}).get_json()
+    for token in (second["refresh_token"], pair["refresh_token"]):
+        anonymous.post(URL, json={"refresh_token": token})
 
     assert alice.get("/api/v1/tasks").status_code == 200
 
 
-def test_has_one_winner_among_many_at_once(anonymous: Client) -> None:
+def test_many_at_once_get_the_same_successor(anonymous: Client) -> None:
     token = pair_of(anonymous)["refresh_token"]
 
-    def swap(_: int) -> int:
+    def swap(_: int) -> str:
         client = anonymous.application.test_client()
-        return client.post(URL, json={"refresh_token": token}).status_code
+        return str(client.post(URL, json={"refresh_token": token}).get_json()["refresh_token"])
 
     with ThreadPoolExecutor(8) as pool:
-        statuses = sorted(pool.map(swap, range(20)))
+        successors = set(pool.map(swap, range(20)))
 
-    assert statuses == [200] + [401] * 19
+    assert len(successors) == 1
+
+
+def test_a_session_whose_id_comes_again_is_another_one(
+    anonymous: Client, alice: Client, app: Flask
+) -> None:
+    """As after a restore, which may give ids a second time."""
+    pair = pair_of(anonymous)
+    client = anonymous.as_token(pair["access_token"])
+    assert client.get("/api/v1/tasks").status_code == 200
+    change_sessions(app, nonce="of another session")
+
+    assert refused(client.get("/api/v1/tasks")) == (401, "token-revoked")
+    response = anonymous.post(URL, json={"refresh_token": pair["refresh_token"]})
+    assert refused(response) == (401, "token-revoked")
+    with app.app_context(), db.engine.connect() as connection:
+        ended = connection.scalars(sa.select(db.metadata.tables["sessions"].c.ended_at)).all()
+    assert set(ended) == {None}
+
+
+@pytest.mark.parametrize("changes", [{"type": None}, {"type": "refresh"}, {"exp": None}])
+def test_a_token_without_its_type_or_its_end_is_refused(
+    anonymous: Client, app: Flask, changes: dict[str, Any]
+) -> None:
+    token = pair_of(anonymous)["access_token"]
+    key = app.config["JWT_SECRET_KEY"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    headers = jwt.get_unverified_header(token)
+    forged = {name: value for name, value in {**claims, **changes}.items() if value is not None}
+    same = jwt.encode(claims, key, "HS256", headers=headers)
+    client = anonymous.as_token(jwt.encode(forged, key, "HS256", headers=headers))
+
+    assert anonymous.as_token(same).get("/api/v1/tasks").status_code == 200
+    assert refused(client.get("/api/v1/tasks")) == (401, "invalid-token")
 
 
 def test_each_token_is_good_for_one_purpose(anonymous: Client) -> None:

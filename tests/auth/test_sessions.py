@@ -39,7 +39,8 @@ def test_pages_through_them(alice: Client, anonymous: Client) -> None:
 def test_logging_out_works_at_once(alice: Client, anonymous: Client) -> None:
     elsewhere = another(anonymous)
 
-    assert elsewhere.post("/api/v1/auth/logout").status_code == 204
+    for _ in range(2):
+        assert elsewhere.post("/api/v1/auth/logout").status_code == 204
     assert refused(elsewhere.get("/api/v1/tasks")) == (401, "token-revoked")
     assert alice.get("/api/v1/tasks").status_code == 200
 
@@ -123,3 +124,30 @@ def test_a_retry_after_the_key_was_lost_does_nothing_twice(
         status, _, problem = servers.ask(f"{base}/api/v1/tasks", task, **once)
         assert (status, problem["code"]) == (409, "conflict")
         assert len(servers.ask(f"{base}/api/v1/tasks", token=once["token"])[2]["items"]) == 1
+
+
+@pytest.mark.parametrize("end_tokens", [True, False])
+def test_a_new_password_ends_tokens_where_that_is_wanted(
+    alice: Client, anonymous: Client, end_tokens: bool
+) -> None:
+    secret = alice.post("/api/v1/auth/tokens", json={"name": "x", "scopes": ["read"]})
+    body = {"current_password": PASSWORD, "new_password": NEW, "end_tokens": end_tokens}
+
+    assert alice.post("/api/v1/auth/password", json=body).status_code == 204
+    client = anonymous.as_token(secret.get_json()["token"])
+    assert client.get("/api/v1/tasks").status_code == (401 if end_tokens else 200)
+
+
+def test_a_retried_change_is_answered_as_the_first_was(alice: Client) -> None:
+    body = {"current_password": PASSWORD, "new_password": NEW}
+    key = {"Idempotency-Key": "the-same-change"}
+    answers = [alice.post("/api/v1/auth/password", json=body, headers=key) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [204, 204]
+    assert answers[1].headers["Idempotency-Replayed"] == "true"
+
+
+def test_logging_out_wants_a_credential(anonymous: Client) -> None:
+    assert refused(anonymous.post("/api/v1/auth/logout")) == (401, "unauthorized")
+    forged = anonymous.as_token("eyJ.x.y")
+    assert refused(forged.post("/api/v1/auth/logout")) == (401, "invalid-token")

@@ -90,3 +90,19 @@ def test_one_address_cannot_go_through_many_accounts(environment: dict[str, str]
         ]
 
     assert statuses == [401] * 60 + [429] * 3
+
+
+def test_whoever_holds_a_session_guesses_its_password_ten_times(
+    environment: dict[str, str],
+) -> None:
+    with servers.gunicorn(**environment) as base:
+        servers.ask(f"{base}/api/v1/auth/register", {**OWNER, "name": "Owner"})
+        token = sign_in(base, "192.0.2.1")[1]["access_token"]
+        wrong = {"current_password": WRONG, "new_password": "eleven quiet harbours"}
+        url = f"{base}/api/v1/auth/password"
+        guesses = [servers.ask(url, wrong, token=token) for _ in range(12)]
+        right = servers.ask(url, {**wrong, "current_password": OWNER["password"]}, token=token)
+
+        assert [status for status, *_ in guesses] == [401] * 10 + [429] * 2
+        assert right[0] == 429
+        assert sign_in(base, "192.0.2.1")[0] == 200

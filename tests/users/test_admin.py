@@ -102,13 +102,18 @@ def test_is_for_admins_only(
     assert refused(anonymous.open(URL + path, method=method, **options)) == (401, "unauthorized")
 
 
-def test_a_disabled_user_is_out_at_once_and_back_when_enabled(admin: Client, bob: Client) -> None:
+def test_a_disabled_user_is_out_at_once_and_signs_in_again_when_enabled(
+    admin: Client, bob: Client, anonymous: Client
+) -> None:
     url = f"{URL}/{bob.user['id']}"
 
     assert admin.patch(url, json={"is_active": False}).get_json()["is_active"] is False
     assert refused(bob.get("/api/v1/tasks")) == (401, "token-revoked")
+    login = {"email": bob.user["email"], "password": PASSWORD}
+    assert refused(anonymous.post("/api/v1/auth/login", json=login)) == (401, "wrong-credentials")
     assert admin.patch(url, json={"is_active": True}).status_code == 200
-    assert bob.get("/api/v1/tasks").status_code == 200
+    assert refused(bob.get("/api/v1/tasks")) == (401, "token-revoked")
+    assert anonymous.post("/api/v1/auth/login", json=login).status_code == 200
 
 
 def test_deletes_an_account(admin: Client, charlie: Client) -> None:

@@ -1,0 +1,40 @@
+"""What lets an account in besides its password: sessions and personal tokens, ended at once.
+
+Their rooms stand above this one, so their tables are named here and their models are not.
+"""
+
+import sqlalchemy as sa
+
+from taskapp.caller import Caller
+from taskapp.database.session import now
+from taskapp.errors import Forbidden
+from taskapp.extensions import db
+from taskapp.schema import Base
+
+
+def session_of(caller: Caller) -> int:
+    """The caller's session: only a session makes or ends credentials.
+
+    Raises:
+        Forbidden: The credential is a personal token, which has none.
+    """
+    if caller.session_id is None:
+        raise Forbidden("This credential is no session: sign in, or delete the token.")
+    return caller.session_id
+
+
+def end_sessions(user_id: int, spared: int = 0) -> None:
+    """End every session of a user but the one that is spared."""
+    sessions = Base.metadata.tables["sessions"]
+    _end(sessions, sessions.c.user_id == user_id, sessions.c.id != spared)
+
+
+def end_tokens(user_id: int) -> None:
+    """End every personal token of a user."""
+    tokens = Base.metadata.tables["personal_tokens"]
+    _end(tokens, tokens.c.user_id == user_id)
+
+
+def _end(table: sa.Table, *which: sa.ColumnElement[bool]) -> None:
+    live = sa.update(table).where(table.c.ended_at.is_(None), *which)
+    db.session.execute(live.values(ended_at=now()))

@@ -1,0 +1,68 @@
+"""Guesses of a password are throttled, with the counters of the rate limits.
+
+A restart forgets none, and only failures count. A known address, from which the account was
+signed in before, is spared the account's own count: whoever guesses elsewhere cannot keep the
+right owner out. Whoever holds somebody's session may guess as often as one address.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+
+from limits import RateLimitItem, parse
+
+from taskapp.errors import RateLimited, WrongCredentials
+from taskapp.extensions import limiter
+
+BY_ACCOUNT_AND_ADDRESS = parse("10/minute")
+BY_ADDRESS = parse("60/5 minutes")
+BY_ACCOUNT_FROM_UNKNOWN_ADDRESSES = parse("50/10 minutes")
+BY_SESSION = parse("10/minute")
+Counter = tuple[RateLimitItem, str, str]  # a rate, and the two names of what it counts
+
+
+def of_sign_in(email_key: str, address: str, *, known_address: bool) -> list[Counter]:
+    """What a failed sign-in counts against; the same for accounts that do not exist."""
+    account = blake2b(email_key.encode(), digest_size=16).hexdigest()
+    counters = [(BY_ACCOUNT_AND_ADDRESS, account, address), (BY_ADDRESS, "any", address)]
+    if not known_address:
+        counters.append((BY_ACCOUNT_FROM_UNKNOWN_ADDRESSES, account, "unknown"))
+    return counters
+
+
+def of_session(session_id: int) -> list[Counter]:
+    """What a wrong `current_password` counts against."""
+    return [(BY_SESSION, "current password", str(session_id))]
+
+
+@contextmanager
+def throttled(counters: list[Counter]) -> Iterator[None]:
+    """Check a password inside; refused before any work, and a wrong one counts.
+
+    Raises:
+        RateLimited
+    """
+    refuse_if_exhausted(counters)
+    try:
+        yield
+    except WrongCredentials:
+        count_failure(counters)
+        raise
+
+
+def refuse_if_exhausted(counters: list[Counter]) -> None:
+    """Raises RateLimited."""
+    if not limiter.enabled:
+        return
+    exhausted = [counter for counter in counters if not limiter.limiter.test(*counter)]
+    if exhausted:
+        ends = [limiter.limiter.get_window_stats(*counter).reset_time for counter in exhausted]
+        raise RateLimited.after(math.ceil(max(ends) - time.time()))
+
+
+def count_failure(counters: list[Counter]) -> None:
+    if limiter.enabled:
+        for counter in counters:
+            limiter.limiter.hit(*counter)
