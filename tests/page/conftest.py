@@ -40,15 +40,24 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium(), **launch_options())
+        yield running
+        running.close()
+
+
+def chromium() -> str:
+    """The system's browser."""
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     assert path, "Install Chromium (apt-get install chromium), or name it in CHROMIUM."
+    return path
+
+
+def launch_options() -> dict[str, Any]:
     options = ["--disable-gpu", "--disable-dev-shm-usage"]
     if sys.platform == "linux" and os.geteuid() == 0:
         options.append("--no-sandbox")  # Chromium has no sandbox for root
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=options)
-        yield chromium
-        chromium.close()
+    return {"args": options}
 
 
 @pytest.fixture

@@ -70,6 +70,7 @@ def test_all_of_3000_tasks_can_be_reached_and_worked_on(visit: Open, service: st
     page.evaluate("scrollTo(0, 0)")
     quick_add(page, "Buy a bigger pot tomorrow")
     expect(row(page, "Buy a bigger pot")).to_be_visible()
+    page.keyboard.press("Escape")
     page.keyboard.press("/")
     page.keyboard.type("fern 2718")
     expect(page.get_by_text("1 task found")).to_be_visible()
