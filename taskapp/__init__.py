@@ -76,7 +76,7 @@ def create_app(settings: Settings) -> Flask:
 def _surround(app: Flask, settings: Settings) -> None:
     """What every request goes through before its view and after it, in this order."""
     from taskapp.auth import guard
-    from taskapp.web import addresses, assets, headers, rate_limits, request_log
+    from taskapp.web import addresses, assets, headers, long_operations, rate_limits, request_log
     from taskapp.web.contract import public
     from taskapp.web.hooks import surround
 
@@ -96,6 +96,7 @@ def _surround(app: Flask, settings: Settings) -> None:
         request_log.write,
     ]
     surround(app, before, after)
+    app.teardown_request(long_operations.end)
     app.teardown_request(request_log.end)
     app.view_functions["static"] = public(assets.send)
     app.add_template_global(assets.address, "asset")

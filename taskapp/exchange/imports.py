@@ -12,7 +12,7 @@ from taskapp.errors import MalformedJson, MalformedRequest, reasons
 from taskapp.extensions import settings
 from taskapp.tasks.bulk import InvalidRows
 from taskapp.tasks.schemas import TaskSchema
-from taskapp.web import fields
+from taskapp.web import fields, long_operations
 from taskapp.web.body import read_object, strict_json
 from taskapp.web.exports import GUARDED
 
@@ -128,6 +128,8 @@ READERS = {"application/json": strict_json, "application/x-ndjson": _ndjson, "te
 
 
 def load(schema: Schema) -> Any:
+    """The body, validated; an import takes its place among the long operations first."""
+    long_operations.begin()
     return schema.load(read_object(READERS, settings().max_import_bytes))
 
 

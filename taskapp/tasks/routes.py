@@ -11,6 +11,7 @@ from taskapp.ledger.access import Seen, seen_by
 from taskapp.tasks import schemas, service
 from taskapp.tasks.calendar import WRITERS
 from taskapp.tasks.schemas import FIELDS, TaskSchema
+from taskapp.web import long_operations
 from taskapp.web.conditional import cached, if_match
 from taskapp.web.contract import accepts, replies
 from taskapp.web.current import caller
@@ -70,7 +71,7 @@ def put_task(project_id: int, external_id: str, body: Body) -> Row | Created:
 
 
 @tasks.post("/tasks/batch")
-@accepts(body=schemas.BatchSchema())
+@accepts(body=schemas.BatchSchema(), prepare=long_operations.begin_if_large)
 @replies(schemas.BatchResultSchema(), 200, *WRITES, *CONDITIONS)
 def run_batch(body: Body) -> Body:
     """Create, update and delete up to 500 tasks, all or nothing."""

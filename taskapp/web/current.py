@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address, ip_network
-from typing import Any
+from typing import IO, Any
 
 from flask import Request, g
 
@@ -30,6 +30,7 @@ class Current:
     query: dict[str, str] = field(default_factory=dict)  # as it was sent, for cursors
     counts: dict[str, Count] = field(default_factory=dict)  # of its rate limits, by key
     database_seconds: float = 0.0
+    long_operation: IO[bytes] | None = None  # the place that it has taken (web/long_operations.py)
     in_progress: bool = False  # counted as such by the metrics
     call: Any = None  # the JSON-RPC call in it (mcp/)
     event: str = ""  # what the log calls it, where the route says too little

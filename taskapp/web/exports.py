@@ -18,6 +18,7 @@ from taskapp.database.encoding import encode
 from taskapp.database.pages import Page
 from taskapp.database.session import Body
 from taskapp.errors import Invalid, NotAcceptable
+from taskapp.web import long_operations
 from taskapp.web.current import current
 from taskapp.web.spool import spool
 
@@ -89,6 +90,7 @@ def export(
     name = query["format"]
     if name == "json":
         return list_page(query)
+    long_operations.begin()
     columns = query.pop("fields", columns)
     pages = _pages(query, list_page)
     begun = chain([next(pages)], pages)  # a refusal comes before the first byte

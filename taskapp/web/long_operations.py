@@ -1,0 +1,66 @@
+"""Exports, imports and large batches never take all workers: short requests go on beside them.
+
+A place is a lock on a file, which the kernel lets go of when a worker is killed (flock(2)).
+"""
+
+import fcntl
+from pathlib import Path
+from typing import IO
+
+from flask import g
+
+from taskapp.database.session import Body
+from taskapp.errors import DatabaseBusy
+from taskapp.extensions import settings
+from taskapp.web.current import current
+
+RETRY_AFTER = 5  # seconds
+LARGE_BATCH = 50  # operations
+TOO_MANY = "Too many exports, imports or large batches at once. Try again when one has ended."
+
+
+def begin() -> None:
+    """Take one of WEB_CONCURRENCY - 1 places, at least one, until the request ends.
+
+    Raises:
+        DatabaseBusy: All are taken.
+    """
+    folder = settings().instance / "long-operations"
+    try:
+        folder.mkdir(exist_ok=True)
+        place = _free_place(folder)
+    except OSError:  # a full disk refuses no export
+        return
+    if place is None:
+        refusal = DatabaseBusy(TOO_MANY)
+        refusal.headers["Retry-After"] = str(RETRY_AFTER)
+        raise refusal
+    current().long_operation = place
+
+
+def begin_if_large(batch: Body) -> Body:
+    """Take a place for a batch of more than LARGE_BATCH operations; returns the batch."""
+    if len(batch["operations"]) > LARGE_BATCH:
+        begin()
+    return batch
+
+
+def end(_: BaseException | None) -> None:
+    """Give the place back, however the request ended."""
+    record = g.get("current")
+    if record is not None and record.long_operation is not None:
+        record.long_operation.close()
+        record.long_operation = None
+
+
+def _free_place(folder: Path) -> IO[bytes] | None:
+    places = max(1, settings().web_concurrency - 1)
+    for number in range(places):
+        file = (folder / f"{number}.lock").open("ab")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+        else:
+            return file
+    return None

@@ -1,0 +1,92 @@
+"""Exports, imports and large batches never take all workers"""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+from tests.faults.conftest import URL, Service, running
+
+BUSY = (503, "database-busy")
+HOLD = """
+import fcntl, sys
+file = open(sys.argv[1], "ab")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def place_taken(instance: Path) -> Iterator[None]:
+    """As by another worker's export."""
+    with (instance / "long-operations" / "0.lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def batch(size: int) -> dict[str, object]:
+    return {"operations": [{"op": "create", "body": {"title": f"{n}"}} for n in range(size)]}
+
+
+def long_ones(service: Service) -> list[tuple[int, str]]:
+    """An export, an import and a batch of 51: the status and the code of each."""
+    rows = {"items": [{"title": "Imported"}]}
+    export = export_of(service)
+    refused = []
+    for path, body in ((f"{URL}/import", rows), (f"{URL}/batch", batch(51))):
+        status, headers, reply = service.ask(path, body)
+        refused.append((status, reply.get("code", "")))
+        assert status == 200 or int(headers["Retry-After"]) >= 1
+    return [export, *refused]
+
+
+def export_of(service: Service) -> tuple[int, str]:
+    status, _, reply = service.ask(f"{URL}?format=ndjson&label=nothing")
+    return status, "" if reply is None else reply["code"]
+
+
+@pytest.fixture
+def service(fresh_environment: dict[str, str]) -> Iterator[Service]:
+    with running(**fresh_environment, WEB_CONCURRENCY="2") as service:
+        assert service.create("one row to export")[0] == 201
+        assert export_of(service)[0] == 200
+        yield service
+
+
+def test_the_next_long_operation_is_refused_and_short_ones_go_on(
+    service: Service, fresh_environment: dict[str, str]
+) -> None:
+    with place_taken(Path(fresh_environment["TASKAPP_INSTANCE"])):
+        assert long_ones(service) == [BUSY, BUSY, BUSY]
+        assert service.read() == 200
+        assert service.create("a short write") == (201, "")
+        assert service.ask(f"{URL}/batch", batch(50))[0] == 200
+
+    assert long_ones(service)[1:] == [(200, ""), (200, "")]
+    assert long_ones(service)[1:] == [(200, ""), (200, "")]  # each gave its place back
+
+
+@pytest.mark.parametrize("fresh_environment", ["sqlite"], indirect=True)
+def test_a_killed_worker_leaves_no_place_taken(
+    service: Service, fresh_environment: dict[str, str]
+) -> None:
+    place = Path(fresh_environment["TASKAPP_INSTANCE"], "long-operations", "0.lock")
+    command = [sys.executable, "-c", HOLD, str(place)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=servers.environment()
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        assert export_of(service) == BUSY
+        holder.kill()
+        holder.wait()
+
+        assert export_of(service)[0] == 200
