@@ -56,7 +56,7 @@ test-client: ## Run the tests of the command line, in an environment of its own
 test-client-there: $(VENV)/client
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation \
 	  --force-reinstall ./client
-	$(BIN)/pytest client
+	$(BIN)/pytest -n 2 client
 
 test-faults: $(VENV)/dev ## The faults that need minutes, root or nginx, and the tests of tasks in Kathmandu's time
 	$(BIN)/pytest -m faults
