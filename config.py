@@ -117,6 +117,12 @@ def rate(value: str) -> str:
     return value
 
 
+def long_secret(value: str) -> str:
+    if len(value) < 32:
+        raise ValueError("must have 32 characters or more; make one with: openssl rand -hex 32")
+    return value
+
+
 def setting(default: Any, parse: Callable[[str], Any] = text, *, secret: bool = False) -> Any:
     return field(default=default, repr=not secret, metadata={"parse": parse, "secret": secret})
 
@@ -142,11 +148,13 @@ class Settings:
     require_tls: bool = setting(False, yes_or_no)
     ratelimit_enabled: bool = setting(True, yes_or_no)
     ratelimit_default: str = setting("300 per minute", rate)
+    ratelimit_address: str = setting("3000 per minute", rate)
+    ratelimit_registration: str = setting("30 per hour", rate)
     cors_origins: tuple[str, ...] = setting((), origins)
     trusted_hosts: tuple[str, ...] = setting((), hosts)
     public_url: str | None = setting(None, public_url)
     trusted_proxies: int = setting(0, integer(0, 10))
-    metrics_token: str | None = setting(None, secret=True)
+    metrics_token: str | None = setting(None, long_secret, secret=True)
     access_token_minutes: int = setting(15, integer(1, 24 * 60))
     session_days: int = setting(30, integer(1, 3650))
     password_min_length: int = setting(12, integer(8, 128))

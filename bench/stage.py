@@ -54,6 +54,7 @@ def prepare(instance: Path, tasks: int, database_url: str | None = None) -> Stag
         "ACCESS_TOKEN_MINUTES": "1440",
         # Everything is counted, nobody is refused.
         "RATELIMIT_DEFAULT": "100000000 per minute",
+        "RATELIMIT_ADDRESS": "100000000 per minute",
         "DATABASE_URL": database_url or f"sqlite:///{instance / 'taskapp.db'}",
     }
     app = create_app(config.load(environment))

@@ -7,7 +7,8 @@ Half of the clients keep their connection, half take a new one each time; a thir
 write. Nobody tries again, but for what RFC 9112 (9.3.1) expects of each client: where a kept
 connection was closed before an answer came, a GET is sent once more (these are counted, too). At
 last each acknowledged write is looked for. Needs open registration, and limits that allow it
-(RATELIMIT_DEFAULT="1000000 per minute"). The exit code is 0 if nothing failed and nothing was lost.
+(RATELIMIT_DEFAULT and RATELIMIT_ADDRESS="1000000 per minute"). The exit code is 0 if nothing failed
+and nothing was lost.
 """
 
 import http.client

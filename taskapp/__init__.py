@@ -80,21 +80,17 @@ def _surround(app: Flask, settings: Settings) -> None:
     from taskapp.web.contract import public
     from taskapp.web.hooks import surround
 
+    policies = rate_limits.policies(settings)
     before = [
         request_log.begin,
         headers.identify_request,
         addresses.locate,
         addresses.check_host,
         guard.authenticate,
-        rate_limits.counter(settings.ratelimit_default),
+        rate_limits.counter(policies),
         guard.authorize,
     ]
-    after = [
-        rate_limits.explainer(settings.ratelimit_default),
-        addresses.complete,
-        headers.finish,
-        request_log.write,
-    ]
+    after = [rate_limits.explainer(policies), addresses.complete, headers.finish, request_log.write]
     surround(app, before, after)
     app.teardown_request(long_operations.end)
     app.teardown_request(request_log.end)

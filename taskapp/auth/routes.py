@@ -12,6 +12,7 @@ from taskapp.users.schemas import NEW_USER, USER
 from taskapp.web.contract import accepts, public, replies
 from taskapp.web.current import caller, client_address, current, rate_limit_key
 from taskapp.web.fields import PAGE_QUERY
+from taskapp.web.rate_limits import registration_rate
 
 auth = Blueprint("auth", __name__, url_prefix="/api/v1/auth")
 BAD_REFRESH = (errors.InvalidToken, errors.TokenExpired, errors.TokenReused, errors.TokenRevoked)
@@ -20,6 +21,7 @@ SIGN_INS = "60 per minute"
 
 @auth.post("/register")
 @public
+@limiter.limit(registration_rate, key_func=client_address, override_defaults=False)
 @accepts(body=NEW_USER, prepare=accounts.prepare_registration)
 @replies(USER, 201, errors.EmailTaken, errors.RegistrationClosed)
 def register(body: Body) -> Row:

@@ -8,8 +8,9 @@ import logging
 import sqlite3
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,22 @@ RETRY_FILE_AFTER = 5.0  # seconds
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 # An end further ahead than a whole window is from before the clock was put back.
 _ADD = """
-INSERT INTO counters (key, count, expires) VALUES (:key, :amount, :now + :seconds)
+INSERT INTO counters (key, count, expires) VALUES {rows}
 ON CONFLICT (key) DO UPDATE SET
-  count = iif(expires BETWEEN :now AND excluded.expires + 1, count, 0) + :amount,
+  count = iif(expires BETWEEN :now AND excluded.expires + 1, count, 0) + excluded.count,
   expires = iif(expires BETWEEN :now AND excluded.expires + 1, expires, excluded.expires)
-RETURNING count, expires
+RETURNING key, count, expires
 """
 _LIVE = "SELECT count, expires FROM counters WHERE key = :key AND expires > :now"
 _SWEEP = "DELETE FROM counters WHERE expires <= :now RETURNING 1"
 _CREATE = "CREATE TABLE IF NOT EXISTS counters (key PRIMARY KEY, count, expires)"
 log = logging.getLogger(__name__)
+
+
+@cache
+def _add_statement(size: int) -> str:
+    rows = [f"(:key_{each}, :amount, :now + :seconds_{each})" for each in range(size)]
+    return _ADD.format(rows=", ".join(rows))
 
 
 class CountersFile(threading.local):
@@ -66,9 +73,16 @@ class CountersFile(threading.local):
 
     def add(self, key: str, amount: int, seconds: int) -> Count:
         """Add to a counter, or begin one that ends in so many seconds; returns its new state."""
-        values = {"key": key, "amount": amount, "now": time.time(), "seconds": seconds}
-        [(count, ends)] = self._execute(_ADD, values)
-        return count, ends
+        return self.add_all([(key, seconds)], amount)[key]
+
+    def add_all(self, keys: Sequence[tuple[str, int]], amount: int = 1) -> dict[str, Count]:
+        """Add to several counters at once, each with the seconds after which it ends."""
+        values: dict[str, Any] = {"now": time.time(), "amount": amount}
+        for number, (key, seconds) in enumerate(keys):
+            values[f"key_{number}"] = key
+            values[f"seconds_{number}"] = seconds
+        rows = self._execute(_add_statement(len(keys)), values)
+        return {key: (count, ends) for key, count, ends in rows}
 
     def get(self, key: str) -> Count:
         """The counter as it is; one that has ended, or is not there, is 0 until now."""

@@ -1,6 +1,7 @@
 """Is it alive, has it started, can it serve? Probes need no credential and meet no limit."""
 
 import hmac
+from ipaddress import ip_address
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -10,15 +11,20 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from taskapp.caller import ADMIN
 from taskapp.database.redis import shared
-from taskapp.errors import CREDENTIALS, DatabaseUnavailable, Forbidden
+from taskapp.errors import CREDENTIALS, DatabaseUnavailable, Forbidden, NotFound
 from taskapp.extensions import settings
 from taskapp.ops import checks, exposition
+from taskapp.users import throttle
 from taskapp.web import fields
 from taskapp.web.contract import public, replies
-from taskapp.web.current import require_scope
+from taskapp.web.current import client_address, current, require_scope
 
 health = Blueprint("health", __name__)
 OPERATORS = (*CREDENTIALS, Forbidden)
+FORWARDING_HEADERS = {
+    *("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"),
+    *("x-real-ip", "x-forwarded-prefix", "cf-connecting-ip", "true-client-ip"),
+}
 STATES = ("ok", "degraded", "down")
 
 
@@ -85,11 +91,13 @@ def detailed() -> dict[str, Any]:
 
 @health.get("/metrics")
 @public
-@replies(None, 200, *OPERATORS, gives=("text/plain",))
+@replies(None, 200, *OPERATORS, NotFound, gives=("text/plain",))
 def expose_metrics() -> Response:
-    """What Prometheus reads; METRICS_TOKEN as Bearer where it is set."""
+    """What Prometheus reads; METRICS_TOKEN as Bearer, or without one only from this machine."""
     if settings().metrics_token:
         admit_operator()
+    elif not _is_from_this_machine():
+        raise NotFound
     return Response(exposition.exposition(), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -98,9 +106,15 @@ def admit_operator() -> None:
 
     Raises:
         Unauthorized, Forbidden: The caller is neither.
+        RateLimited: Too many guesses came from this address.
     """
-    if not _has_metrics_token():
-        require_scope(ADMIN)
+    if _has_metrics_token():
+        return
+    guesses = throttle.of_metrics_token(client_address())
+    throttle.refuse_if_exhausted(guesses)
+    if current().caller is None and "Authorization" in request.headers:
+        throttle.count_failure(guesses)
+    require_scope(ADMIN)
 
 
 def _has_metrics_token() -> bool:
@@ -109,3 +123,13 @@ def _has_metrics_token() -> bool:
     if not token or scheme.lower() != "bearer":
         return False
     return hmac.compare_digest(sent.encode(), token.encode())
+
+
+def _is_from_this_machine() -> bool:
+    """Behind a proxy everybody is a loopback peer, but for the headers that it adds."""
+    if any(name in request.headers for name in FORWARDING_HEADERS):
+        return False
+    try:
+        return ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return False

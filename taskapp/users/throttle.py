@@ -37,6 +37,11 @@ def of_session(session_id: int) -> list[Counter]:
     return [(BY_SESSION, "current password", str(session_id))]
 
 
+def of_metrics_token(address: str) -> list[Counter]:
+    """What a wrong metrics token counts against."""
+    return [(BY_ADDRESS, "metrics token", address)]
+
+
 @contextmanager
 def throttled(counters: list[Counter]) -> Iterator[None]:
     """Check a password inside; refused before any work, and a wrong one counts.

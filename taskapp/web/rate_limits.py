@@ -7,27 +7,31 @@ database, because counters in memory would give each worker a limit of its own.
 import math
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
-from flask import Flask, Response, g
-from limits import RateLimitItem, parse
+from flask import Flask, Response, current_app, g
+from limits import RateLimitItem, parse_many
 from limits.storage import Storage
 
 from config import Settings
 from taskapp.database.counters import Count
 from taskapp.database.redis import PREFIX, Shared
 from taskapp.errors import RateLimited
-from taskapp.extensions import limiter
-from taskapp.web.current import Current, rate_limit_key
+from taskapp.extensions import limiter, settings
+from taskapp.web.current import Current, client_address, rate_limit_key
 
 UNLIMITED = {None, "health", "docs"}  # blueprints; None has what is no route, and static files
 _ADD_IN_REDIS = """
-local count = redis.call('INCRBY', KEYS[1], ARGV[1])
-if count == tonumber(ARGV[1]) then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
-return {count, redis.call('PTTL', KEYS[1])}
+local answer = {}
+for number, key in ipairs(KEYS) do
+  local count = redis.call('INCRBY', key, ARGV[1])
+  if count == tonumber(ARGV[1]) then redis.call('EXPIRE', key, ARGV[number + 1]) end
+  answer[number] = {count, redis.call('PTTL', key)}
+end
+return answer
 """
 
 
@@ -45,13 +49,23 @@ class Counters(Storage):
         return sqlite3.Error
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        def add_in_redis(redis: Any) -> Count:
-            return _read(redis.eval(_ADD_IN_REDIS, 1, PREFIX + key, amount, expiry))
+        count, _ = self.add_all([(key, expiry)], amount)[key]
+        return count
 
-        count = self.shared.use(add_in_redis, lambda: self.file.add(key, amount, expiry))
+    def add_all(self, keys: Sequence[tuple[str, int]], amount: int = 1) -> dict[str, Count]:
+        """Add to several counters in one round trip; each has the seconds after which it ends."""
+
+        def add_in_redis(redis: Any) -> dict[str, Count]:
+            names = [key for key, _ in keys]
+            prefixed = [PREFIX + name for name in names]
+            seconds = [expiry for _, expiry in keys]
+            answer = redis.eval(_ADD_IN_REDIS, len(keys), *prefixed, amount, *seconds)
+            return dict(zip(names, map(_read, answer), strict=True))
+
+        counts = self.shared.use(add_in_redis, lambda: self.file.add_all(keys, amount))
         if "current" in g:
-            g.current.counts[key] = count
-        return count[0]
+            g.current.counts |= counts
+        return counts
 
     def get(self, key: str) -> int:
         return self._get(key)[0]
@@ -95,17 +109,54 @@ def configure(app: Flask, settings: Settings) -> None:
     # less, and with the headers of the draft (alisaifee/flask-limiter#489 asks for a setting).
     app.extensions["limiter"] = {limiter}
     limiter.init_app(app)
+    if settings.ratelimit_enabled:
+        app.extensions["counters"] = limiter.storage
 
 
-def counter(rate: str) -> Callable[[Current], None]:
-    """A hook that counts each request against the default limit; a view's own is counted there."""
-    default = parse(rate)
+class Policy(NamedTuple):
+    """A rate that holds for every request, and what it counts by."""
+
+    name: str
+    rate: RateLimitItem
+    key_of: Callable[[], str]
+
+    def key(self) -> str:
+        return self.rate.key_for(self.key_of())
+
+
+def policies(settings: Settings) -> list[Policy]:
+    """By caller, and wider by address: accounts are free, an address is not."""
+    by_caller = _named("default", settings.ratelimit_default, rate_limit_key)
+    by_address = _named("address", settings.ratelimit_address, _address_key)
+    return [*by_caller, *by_address]
+
+
+def _named(name: str, rates: str, key_of: Callable[[], str]) -> Iterator[Policy]:
+    """One policy for each rate: "default", "default-2" and so on."""
+    for number, rate in enumerate(parse_many(rates), start=1):
+        yield Policy(name if number == 1 else f"{name}-{number}", rate, key_of)
+
+
+def _address_key() -> str:
+    return f"address:{client_address()}"
+
+
+def registration_rate() -> str:
+    return settings().ratelimit_registration
+
+
+def counter(limits: Sequence[Policy]) -> Callable[[Current], None]:
+    """A hook that counts each request against these; a view's own limit is counted there."""
 
     def count(current: Current) -> None:
         if current.request.blueprint in UNLIMITED or not limiter.enabled:
             return
-        if not limiter.limiter.hit(default, rate_limit_key()):
-            raise RateLimited
+        keys = [(policy.key(), policy.rate.get_expiry()) for policy in limits]
+        storage: Counters = current_app.extensions["counters"]
+        counts = storage.add_all(keys)
+        for policy, (key, _) in zip(limits, keys, strict=True):
+            if counts[key][0] > policy.rate.amount:
+                raise RateLimited
 
     return count
 
@@ -136,17 +187,16 @@ class Limit:
         return max(0, math.ceil(self.ends - time.time()))
 
 
-def explainer(rate: str) -> Callable[[Current, Response], None]:
+def explainer(policies: Sequence[Policy]) -> Callable[[Current, Response], None]:
     """A hook for RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers)."""
-    default = parse(rate)
 
     def explain(current: Current, response: Response) -> None:
-        if not current.counts:  # not limited, or a full disk has left it uncounted
+        if not current.counts:  # not limited
             return
-        limits = list(_met(current, default))
-        policies = [limit.policy for limit in limits]
+        limits = sorted(_met(current, policies), key=lambda limit: limit.left)
+        described = [limit.policy for limit in limits]
         states = [limit.state for limit in limits]
-        response.headers.add("RateLimit-Policy", ", ".join(policies))
+        response.headers.add("RateLimit-Policy", ", ".join(described))
         response.headers.add("RateLimit", ", ".join(states))
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             waits = [limit.seconds for limit in limits if limit.left == 0]
@@ -155,13 +205,16 @@ def explainer(rate: str) -> Callable[[Current, Response], None]:
     return explain
 
 
-def _met(current: Current, default: RateLimitItem) -> Iterator[Limit]:
-    """The default limit, then those of the view itself."""
+def _met(current: Current, policies: Sequence[Policy]) -> Iterator[Limit]:
+    """Every limit that this request counted against, those of all requests first."""
     counts = current.counts
-    key = default.key_for(rate_limit_key())
-    if key in counts:
-        yield Limit("default", default, *counts[key])
-    if counts.keys() - {key}:
+    keys = set()
+    for policy in policies:
+        key = policy.key()
+        keys.add(key)
+        if key in counts:
+            yield Limit(policy.name, policy.rate, *counts[key])
+    if counts.keys() - keys:
         for own in limiter.current_limits:
             if own.key in counts:
                 name = str(current.request.endpoint).rpartition(".")[2]

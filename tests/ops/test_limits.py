@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask_migrate import upgrade
 
 import config
 from taskapp import create_app
 from taskapp.database.counters import CountersFile
 from taskapp.extensions import limiter
 from tests import servers
+from tests.conftest import PASSWORD, Client, Json, refused
+from tests.document import Document
 from tests.ops.conftest import LIMIT
 
 URL = "/api/v1/tasks"
-POLICY = f'"default";q={LIMIT};w=60'
+POLICY = f'"default";q={LIMIT};w=60, "address";q=3000;w=60'
 
 
 def call(base: str, address: str, token: str = "", path: str = URL) -> tuple[int, Any, Any]:
@@ -27,7 +30,7 @@ def call(base: str, address: str, token: str = "", path: str = URL) -> tuple[int
 
 def left(headers: Any) -> int:
     """How many requests the client is told it has."""
-    found = re.fullmatch(r'"default";r=(\d+);t=(\d+)', headers["RateLimit"])
+    found = re.match(r'"default";r=(\d+);t=(\d+), "address";r=', headers["RateLimit"])
     assert found
     assert 1 <= int(found[2]) <= 60
     return int(found[1])
@@ -85,8 +88,77 @@ def test_counts_by_user_where_there_is_one(behind_a_proxy: str, address: str) ->
 def test_signing_in_has_a_limit_of_its_own_beside(behind_a_proxy: str, address: str) -> None:
     _, headers, _ = servers.ask(f"{behind_a_proxy}/api/v1/auth/login", {}, X_Forwarded_For=address)
 
-    assert headers["RateLimit-Policy"] == f'{POLICY}, "login";q=60;w=60'
-    assert re.fullmatch(r'"default";r=9;t=\d+, "login";r=59;t=\d+', headers["RateLimit"])
+    default, address = POLICY.split(", ")
+    assert headers["RateLimit-Policy"] == f'{default}, "login";q=60;w=60, {address}'
+    assert re.match(r'"default";r=9;t=\d+, "login";r=59;t=\d+, "address"', headers["RateLimit"])
+
+
+def test_an_address_has_a_wider_limit_whoever_calls_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = limited(tmp_path, monkeypatch, RATELIMIT_ADDRESS="3 per minute")
+    token = sign_up(client)
+
+    first, second = (client.get(URL, headers=token) for _ in range(2))
+
+    assert (first.status_code, second.status_code) == (200, 429)
+    assert refused(second) == (429, "rate-limited")
+    assert second.headers["RateLimit-Policy"] == (
+        '"address";q=3;w=60, "default";q=300;w=60'  # the tightest first
+    )
+    assert 1 <= int(second.headers["Retry-After"]) <= 60
+    elsewhere = client.get(URL, headers=token, environ_base={"REMOTE_ADDR": "192.0.2.7"})
+    assert elsewhere.status_code == 200
+
+
+def test_several_rates_all_count_and_each_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = "100 per hour;2 per minute"
+    client = limited(tmp_path, monkeypatch, RATELIMIT_DEFAULT=rates)
+
+    answers = [client.get(URL) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 429]
+    assert answers[0].headers["RateLimit-Policy"] == (
+        '"default-2";q=2;w=60, "default";q=100;w=3600, "address";q=3000;w=60'
+    )
+    assert answers[0].headers["RateLimit"].startswith('"default-2";r=1;t=')
+
+
+def test_an_address_registers_thirty_accounts_an_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = limited(tmp_path, monkeypatch)
+    statuses = [client.post("/api/v1/auth/register", json={}).status_code for _ in range(31)]
+    elsewhere = {"REMOTE_ADDR": "192.0.2.7"}
+
+    assert statuses == [422] * 30 + [429]
+    response = client.post("/api/v1/auth/register", json={}, environ_base=elsewhere)
+    assert '"register";q=30;w=3600' in response.headers["RateLimit-Policy"]
+    assert response.status_code == 422
+
+
+def limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **variables: str) -> Client:
+    """A client of an app of its own that has limits; all apps share the limiter."""
+    for name, value in vars(limiter).items():
+        monkeypatch.setattr(limiter, name, value)
+    app = create_app(config.load({"TASKAPP_INSTANCE": str(tmp_path), **variables}))
+    app.test_client_class = Client
+    with app.app_context():
+        upgrade()
+    Client.document = Document(app)
+    client = app.test_client()
+    assert isinstance(client, Client)
+    return client
+
+
+def sign_up(client: Client) -> Json:
+    body = {"email": "dora@example.com", "password": PASSWORD, "name": "Dora"}
+    assert client.post("/api/v1/auth/register", json=body).status_code == 201
+    del body["name"]
+    pair = client.post("/api/v1/auth/login", json=body).get_json()
+    return {"Authorization": f"Bearer {pair['access_token']}"}
 
 
 def test_probes_and_explanations_are_exempt(behind_a_proxy: str, address: str) -> None:

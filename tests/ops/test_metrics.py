@@ -10,6 +10,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests import servers
@@ -137,3 +138,31 @@ def test_the_metrics_token_opens_both_and_nothing_else(tmp_path: Path) -> None:
             assert servers.ask(base + path)[0] == 401
             assert servers.ask(base + path, token=TOKEN[:-1])[0] == 401
         assert servers.ask(f"{base}/api/v1/tasks", token=TOKEN)[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("headers", "peer", "status"),
+    [
+        ({}, "127.0.0.1", 200),
+        ({}, "::1", 200),
+        ({}, "192.0.2.7", 404),
+        ({"X-Forwarded-For": "127.0.0.1"}, "127.0.0.1", 404),
+        ({"Forwarded": "for=127.0.0.1"}, "127.0.0.1", 404),
+        ({"X-Real-IP": "127.0.0.1"}, "127.0.0.1", 404),
+    ],
+)
+def test_without_a_token_only_this_machine_reads_metrics(
+    anonymous: Client, headers: dict[str, str], peer: str, status: int
+) -> None:
+    environ = {"REMOTE_ADDR": peer}
+    response = anonymous.get("/metrics", headers=headers, environ_base=environ)
+
+    assert response.status_code == status
+
+
+def test_guesses_of_the_metrics_token_are_throttled(tmp_path: Path) -> None:
+    instance = {"TASKAPP_INSTANCE": str(tmp_path), "METRICS_TOKEN": TOKEN}
+    with servers.gunicorn(**instance, WEB_CONCURRENCY="1") as base:
+        guesses = [servers.ask(f"{base}/metrics", token=f"guess {n}")[0] for n in range(61)]
+        assert guesses == [401] * 60 + [429]
+        assert servers.ask(f"{base}/health/detailed", token=TOKEN)[0] == 200
