@@ -13,7 +13,7 @@ import httpx
 from taskapp_client.failures import Unavailable, problem_of
 
 TRIES = 6
-LONGEST = 60.0  # seconds, over all tries of one request
+LONGEST = 90.0  # seconds, over all tries of one request; limits count by the minute
 FIRST_BACKOFF = 0.25
 LONGEST_BACKOFF = 8.0
 WORTH_A_WORD = 2.0  # a person wonders after that many seconds

@@ -108,7 +108,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def gunicorn(instance: Path) -> Iterator[str]:
+def gunicorn(instance: Path, **settings: str) -> Iterator[str]:
     """The service on a fresh SQLite database; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -119,6 +119,7 @@ def gunicorn(instance: Path) -> Iterator[str]:
         "TASKAPP_INSTANCE": str(instance),
         "RATELIMIT_ENABLED": "false",
         "ACCESS_TOKEN_MINUTES": "60",
+        **settings,
     }
     flask = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
     subprocess.run(flask, cwd=ROOT, env=variables, check=True, capture_output=True, timeout=120)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
-from .conftest import Person
+from .conftest import PASSWORD, Person, gunicorn, somebody
 from .proxy import LOST_ANSWER, LOST_REQUEST, Proxy, Says
 
 
@@ -67,6 +69,19 @@ def test_it_waits_as_long_as_the_service_asks(lossy: Person, proxy: Proxy) -> No
     assert ran.returncode == 0
     assert time.monotonic() - began >= 2
     assert ran.stderr == "The database is busy. Trying again in 2 s.\n"
+
+
+def test_a_limit_of_the_service_is_waited_for(tmp_path: Path) -> None:
+    limit = {"RATELIMIT_ENABLED": "true", "RATELIMIT_DEFAULT": "6 per 4 seconds"}
+    with gunicorn(tmp_path, **limit) as url, somebody(url, tmp_path) as person:
+        person.does("login", "--email", person.email, stdin=f"{PASSWORD}\n")
+        task_id = json.loads(person.does("add", "Water the fern", "--json"))["id"]
+
+        ran = person.run("show", "--json", *[str(task_id)] * 20)
+
+    assert ran.returncode == 0
+    assert len(json.loads(ran.stdout)) == 20
+    assert "Trying again in " in ran.stderr
 
 
 def test_it_does_not_wait_for_minutes_but_says_how_long(lossy: Person, proxy: Proxy) -> None:
