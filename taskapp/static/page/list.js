@@ -34,7 +34,7 @@ export function renderList() {
 
 function content(list) {
   const tasks = tasksOf(list)
-  if (tasks.length) return groups(list, tasks)
+  if (tasks.length) return view.problem?.error.status ? [...groups(list, tasks), loadError(view.problem)] : groups(list, tasks)
   if (view.problem) return [loadError(view.problem)]
   if (list.loading) return view.ghosts ? [ghosts()] : []
   return [emptyList()]
