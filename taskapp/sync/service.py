@@ -88,8 +88,13 @@ def list_changes(caller: Caller, query: Body) -> Changes:
     revisions = {project_id: revision for project_id, revision, _ in seen}
     tasks, unfinished = _tasks_past(cursor, revisions, query["limit"])
     deleted = _out_of_sight(cursor.revisions, revisions) - {task.id for task in tasks}
-    next_cursor = Cursor(now().timestamp(), revisions, unfinished)
+    next_cursor = Cursor(_this_hour(), revisions, unfinished)
     return Changes(tasks, sorted(deleted), bool(unfinished), next_cursor.dump())
+
+
+def _this_hour() -> float:
+    """When the hour began: the cursor of an idle poll, and so its ETag, stays that long."""
+    return now().replace(minute=0, second=0, microsecond=0).timestamp()
 
 
 def _end_of(revision: int) -> Position:

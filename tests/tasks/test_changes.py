@@ -82,6 +82,16 @@ def test_tells_what_was_created_changed_and_deleted(follower: Follower, task: Js
     assert page["deleted"] == [task["id"], child["id"]]
 
 
+def test_an_idle_poll_is_a_304_until_something_changes(alice: Client, task: Json) -> None:
+    cursor = alice.get(URL).get_json()["next_cursor"]
+    idle = alice.get(f"{URL}?cursor={cursor}")
+    assert idle.get_json()["next_cursor"] == cursor
+    tag = {"If-None-Match": idle.headers["ETag"]}
+    assert alice.get(f"{URL}?cursor={cursor}", headers=tag).status_code == 304
+    alice.patch(f"/api/v1/tasks/{task['id']}", json={"priority": "high"})
+    assert alice.get(f"{URL}?cursor={cursor}", headers=tag).get_json()["tasks"] != []
+
+
 def test_pages_through_tasks_of_one_revision(alice: Client) -> None:
     operations = [{"op": "create", "body": {"title": f"{n}"}} for n in range(7)]
     alice.post("/api/v1/tasks/batch", json={"operations": operations})
