@@ -15,7 +15,9 @@ from tests.calls import ADMIN, AGENT, CALLS, names_for
 from tests.conftest import Client, Json, add, named, refused
 
 URL = "/api/v1/tasks"
-NAMES = dict.fromkeys(("project", "task", "user", "session", "token", "comment", "attachment"), 1)
+NAMES = dict.fromkeys(
+    ("project", "task", "user", "session", "token", "comment", "attachment", "webhook"), 1
+)
 NAMES |= {"static": "README.txt", "refresh": "x"}
 BODIES = [call for call in CALLS if call.body and call.level != AGENT]
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "BREW"}

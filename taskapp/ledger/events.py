@@ -11,6 +11,13 @@ from taskapp.ledger.models import Event
 # Kinds of events by which a task comes into a project, and leaves it.
 ENTERS = {"created", "moved"}
 LEAVES = {"deleted", "moved-away"}
+KINDS = (
+    *("created", "updated", "deleted", "restored", "moved", "moved-away", "reminder"),
+    *("comment-created", "comment-updated", "comment-deleted"),
+    *("attachment-created", "attachment-deleted"),
+    *("member-added", "member-updated", "member-removed"),
+    *("project-created", "project-updated", "project-deleted", "webhook-disabled"),
+)
 RESTORED = "restored"  # the project, from a backup: cursors of before are void
 _SHOWN = [EVENTS.c[name] for name in ("id", "revision", "at", "user_id", "kind", "changes")]
 

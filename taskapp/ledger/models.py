@@ -48,6 +48,7 @@ class Event(Base):
     __tablename__ = "events"
     __table_args__ = (
         sa.Index(None, "project_id", "revision"),
+        sa.Index(None, "project_id", "id"),
         sa.Index(None, "task_id", "revision"),
         {"sqlite_autoincrement": True},
     )

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from taskapp.caller import Caller
 from taskapp.database.session import Body, now, one_or_raise
-from taskapp.errors import Forbidden, NotFound
+from taskapp.errors import NotFound
 from taskapp.extensions import db
 from taskapp.ledger.access import (
     EDIT,
@@ -24,6 +24,7 @@ from taskapp.ledger.access import (
     PROJECTS,
     USER_ID,
     ProjectNotFound,
+    role_is_too_small,
 )
 
 # Both rows are locked, so that PostgreSQL shows both as they are once the lock is held. On SQLite
@@ -55,7 +56,7 @@ class Lock:
     """A project whose row is locked until the transaction ends, and the caller's role in it."""
 
     project_id: int
-    user_id: int
+    user_id: int | None  # None is the operator
     role: str
     before: int  # the project's revision when it was locked
     advanced: bool = False
@@ -92,9 +93,15 @@ def lock_by(
     """
     row = one_or_raise(db.session.execute(statement, values), refusal)
     if row.role not in roles:
-        needed = " or ".join(roles)
-        raise Forbidden(f"Your role here is {row.role}; this needs {needed}.")
+        raise role_is_too_small(row.role, roles)
     return Lock(row.id, values["user_id"], row.role, row.revision)
+
+
+def lock_as_operator(project_id: int) -> Lock | None:
+    """Lock a project for what nobody has asked for, as the courier; None where it is gone."""
+    select = sa.select(PROJECTS.c.id, PROJECTS.c.revision).where(PROJECTS.c.id == project_id)
+    row = db.session.execute(select.with_for_update(key_share=True)).one_or_none()
+    return None if row is None else Lock(row.id, None, "operator", row.revision)
 
 
 def record(
