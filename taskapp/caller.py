@@ -24,6 +24,7 @@ class Caller(NamedTuple):
     expires_at: dt.datetime | None
     session_id: int | None = None
     token_id: int | None = None  # of the personal token in use
+    timezone: str = "UTC"  # an IANA name; what "today" is
 
     def describe(self) -> dict[str, Any]:
         """The credential in use, as `GET /auth/token` shows it."""

@@ -164,13 +164,6 @@ class Conflict(Refusal, status=409, code="conflict"):
     """
 
 
-class QuotaExceeded(Refusal, status=409, code="quota-exceeded"):
-    """There are as many of these as the service allows: the detail says how many, and which setting.
-
-    curl $URL/api/v1/projects -H "Authorization: Bearer $TOKEN"
-    """
-
-
 class EmailTaken(Refusal, status=409, code="email-taken"):
     """Another account has this e-mail address; capital letters make no difference.
 

@@ -5,7 +5,7 @@ import datetime as dt
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from taskapp.schema import Base, part_of
+from taskapp.schema import Base
 
 
 class Attachment(Base):
@@ -17,7 +17,7 @@ class Attachment(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    task_id: Mapped[int] = part_of("tasks.id")
+    task_id: Mapped[int]  # no foreign key: it outlives its task, which may be restored
     name: Mapped[str]
     media_type: Mapped[str]
     size: Mapped[int]

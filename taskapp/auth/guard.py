@@ -25,7 +25,7 @@ from taskapp.web.current import SAFE_METHODS, Current, require_scope
 SESSIONS = table(Session)
 _active = users.active()
 _LIVE_SESSION = (
-    sa.select(_active.c.role)
+    sa.select(_active.c.role, _active.c.timezone)
     .join(SESSIONS, SESSIONS.c.user_id == _active.c.id)
     .where(SESSIONS.c.id == sa.bindparam("session_id"), SESSIONS.c.ended_at.is_(None))
     .where(SESSIONS.c.user_id == sa.bindparam("user_id"))
@@ -96,9 +96,11 @@ def _password(credentials: str) -> str:
 def _caller_by_session(token: str) -> Caller:
     claims = tokens.check(token, "access")
     values = {"session_id": claims.session_id, "user_id": claims.user_id, "nonce": claims.nonce}
-    role = read(_LIVE_SESSION, values).scalar_one_or_none()
-    if role is None:
+    user = read(_LIVE_SESSION, values).one_or_none()
+    if user is None:
         raise SessionEnded
-    scopes = SCOPES[ADMIN if role == ADMIN else "write"]
+    scopes = SCOPES[ADMIN if user.role == ADMIN else "write"]
     expires_at = dt.datetime.fromtimestamp(claims.expires, dt.UTC)
-    return Caller(claims.user_id, role, scopes, expires_at, claims.session_id)
+    return Caller(
+        claims.user_id, user.role, scopes, expires_at, claims.session_id, timezone=user.timezone
+    )

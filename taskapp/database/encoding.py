@@ -15,6 +15,8 @@ def encode(value: Any) -> bytes:
 def _plain(value: Any) -> Any:
     if isinstance(value, dt.datetime):
         return value.isoformat(timespec="microseconds")[:26] + "Z"  # a third of strftime's time
+    if isinstance(value, dt.date):
+        return value.isoformat()
     if isinstance(value, sa.Row):
         names = map(str, value._fields)
         return dict(zip(names, value, strict=True))

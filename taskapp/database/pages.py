@@ -31,16 +31,27 @@ class Created(NamedTuple):
     secrets: dict[str, Any]
 
 
-def cut(select: Rows, limit: int, key: list[str], values: Body) -> Page:
-    """Run the SELECT, ordered and of MOST rows, for one page; one row more says there is a next."""
+class Linked(NamedTuple):
+    """A row, and what else it leads to: {relation: path} (RFC 8288)."""
+
+    row: sa.Row[Any]
+    links: dict[str, str]
+
+
+def cut(select: Rows, limit: int, key: list[str], values: Body, shown: int | None = None) -> Page:
+    """Run the SELECT, ordered and of MOST rows, for one page; one row more says there is a next.
+
+    Only the first `shown` columns are fields of items; the others are there to sort by.
+    """
     result = read(select, {**values, "most": limit + 1})
     names = tuple(map(str, result.keys()))
-    items = [dict(zip(names, row, strict=True)) for row in result.all()]
-    if len(items) <= limit:
+    rows = result.all()
+    fields = names[:shown]
+    items = [dict(zip(fields, row, strict=False)) for row in rows[:limit]]
+    if len(rows) <= limit:
         return Page(items)
-    shown = items[:limit]
-    last = shown[-1]
-    return Page(shown, [last[name] for name in key])
+    last = dict(zip(names, rows[limit - 1], strict=True))
+    return Page(items, [last[name] for name in key])
 
 
 def count(select: Rows, values: Body | None = None) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from taskapp.database.session import Body
 from taskapp.personal_tokens.access import feed_owner
 from taskapp.tasks.models import OPEN
 from taskapp.web.current import current
@@ -15,8 +16,8 @@ def subscribes(view: View) -> View:
     """Ask for the open tasks, as the owner of the secret in the address."""
 
     @wraps(view)
-    def wrapper(secret: str) -> Any:
+    def wrapper(secret: str, query: Body) -> Any:
         current().caller = feed_owner(secret)
-        return view(query={"format": "ics", "status": list(OPEN)})
+        return view(query={**query, "format": "ics", "status": list(OPEN)})
 
     return wrapper

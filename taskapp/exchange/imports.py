@@ -98,6 +98,8 @@ def _cell_reader(name: str) -> Callable[[str], Any]:
         return _int_or_text
     if isinstance(spec, fields.List):
         return _json_or_text
+    if isinstance(spec, fields.Nested):
+        return _json_or_none
     if spec is not None and spec.allow_none:
         return _text_or_none
     return _unguarded
@@ -114,6 +116,10 @@ def _json_or_text(cell: str) -> Any:
         return strict_json(_unguarded(cell).encode())
     except MalformedJson:
         return cell
+
+
+def _json_or_none(cell: str) -> Any:
+    return _json_or_text(cell) if cell else None
 
 
 def _text_or_none(cell: str) -> str | None:

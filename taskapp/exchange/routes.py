@@ -9,10 +9,10 @@ from taskapp.database.session import Body
 from taskapp.errors import WRITES
 from taskapp.exchange import imports
 from taskapp.exchange.feed import subscribes
-from taskapp.exchange.schemas import ImportedSchema
+from taskapp.exchange.schemas import FeedQuerySchema, ImportedSchema
 from taskapp.ledger.access import Seen, seen_by
 from taskapp.tasks import service
-from taskapp.tasks.calendar import WRITERS
+from taskapp.tasks.calendar import feed_writer
 from taskapp.tasks.schemas import FIELDS, InProjectQuerySchema
 from taskapp.web.conditional import cached
 from taskapp.web.contract import accepts, public, replies
@@ -32,9 +32,11 @@ def import_tasks(query: Body, body: Body) -> Body:
 
 @exchange.get("/feeds/<secret>.ics")
 @public
+@accepts(query=FeedQuerySchema())
 @subscribes
 @cached(seen_by)
 @replies(gives=("text/calendar",))
 def get_feed(query: Body, seen: Seen) -> Page | Response:
     """Subscribe to your open tasks; the secret in the address is a `feed` token."""
-    return export(query, FIELDS, partial(service.list_tasks, caller(), seen), WRITERS)
+    writers = {"ics": feed_writer(query["as"], caller().timezone)}
+    return export(query, FIELDS, partial(service.list_tasks, caller(), seen), writers)

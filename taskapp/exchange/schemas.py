@@ -4,6 +4,11 @@ from marshmallow import Schema
 
 from taskapp.web import fields
 
+# `as` is a word of Python's own, so no attribute can have this name.
+FeedQuerySchema = Schema.from_dict(
+    {"as": fields.Choice(("events", "todos"), load_default="events")}, name="FeedQuerySchema"
+)
+
 
 class ImportedSchema(Schema):
     """How many tasks an import made, changed, and found as they should be."""

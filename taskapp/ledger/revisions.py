@@ -14,17 +14,17 @@ import sqlalchemy as sa
 
 from taskapp.caller import Caller
 from taskapp.database.session import Body, now, one_or_raise
-from taskapp.errors import NotFound
+from taskapp.errors import Forbidden, NotFound
 from taskapp.extensions import db
 from taskapp.ledger.access import (
     EDIT,
     EVENTS,
     MEMBERSHIPS,
+    OWN,
     PROJECT_ID,
     PROJECTS,
     USER_ID,
     ProjectNotFound,
-    role_is_too_small,
 )
 
 # Both rows are locked, so that PostgreSQL shows both as they are once the lock is held. On SQLite
@@ -82,6 +82,13 @@ def lock_project(caller: Caller, project_id: int | None, roles: Sequence[str] = 
     return lock_by(statement, values, roles, ProjectNotFound)
 
 
+def lock_for_operator(project_id: int) -> Lock | None:
+    """Lock a project for what nobody asked for, as a reminder; None if there is no such project."""
+    locked = sa.select(PROJECTS.c.revision).where(PROJECTS.c.id == project_id)
+    revision = db.session.scalar(locked.with_for_update(key_share=True))
+    return None if revision is None else Lock(project_id, None, OWN[0], revision)
+
+
 def lock_by(
     statement: sa.Executable, values: Body, roles: Sequence[str], refusal: type[NotFound]
 ) -> Lock:
@@ -93,15 +100,9 @@ def lock_by(
     """
     row = one_or_raise(db.session.execute(statement, values), refusal)
     if row.role not in roles:
-        raise role_is_too_small(row.role, roles)
+        needed = " or ".join(roles)
+        raise Forbidden(f"Your role here is {row.role}; this needs {needed}.")
     return Lock(row.id, values["user_id"], row.role, row.revision)
-
-
-def lock_as_operator(project_id: int) -> Lock | None:
-    """Lock a project for what nobody has asked for, as the courier; None where it is gone."""
-    select = sa.select(PROJECTS.c.id, PROJECTS.c.revision).where(PROJECTS.c.id == project_id)
-    row = db.session.execute(select.with_for_update(key_share=True)).one_or_none()
-    return None if row is None else Lock(row.id, None, "operator", row.revision)
 
 
 def record(

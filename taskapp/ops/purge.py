@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import click
 import sqlalchemy as sa
 
+from taskapp.attachments.models import Attachment
 from taskapp.attachments.service import sweep_store
 from taskapp.auth.models import Session
+from taskapp.comments.models import Comment
 from taskapp.database.redis import shared
 from taskapp.database.session import now
 from taskapp.extensions import db, settings
@@ -39,6 +41,8 @@ def _purge() -> Iterator[tuple[str, int]]:
         over = sa.or_(rows.c.ended_at < before, rows.c.expires_at < before)
         yield name, _delete(rows, over)
     yield "events of deleted tasks", _delete(EVENTS, _of_deleted_tasks(before))
+    for rows in (table(Comment), table(Attachment)):  # before that, their task can be restored
+        yield f"{rows.name} of deleted tasks", _delete(rows, _cannot_come_back(rows))
     yield "counters", shared().file.sweep()
     yield "files of attachments", sweep_store()
 
@@ -48,6 +52,15 @@ def _of_deleted_tasks(before: dt.datetime) -> sa.ColumnElement[bool]:
     return sa.and_(
         EVENTS.c.at < before, EVENTS.c.task_id.is_not(None), EVENTS.c.task_id.not_in(existing)
     )
+
+
+def _cannot_come_back(rows: sa.Table) -> sa.ColumnElement[bool]:
+    """Their task is gone, and so is the event that it could be restored from."""
+    existing = sa.select(TASKS.c.id)
+    deletion = sa.select(EVENTS.c.id).where(
+        EVENTS.c.task_id == rows.c.task_id, EVENTS.c.kind == "deleted"
+    )
+    return sa.and_(rows.c.task_id.not_in(existing), ~deletion.exists())
 
 
 def _delete(rows: sa.Table, condition: sa.ColumnElement[bool]) -> int:

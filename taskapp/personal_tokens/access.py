@@ -16,7 +16,8 @@ TOKENS = table(PersonalToken)
 _active = users.active()
 _WITH_OWNER = TOKENS.outerjoin(_active, TOKENS.c.user_id == _active.c.id)
 _BY_DIGEST = TOKENS.c.digest == sa.bindparam("digest")
-_TOKEN = sa.select(*TOKENS.c, _active.c.role).select_from(_WITH_OWNER).where(_BY_DIGEST)
+_SHOWN = (*TOKENS.c, _active.c.role, _active.c.timezone)
+_TOKEN = sa.select(*_SHOWN).select_from(_WITH_OWNER).where(_BY_DIGEST)
 
 
 def caller_by(secret: str) -> Caller:
@@ -39,7 +40,14 @@ def caller_by(secret: str) -> Caller:
         scopes |= SCOPES[scope]
     if token.role != ADMIN:
         scopes -= {ADMIN}
-    return Caller(token.user_id, token.role, scopes, token.expires_at, token_id=token.id)
+    return Caller(
+        token.user_id,
+        token.role,
+        scopes,
+        token.expires_at,
+        token_id=token.id,
+        timezone=token.timezone,
+    )
 
 
 def feed_owner(secret: str) -> Caller:

@@ -5,8 +5,8 @@ from flask import Blueprint
 from taskapp.database.pages import Page
 from taskapp.database.session import Body
 from taskapp.errors import NotFound
+from taskapp.ledger.events import Events
 from taskapp.reports import schemas, service
-from taskapp.tasks.schemas import InProjectQuerySchema
 from taskapp.web.contract import accepts, replies
 from taskapp.web.current import caller
 from taskapp.web.fields import PageQuerySchema, page_of
@@ -22,6 +22,14 @@ def list_history(task_id: int, query: Body) -> Page:
     return service.list_history(caller(), task_id, query)
 
 
+@reports.get("/projects/<id:project_id>/events")
+@accepts(query=schemas.EventQuerySchema())
+@replies(schemas.ProjectEventsSchema(), 200, NotFound)
+def list_project_events(project_id: int, query: Body) -> Events:
+    """List what happened in a project, oldest first; the cursor goes on where the page ends."""
+    return service.list_project_events(caller(), project_id, query)
+
+
 @reports.get("/labels")
 @accepts(query=PageQuerySchema())
 @replies(page_of(schemas.LabelSchema)())
@@ -31,7 +39,7 @@ def list_labels(query: Body) -> Page:
 
 
 @reports.get("/stats")
-@accepts(query=InProjectQuerySchema())
+@accepts(query=schemas.StatsQuerySchema())
 @replies(schemas.StatsSchema(), 200, NotFound)
 def get_stats(query: Body) -> Body:
     """Numbers for a dashboard; done per day over the last 30 days."""

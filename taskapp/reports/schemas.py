@@ -2,8 +2,11 @@
 
 from marshmallow import Schema, validate
 
+from taskapp.ledger.events import KINDS
 from taskapp.tasks.models import PRIORITIES, STATUSES
+from taskapp.tasks.schemas import InProjectQuerySchema
 from taskapp.web import fields
+from taskapp.web.dates import TimeZone
 
 OLD_AND_NEW = fields.List(fields.Raw(), validate=validate.Length(equal=2))
 
@@ -14,8 +17,30 @@ class HistorySchema(Schema):
     revision = fields.Int(required=True)
     at = fields.Time(required=True)
     user_id = fields.Int(required=True, allow_none=True)
-    kind = fields.Text(max=50, required=True)
+    kind = fields.Choice(KINDS, required=True)
     changes = fields.Dict(keys=fields.String(), values=OLD_AND_NEW, required=True)
+
+
+class EventSchema(HistorySchema):
+    """One change in a project; `task_id` is null where it is no task's."""
+
+    id = fields.Int(required=True)
+    task_id = fields.Int(required=True, allow_none=True)
+
+
+class EventQuerySchema(Schema):
+    """The query of a project's events."""
+
+    limit = fields.QueryInt(max=200, load_default=50)
+    cursor = fields.String(metadata=fields.CURSOR)
+
+
+class ProjectEventsSchema(Schema):
+    """What happened in a project, and the next cursor, also when there is no more."""
+
+    items = fields.many(EventSchema, 200)
+    has_more = fields.Bool(required=True)
+    next_cursor = fields.Text(max=4096, required=True)
 
 
 class LabelSchema(Schema):
@@ -33,10 +58,23 @@ class AssigneeCountSchema(Schema):
 
 
 class DayCountSchema(Schema):
-    """How many tasks were done on a day, in UTC."""
+    """How many tasks were done on a day."""
 
     date = fields.Text(max=10, required=True)
     count = fields.Int(min=0, required=True)
+
+
+class AgeCountSchema(Schema):
+    """How many open tasks are younger than so many days, and not counted before."""
+
+    under_days = fields.Int(required=True, allow_none=True)
+    count = fields.Int(min=0, required=True)
+
+
+class StatsQuerySchema(InProjectQuerySchema):
+    """The query of the numbers; days are those of `tz`, or of your own time zone."""
+
+    tz = TimeZone()
 
 
 class StatsSchema(Schema):
@@ -46,4 +84,5 @@ class StatsSchema(Schema):
     priority = fields.Dict(keys=fields.Choice(PRIORITIES), values=fields.Int(min=0), required=True)
     assignee = fields.many(AssigneeCountSchema)
     overdue = fields.Int(min=0, required=True)
+    open_by_age = fields.many(AgeCountSchema, 4)
     done_per_day = fields.many(DayCountSchema, 31)

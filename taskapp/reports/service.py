@@ -2,17 +2,21 @@
 
 import datetime as dt
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from taskapp.caller import Caller
+from taskapp.caller import ADMIN, Caller
 from taskapp.database.pages import Page, page_by
 from taskapp.database.session import Body, now, read
 from taskapp.ledger import access, events
-from taskapp.tasks.access import visible_task
-from taskapp.tasks.models import LABELS, OPEN, PRIORITIES, STATUSES, TASKS, TaskLabel
+from taskapp.tasks.access import TaskNotFound, visible_task, was_deleted
+from taskapp.tasks.due import start_of
+from taskapp.tasks.models import IS_OPEN, LABELS, PRIORITIES, STATUSES, TASKS, TaskLabel
+from taskapp.tasks.query import count_overdue
 
 DAYS = 30
+AGES = (7, 30, 90)  # days
 NUMBER = sa.func.count(TASKS.c.id)
 Condition = sa.ColumnElement[bool]
 
@@ -23,8 +27,26 @@ def list_history(caller: Caller, task_id: int, query: Body) -> Page:
     Raises:
         TaskNotFound
     """
-    visible_task(caller, task_id)
+    try:
+        visible_task(caller, task_id)
+    except TaskNotFound:
+        if not was_deleted(caller, task_id):
+            raise
     return events.list_events(caller, task_id, query)
+
+
+def list_project_events(caller: Caller, project_id: int, query: Body) -> events.Events:
+    """What happened in a project, past the cursor; admins see every project.
+
+    Raises:
+        ProjectNotFound
+    """
+    if ADMIN not in caller.scopes:
+        access.require_visible(caller, project_id)
+    else:
+        access.require_project(project_id)
+    after = query.get("cursor") or [0]
+    return events.project_events(project_id, after[0], query["limit"])
 
 
 def list_labels(caller: Caller, query: Body) -> Page:
@@ -48,13 +70,15 @@ def get_stats(caller: Caller, query: Body) -> Body:
         ProjectNotFound: The caller does not see the one that `project_id` names.
     """
     project_ids = access.ids_of(access.seen_by(caller), query.get("project_id"))
+    timezone = query.get("tz", caller.timezone)
     inside = TASKS.c.project_id.in_(project_ids)
     return {
         "status": _count_each(STATUSES, TASKS.c.status, inside),
         "priority": _count_each(PRIORITIES, TASKS.c.priority, inside),
         "assignee": _count_assignees(inside),
-        "overdue": _count_overdue(inside),
-        "done_per_day": _done_per_day(inside),
+        "overdue": count_overdue(project_ids, timezone),
+        "open_by_age": _open_by_age(inside),
+        "done_per_day": _done_per_day(inside, ZoneInfo(timezone)),
     }
 
 
@@ -67,20 +91,35 @@ def _count_assignees(inside: Condition) -> list[Body]:
     return [{"user_id": user_id, "count": count} for user_id, count in counts]
 
 
-def _count_overdue(inside: Condition) -> int:
-    is_late = TASKS.c.due_at < now()
-    overdue = sa.select(NUMBER).where(inside, is_late, TASKS.c.status.in_(OPEN))
-    return int(read(overdue).scalar_one())
+def _open_by_age(inside: Condition) -> list[Body]:
+    """How many open tasks were created how long ago; each counts once."""
+    moment = now()
+    youngest = [moment - dt.timedelta(days=days) for days in AGES]
+    counts = _count_between(TASKS.c.created_at, youngest[::-1], inside, IS_OPEN)
+    by_age = counts[::-1]  # the last count is of those past the last edge: the youngest
+    limits = [*AGES, None]
+    return [{"under_days": days, "count": n} for days, n in zip(limits, by_age, strict=True)]
 
 
-def _done_per_day(inside: Condition) -> list[Body]:
-    first = now().date() - dt.timedelta(days=DAYS - 1)
-    midnight = dt.datetime.combine(first, dt.time(), dt.UTC)
-    day = sa.func.date(TASKS.c.completed_at)  # in UTC, which is every connection's time zone
-    counts = _counts(day, inside, TASKS.c.completed_at >= midnight)
-    done = {str(date): count for date, count in counts}
-    days = [str(first + dt.timedelta(days=number)) for number in range(DAYS)]
-    return [{"date": date, "count": done.get(date, 0)} for date in days]
+def _done_per_day(inside: Condition, zone: ZoneInfo) -> list[Body]:
+    """How many tasks were done on each of the last days of a time zone."""
+    today = now().astimezone(zone).date()
+    days = [today - dt.timedelta(days=ago) for ago in reversed(range(DAYS))]
+    edges = [start_of(day, zone) for day in days]
+    counts = _count_between(TASKS.c.completed_at, edges, inside, TASKS.c.completed_at >= edges[0])
+    return [{"date": str(day), "count": n} for day, n in zip(days, counts[1:], strict=True)]
+
+
+def _count_between(
+    column: sa.Column[Any], edges: list[dt.datetime], *where: Condition
+) -> list[int]:
+    """How many tasks have a time before the first edge, before the second …, past the last."""
+    before = [(column < edge, number) for number, edge in enumerate(edges)]
+    bucket = sa.case(*before, else_=len(edges)).label("bucket")
+    buckets = sa.select(bucket).select_from(TASKS).where(*where).subquery()
+    counted = sa.select(buckets.c.bucket, sa.func.count().label("tasks")).group_by(buckets.c.bucket)
+    counts = {row.bucket: row.tasks for row in read(counted)}
+    return [counts.get(number, 0) for number in range(len(edges) + 1)]
 
 
 def _counts(column: Any, *where: Condition) -> list[tuple[Any, int]]:

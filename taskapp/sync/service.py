@@ -150,12 +150,12 @@ def _left(project_id: int, since: int, until: int | None) -> set[int]:
     if until is None:  # read before the events, so that none falls in between
         in_project = sa.select(TASKS.c.id).where(TASKS.c.project_id == project_id)
         still_there.update(read(in_project).scalars())
-    first_kinds: dict[int, str] = {}
+    first_kinds: dict[int | None, str] = {}
     for task_id, kind in events.crossings(project_id, since, INT64 if until is None else until):
         first_kinds.setdefault(task_id, kind)
-    if events.RESTORED in first_kinds.values():
+    if None in first_kinds:
         raise CursorExpired
-    left = {task_id for task_id, kind in first_kinds.items() if kind in events.LEAVES}
+    left = {task_id for task_id, kind in first_kinds.items() if task_id and kind in events.LEAVES}
     return left | (still_there - first_kinds.keys())
 
 

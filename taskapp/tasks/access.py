@@ -8,7 +8,7 @@ from taskapp.caller import Caller
 from taskapp.database.session import Row, one_or_raise, read
 from taskapp.errors import NotFound
 from taskapp.extensions import db
-from taskapp.ledger import access, revisions
+from taskapp.ledger import access, events, revisions
 from taskapp.ledger.revisions import Lock
 from taskapp.schema import BigInt
 from taskapp.tasks.models import COLUMNS, TASKS
@@ -16,6 +16,11 @@ from taskapp.tasks.models import COLUMNS, TASKS
 TASK_ID = sa.bindparam("task_id", type_=BigInt)
 _VISIBLE = sa.select(*COLUMNS).where(
     TASKS.c.id == TASK_ID, TASKS.c.project_id.in_(access.visible_projects(access.USER_ID))
+)
+_VISIBLE_BY_KEY = sa.select(*COLUMNS).where(
+    TASKS.c.project_id == access.PROJECT_ID,
+    TASKS.c.external_id == sa.bindparam("external_id"),
+    TASKS.c.project_id.in_(access.visible_projects(access.USER_ID)),
 )
 _PROJECT_OF_TASK = sa.select(TASKS.c.project_id).where(TASKS.c.id == TASK_ID).scalar_subquery()
 _LOCK = revisions.LOCKED.where(access.PROJECTS.c.id == _PROJECT_OF_TASK)
@@ -32,6 +37,24 @@ def visible_task(caller: Caller, task_id: int) -> Row:
         TaskNotFound: There is none with this id.
     """
     return one_or_raise(read(_VISIBLE, _values(caller, task_id)), TaskNotFound)
+
+
+def visible_task_by_key(caller: Caller, project_id: int, external_id: str) -> Row:
+    """A task that the caller sees, by the client's own key.
+
+    Raises:
+        TaskNotFound: The project that the caller sees by this id has none with it.
+    """
+    values = {"in_id": project_id, "external_id": external_id, "user_id": caller.user_id}
+    return one_or_raise(read(_VISIBLE_BY_KEY, values), TaskNotFound)
+
+
+def was_deleted(caller: Caller, task_id: int) -> bool:
+    """Whether this is a deleted task of a project that the caller sees."""
+    is_alive = read(sa.select(TASKS.c.id).where(TASKS.c.id == task_id)).first()
+    if is_alive is not None:
+        return False
+    return read(events.last_deletion(task_id, caller.user_id)).first() is not None
 
 
 @dataclass

@@ -16,8 +16,11 @@ from taskapp.ledger.revisions import Lock
 from taskapp.tasks import writes
 from taskapp.tasks.models import COLUMNS, TASKS
 from taskapp.tasks.query import chunks
+from taskapp.tasks.recurrence import Steps
+from taskapp.tasks.rows import faults
 
 MAX_REASONS = 100
+MAX_STEPS = 500_000  # periods of rules that the rows of one file have looked at, in all
 
 
 class InvalidRows(Invalid):
@@ -113,6 +116,7 @@ def _check(lock: Lock, rows: Sequence[ImportRow]) -> None:
     parents.update(row.item["id"] for row in rows if row.item.get("id"))
     seen: set[tuple[str, Any]] = set()
     reasons: list[Reason] = []
+    steps = Steps(MAX_STEPS)
     for row in rows:
         for name in ("id", "external_id"):
             key = (name, row.item.get(name))
@@ -120,6 +124,8 @@ def _check(lock: Lock, rows: Sequence[ImportRow]) -> None:
                 reasons.append(row.reason(name, "Another row has it, too."))
             seen.add(key)
         reasons += _faults(row, members, parents)
+        for field, detail in faults({} if row.task is None else row.task._mapping, row.item, steps):
+            reasons.append(row.reason(field, detail))
     if reasons:
         raise InvalidRows(reasons)
 

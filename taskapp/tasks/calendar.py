@@ -1,18 +1,68 @@
-"""The task list as a calendar (RFC 5545): a stream of VTODOs."""
+"""The task list as a calendar (RFC 5545): a stream of VTODOs, or of VEVENTs for the feed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from taskapp.database.session import Body, now
+from taskapp.tasks.query import occurrences
+from taskapp.tasks.zones import vtimezone
 from taskapp.web.exports import Pages, Writer
+
+HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//taskapp//taskapp//EN\r\n"
+# RFC 7986, sections 5.1 and 5.7, and what was there before it.
+SUBSCRIBED = (
+    b"NAME:Tasks\r\nX-WR-CALNAME:Tasks\r\n"
+    b"REFRESH-INTERVAL;VALUE=DURATION:PT1H\r\nX-PUBLISHED-TTL:PT1H\r\n"
+)
+TAIL = b"END:VCALENDAR\r\n"
 
 
 def write_calendar(pages: Pages, _: Sequence[str]) -> Iterator[bytes]:
     """All of each task, whatever columns are asked for."""
     from taskapp.tasks.todo import todo  # few requests need it, and icalendar is large
 
-    yield b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//taskapp//taskapp//EN\r\n"
+    yield HEAD
+    yield from _components(pages, todo, set())
+    yield TAIL
+
+
+def feed_writer(kind: str, timezone: str) -> Writer:
+    """A calendar to subscribe to, of `events` or of `todos`.
+
+    The owner's time zone stands in it always: a calendar with nothing in it is none.
+    """
+
+    def write(pages: Pages, _: Sequence[str]) -> Iterator[bytes]:
+        from taskapp.tasks.todo import event, todo
+
+        yield HEAD + SUBSCRIBED
+        yield vtimezone(timezone, now().year)
+        if kind == "todos":
+            yield from _components(pages, todo, {timezone})
+        else:
+            due = ([task for task in rows if _is_due(task)] for rows in pages)
+            yield from _components(due, event, {timezone})
+        yield TAIL
+
+    return write
+
+
+def _components(
+    pages: Pages, render: Callable[[Body, int], bytes], known_zones: set[str]
+) -> Iterator[bytes]:
+    """The tasks of each page, behind the time zones that they are the first to name."""
+    from taskapp.tasks.todo import counts, zone_of
+
     for rows in pages:
-        yield b"".join(map(todo, rows))
-    yield b"END:VCALENDAR\r\n"
+        numbers = occurrences([task["id"] for task in rows if counts(task)])
+        zones = {zone_of(task) for task in rows} - known_zones - {None}
+        for name in sorted(filter(None, zones)):
+            yield vtimezone(name, now().year)
+            known_zones.add(name)
+        yield b"".join(render(task, numbers.get(task["id"], 1)) for task in rows)
+
+
+def _is_due(task: Body) -> bool:
+    return task["due_at"] is not None or task["due_on"] is not None
 
 
 WRITERS: Mapping[str, Writer] = {"ics": write_calendar}

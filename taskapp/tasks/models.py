@@ -14,7 +14,13 @@ from taskapp.schema import Base, part_of, table
 STATUSES = ("todo", "in_progress", "done", "cancelled")
 OPEN = ("todo", "in_progress")
 PRIORITIES = ("none", "low", "medium", "high", "urgent")
-SORTED_BY = ("title", "status", "priority", "due_at", "created_at", "updated_at")
+SORTED_BY = ("title", "status", "priority", "due", "created_at", "updated_at")
+
+
+# Literally, because a database compares what a query says with what its index says.
+_OPEN = f"status < {len(OPEN)}"
+_WHERE_OPEN: dict[str, Any] = {f"{name}_where": sa.text(_OPEN) for name in ("postgresql", "sqlite")}
+IS_OPEN = sa.literal_column(f"tasks.{_OPEN}", sa.Boolean)
 
 
 class Ranked(TypeDecorator[str]):
@@ -58,10 +64,15 @@ class Task(Base):
         sa.UniqueConstraint("project_id", "external_id"),
         sa.Index(None, "project_id", "id"),
         sa.Index(None, "project_id", "revision"),
-        # PostgreSQL has one more, made by migration 0002: the latest due date first, and none last.
+        # PostgreSQL has one more, made by migration 0004: the latest due date first, and none last.
         *(sa.Index(None, "project_id", name, "id") for name in SORTED_BY),
-        sa.Index(None, "assignee_id", "id"),
+        sa.Index("ix_tasks_open_due", "project_id", "due", **_WHERE_OPEN),
+        sa.Index(None, "project_id", "completed_at"),
+        sa.Index(None, "assignee_id", "project_id", "id"),
         sa.Index(None, "parent_id", "id"),
+        sa.Index(None, "next_reminder_at"),
+        # However a task becomes done, and however often: each has one next occurrence.
+        sa.Index(None, "series_id", "occurrence", unique=True),
         sa.Index(None, "words", postgresql_using="gin").ddl_if("postgresql"),
         {"sqlite_autoincrement": True},  # a deleted task's id must never come back
     )
@@ -75,6 +86,10 @@ class Task(Base):
     status: Mapped[str] = mapped_column(Ranked(*STATUSES))
     priority: Mapped[str] = mapped_column(Ranked(*PRIORITIES))
     due_at: Mapped[dt.datetime | None]
+    due_on: Mapped[dt.date | None]
+    due: Mapped[int | None]  # either of them as a number: `tasks/due.py`
+    repeat: Mapped[dict[str, str] | None] = mapped_column(sa.JSON(none_as_null=True))
+    reminders: Mapped[list[str]] = mapped_column(sa.JSON, server_default="[]")
     assignee_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id", ondelete="SET NULL"))
     parent_id: Mapped[int | None] = part_of("tasks.id")
     labels: Mapped[list[str]] = mapped_column(sa.JSON)
@@ -84,10 +99,21 @@ class Task(Base):
     completed_at: Mapped[dt.datetime | None]
     revision: Mapped[int]
     words: Mapped[list[str]] = mapped_column(Words)
+    # Moments in UTC that are still to come, the next one also where an index finds it.
+    pending_reminders: Mapped[list[str]] = mapped_column(sa.JSON, server_default="[]")
+    next_reminder_at: Mapped[dt.datetime | None]
+    series_id: Mapped[int | None]  # the first task of the series; None: this may become the first
+    occurrence: Mapped[int] = mapped_column(server_default="1")  # its number in the series
+    next_id: Mapped[int | None]  # the task that came after this one, even if it is gone
+    due_wall: Mapped[str | None]  # the local time of an occurrence whose hour the clocks skipped
 
 
 TASKS = table(Task)
-COLUMNS = tuple(column for column in TASKS.columns if column.name != "words")  # what is shown
+HIDDEN = {
+    *("due", "words", "pending_reminders", "next_reminder_at"),
+    *("series_id", "occurrence", "next_id", "due_wall"),
+}
+COLUMNS = tuple(column for column in TASKS.columns if column.name not in HIDDEN)  # what is shown
 
 
 class TaskLabel(Base):

@@ -14,22 +14,36 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from taskapp.database.pages import MOST, Page, count, cut
-from taskapp.database.session import Body
+from taskapp.database.session import Body, now, read
 from taskapp.extensions import db
+from taskapp.tasks.due import with_days
 from taskapp.tasks.filters import FILTERS, IN_PROJECTS, Condition, FilterKey, filters_of, has_label
-from taskapp.tasks.models import COLUMNS, SORTED_BY, TASKS
+from taskapp.tasks.models import COLUMNS, TASKS
 from taskapp.tasks.search import Search, search_for
 
 CHUNK = 500  # rows or ids in a statement; SQLite takes 32,766 values
 MAX_SEPARATE_PROJECTS = 16
-SORTS: dict[str, sa.Column[Any]] = {name: TASKS.c[name] for name in ("id", *SORTED_BY)}
+# What clients sort by, and the column that has its order.
+SORTS: dict[str, sa.Column[Any]] = {
+    "id": TASKS.c.id,
+    "title": TASKS.c.title,
+    "status": TASKS.c.status,
+    "priority": TASKS.c.priority,
+    "due_at": TASKS.c.due,
+    "created_at": TASKS.c.created_at,
+    "updated_at": TASKS.c.updated_at,
+}
 
 
 class Sort(NamedTuple):
-    """A column to sort by."""
+    """What to sort by: a key of SORTS."""
 
     name: str
     descending: bool
+
+    @property
+    def column(self) -> sa.Column[Any]:
+        return SORTS[self.name]
 
 
 @dataclass(frozen=True)
@@ -76,13 +90,30 @@ def page(project_ids: list[int], query: Body) -> Page:
     values.update(_numbered("label", labels))
     values.update(_numbered("project", project_ids))
     values.update(_numbered("last", last_row))
-    result = cut(_statement(shape), query["limit"], [sort.name for sort in sorts], values)
+    key = [sort.column.key for sort in sorts]
+    result = cut(_statement(shape), query["limit"], key, values, len(COLUMNS))
     if "fields" in query:
         result = result.only(*query["fields"])
     if query["total"]:
         every = sa.select(*COLUMNS).where(IN_PROJECTS, *shape.conditions())
         result = result._replace(total=count(every, values))
     return result
+
+
+def occurrences(task_ids: list[int]) -> dict[int, int]:
+    """Of tasks that repeat, the number of each in its series."""
+    numbers: dict[int, int] = {}
+    for ids in chunks(task_ids):
+        in_series = sa.select(TASKS.c.id, TASKS.c.occurrence).where(TASKS.c.id.in_(ids))
+        numbers.update((task.id, task.occurrence) for task in read(in_series))
+    return numbers
+
+
+def count_overdue(project_ids: list[int], timezone: str) -> int:
+    """How many open tasks are late, by the day that it is in a time zone."""
+    values = with_days({"due": "overdue"}, timezone, now())
+    overdue = sa.select(TASKS.c.id).where(IN_PROJECTS, FILTERS["due", "overdue"])
+    return count(overdue, {**values, "projects": project_ids})
 
 
 def _numbered(name: str, values: Iterable[Any]) -> Body:
@@ -111,7 +142,7 @@ def _sort_values(key: list[Any], sorts: tuple[Sort, ...]) -> list[Any]:
     """
     values = []
     for value, sort in zip(key, sorts, strict=False):
-        in_json = sort.name.endswith("_at") and isinstance(value, str)
+        in_json = sort.column.key.endswith("_at") and isinstance(value, str)
         values.append(dt.datetime.fromisoformat(value) if in_json else value)
     return values
 
@@ -122,6 +153,8 @@ def _separate_projects(projects: int, query: Body, sorts: tuple[Sort, ...]) -> i
         return 1
     if projects > MAX_SEPARATE_PROJECTS or "label" in query or "q" in query:
         return 0  # the index of labels or words finds in all projects at once
+    if query.get("assignee", "none") != "none":
+        return projects  # so the index of assignees has them
     on_postgresql = db.engine.dialect.name == "postgresql"
     if sorts[0].name == "id" and (on_postgresql or filters_of(query)):
         return 0  # the primary key has the order of all
@@ -131,7 +164,8 @@ def _separate_projects(projects: int, query: Body, sorts: tuple[Sort, ...]) -> i
 @lru_cache(128)
 def _statement(shape: Shape) -> sa.Select[Any]:
     """One page of a list of this shape."""
-    chosen = sa.select(*COLUMNS).where(*shape.conditions())
+    hidden = [sort.column for sort in shape.sorts if sort.column not in set(COLUMNS)]
+    chosen = sa.select(*COLUMNS, *hidden).where(*shape.conditions())
     if shape.empty:
         chosen = chosen.where(_after(shape.sorts, shape.empty))
     if not shape.projects:
@@ -147,18 +181,19 @@ def _statement(shape: Shape) -> sa.Select[Any]:
 
 
 def _ordered(chosen: sa.Select[Any], columns: Any, sorts: tuple[Sort, ...]) -> sa.Select[Any]:
-    for name, descending in sorts:
-        order = columns[name].desc() if descending else columns[name].asc()
-        chosen = chosen.order_by(order.nulls_last() if name == "due_at" else order)
+    for sort in sorts:
+        column = columns[sort.column.key]
+        order = column.desc() if sort.descending else column.asc()
+        chosen = chosen.order_by(order.nulls_last() if sort.column.nullable else order)
     return chosen.limit(MOST)
 
 
 def _after(sorts: tuple[Sort, ...], empty: tuple[bool, ...]) -> Condition:
     """The rows past the last page's last: as a row value where an index can use one."""
-    columns = [SORTS[sort.name] for sort in sorts]
+    columns = [sort.column for sort in sorts]
     values = [bindparam(f"last_{n}", type_=column.type) for n, column in enumerate(columns)]
     one_direction = len({sort.descending for sort in sorts}) == 1
-    if one_direction and not any(sort.name == "due_at" for sort in sorts):
+    if one_direction and not any(sort.column.nullable for sort in sorts):
         return _past(sorts[0], sa.tuple_(*columns), sa.tuple_(*values))
     conditions: list[Condition] = []
     equal: list[Condition] = []
@@ -173,7 +208,7 @@ def _further(sort: Sort, column: sa.Column[Any], value: Any, is_empty: bool) -> 
     if is_empty:
         return sa.false()
     further = _past(sort, column, value)
-    if sort.name == "due_at":
+    if column.nullable:
         return sa.or_(further, column.is_(None))
     return further
 

@@ -1,15 +1,18 @@
 """The task endpoints: read the request, ask the service, name the reply."""
 
-from functools import partial
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any
 
 from flask import Blueprint, Response
 
-from taskapp.database.pages import Created, Page
-from taskapp.database.session import Body, Row
+from taskapp.database.pages import Created, Linked, Page
+from taskapp.database.session import Body, Row, now
 from taskapp.errors import CONDITIONS, WRITES, Forbidden, NotAcceptable, NotFound
 from taskapp.ledger.access import Seen, seen_by
 from taskapp.tasks import schemas, service
 from taskapp.tasks.calendar import WRITERS
+from taskapp.tasks.due import with_days
 from taskapp.tasks.schemas import FIELDS, TaskSchema
 from taskapp.web import long_operations
 from taskapp.web.conditional import cached, if_match
@@ -18,12 +21,25 @@ from taskapp.web.current import caller
 from taskapp.web.exports import STREAMS, export, negotiates
 
 tasks = Blueprint("tasks", __name__, url_prefix="/api/v1")
-TASKS, TASK = "/tasks", "/tasks/<id:task_id>"
+TASKS = "/tasks"
+TASK = "/tasks/<id:task_id>"
+BY_KEY = "/projects/<id:project_id>/tasks/by-external-id/<anything:external_id>"
+
+
+def compares_days(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Say what the filters by due compare with, in the time zone of the query or the caller."""
+
+    @wraps(view)
+    def wrapper(query: Body) -> Any:
+        return view(query=with_days(query, caller().timezone, now()))
+
+    return wrapper
 
 
 @tasks.get(TASKS)
 @accepts(query=schemas.TaskQuerySchema())
 @negotiates
+@compares_days
 @cached(seen_by)
 @replies(schemas.TaskPageSchema(), 200, NotFound, NotAcceptable, gives=STREAMS)
 def list_tasks(query: Body, seen: Seen) -> Page | Response:
@@ -41,17 +57,17 @@ def create_task(body: Body) -> Row:
 
 @tasks.get(TASK)
 @replies(TaskSchema())
-def get_task(task_id: int) -> Row:
+def get_task(task_id: int) -> Row | Linked:
     """Show one task."""
-    return service.get_task(caller(), task_id)
+    return _with_next(service.get_task(caller(), task_id))
 
 
 @tasks.patch(TASK)
 @accepts(body=TaskSchema(partial=True))
 @replies(TaskSchema(), 200, *WRITES)
-def update_task(task_id: int, body: Body) -> Row:
+def update_task(task_id: int, body: Body) -> Row | Linked:
     """Change the fields that are sent."""
-    return service.update_task(caller(), task_id, body, if_match())
+    return _with_next(service.update_task(caller(), task_id, body, if_match()))
 
 
 @tasks.delete(TASK)
@@ -61,13 +77,47 @@ def delete_task(task_id: int) -> None:
     service.delete_task(caller(), task_id, if_match())
 
 
-@tasks.put("/projects/<id:project_id>/tasks/by-external-id/<anything:external_id>")
+@tasks.post(f"{TASK}/restore")
+@replies(TaskSchema(), 200, *WRITES)
+def restore_task(task_id: int) -> Row:
+    """Bring a deleted task back, with what was below it."""
+    return service.restore_task(caller(), task_id)
+
+
+@tasks.get(BY_KEY)
+@replies(TaskSchema())
+def get_task_by_external_id(project_id: int, external_id: str) -> Row | Linked:
+    """Show the task with your own key."""
+    key = schemas.external_id_of(external_id)
+    return _with_next(service.get_task_by_key(caller(), project_id, key))
+
+
+@tasks.put(BY_KEY)
 @accepts(body=schemas.PutTaskSchema())
 @replies(TaskSchema(), 200, *WRITES, creates=True)
-def put_task(project_id: int, external_id: str, body: Body) -> Row | Created:
+def put_task(project_id: int, external_id: str, body: Body) -> Row | Created | Linked:
     """Create the task with your own key, or set its fields when it is there."""
-    key = schemas.ExternalIdSchema().load({"external_id": external_id})
-    return service.put_task(caller(), project_id, **key, body=body, precondition=if_match())
+    key = schemas.external_id_of(external_id)
+    task = service.put_task(caller(), project_id, key, body, if_match())
+    return task if isinstance(task, Created) else _with_next(task)
+
+
+@tasks.patch(BY_KEY)
+@accepts(body=schemas.PutTaskSchema(partial=True))
+@replies(TaskSchema(), 200, *WRITES)
+def update_task_by_external_id(project_id: int, external_id: str, body: Body) -> Row | Linked:
+    """Change the fields that are sent of the task with your own key."""
+    key = schemas.external_id_of(external_id)
+    task = service.update_task_by_key(caller(), project_id, key, body, if_match())
+    return _with_next(task)
+
+
+@tasks.delete(BY_KEY)
+@replies(None, 204, Forbidden)
+def delete_task_by_external_id(project_id: int, external_id: str) -> None:
+    """Delete the task with your own key, and what is below it."""
+    key = schemas.external_id_of(external_id)
+    service.delete_task_by_key(caller(), project_id, key, if_match())
 
 
 @tasks.post("/tasks/batch")
@@ -76,3 +126,11 @@ def put_task(project_id: int, external_id: str, body: Body) -> Row | Created:
 def run_batch(body: Body) -> Body:
     """Create, update and delete up to 500 tasks, all or nothing."""
     return service.run_batch(caller(), body["operations"])
+
+
+def _with_next(task: Row) -> Row | Linked:
+    """The task, with the address of the one that came after it."""
+    next_id = service.next_occurrence(task)
+    if next_id is None:
+        return task
+    return Linked(task, {"next-occurrence": f"/api/v1/tasks/{next_id}"})

@@ -1,31 +1,36 @@
 """What a task looks like on the wire, and what its list can be asked."""
 
-import datetime as dt
 from typing import Any
 
 from marshmallow import Schema, post_load, validate
 
-from taskapp.database.session import now
+from taskapp.tasks.dates import Reminder, RepeatSchema
 from taskapp.tasks.models import PRIORITIES, STATUSES
 from taskapp.tasks.query import SORTS
 from taskapp.web import fields
+from taskapp.web.dates import Day, TimeZone
 from taskapp.web.fields import PageQuerySchema, example, page_of
 
 
 class TaskSchema(fields.Resource):
     """A task. Clients write every field that is not read-only."""
 
-    location = "/api/v1/tasks/{id}"
+    url = "/api/v1/tasks/{id}"
     id = fields.Int(dump_only=True)
     project_id = fields.Int()
     external_id = fields.Text(min=1, max=200, allow_none=True, metadata=example("crm/4711"))
     title = fields.Text(
-        min=1, max=200, trim=True, required=True, metadata=example("Water the fern")
+        min=1, max=500, trim=True, required=True, metadata=example("Water the fern")
     )
-    description = fields.Text(max=20_000)
+    description = fields.Text(max=65_536)
     status = fields.Choice(STATUSES)
     priority = fields.Choice(PRIORITIES)
     due_at = fields.Time(allow_none=True)
+    due_on = Day(allow_none=True)
+    repeat = fields.Nested(RepeatSchema, allow_none=True)
+    reminders = fields.List(
+        Reminder(), validate=validate.Length(max=5), metadata=example(["-PT1H"])
+    )
     assignee_id = fields.Int(allow_none=True)
     parent_id = fields.Int(allow_none=True)
     labels = fields.List(
@@ -51,7 +56,7 @@ class TaskSchema(fields.Resource):
 class ListedTaskSchema(TaskSchema):
     """A task, or those `fields` of it that were asked for."""
 
-    title = fields.Text(max=200)
+    title = fields.Text(max=500)
 
 
 TaskPageSchema = page_of(ListedTaskSchema)
@@ -67,32 +72,28 @@ class TaskQuerySchema(PageQuerySchema):
     label = fields.CommaList()
     assignee = fields.NameOrId("me", "none")
     parent = fields.NameOrId("none")
-    due = fields.Choice(("none", "overdue", "today"))
+    external_id = fields.Text(min=1, max=200)
+    due = fields.Choice(("none", "overdue", "today", "week"))
+    tz = TimeZone()
     due_before = fields.Time()
     due_after = fields.Time()
     created_after = fields.Time()
     created_before = fields.Time()
     updated_after = fields.Time()
+    completed_after = fields.Time()
+    completed_before = fields.Time()
+    repeat = fields.QueryBool()
     q = fields.Text(min=1, max=200)
     sort = fields.CommaList([sign + name for name in SORTS for sign in ("", "-")])
     format = fields.Text(max=10, metadata={"enum": ["json", "ndjson", "csv", "ics"]})
     bom = fields.QueryBool()
     fields = fields.CommaList(FIELDS)  # type: ignore[assignment]  # the parameter has marshmallow's own name
 
-    @post_load
-    def _stop_the_clock(self, query: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """The moment an answer depends on is part of the question, so that it can be remembered."""
-        moment = now().replace(microsecond=0)
-        if query.get("due") == "today":
-            query["at"] = moment.replace(hour=0, minute=0, second=0)
-            query["until"] = query["at"] + dt.timedelta(days=1)
-        elif query.get("due") == "overdue":
-            query["at"] = moment
-        return query
-
 
 class PutTaskSchema(TaskSchema):
     """A task as its own key finds it: the address says the project and the key."""
+
+    title = fields.Text(min=1, max=500, trim=True)  # needed only to create it
 
     class Meta:
         exclude = ("project_id", "external_id")
@@ -106,6 +107,16 @@ class ExternalIdSchema(Schema):
     """A client's own key, in an address."""
 
     external_id = fields.Text(max=200, required=True, validate=[IN_UTF8])
+
+
+def external_id_of(text: str) -> str:
+    """The key in an address.
+
+    Raises:
+        ValidationError: It is longer than a key may be, or no text.
+    """
+    key: str = ExternalIdSchema().load({"external_id": text})["external_id"]
+    return key
 
 
 class CreateOperationSchema(Schema):
@@ -130,11 +141,21 @@ class UpdateOperationSchema(DeleteOperationSchema):
     body = fields.Nested(TaskSchema(partial=True), required=True)
 
 
+class UpsertOperationSchema(Schema):
+    """Create the task with your own key, or set its fields when it is there."""
+
+    op = fields.Choice(("upsert",), required=True)
+    project_id = fields.Int(required=True)
+    external_id = fields.Text(min=1, max=200, required=True)
+    body = fields.Nested(PutTaskSchema, required=True)
+
+
 Operation = fields.OneOf(
     "op",
     create=CreateOperationSchema(),
     update=UpdateOperationSchema(),
     delete=DeleteOperationSchema(),
+    upsert=UpsertOperationSchema(),
 )
 
 
@@ -147,7 +168,7 @@ class BatchSchema(Schema):
 class OperationResultSchema(Schema):
     """What one operation did."""
 
-    op = fields.Choice(("create", "update", "delete"), required=True)
+    op = fields.Choice(("create", "update", "delete", "upsert"), required=True)
     id = fields.Int(required=True)
     task = fields.Nested(TaskSchema)
 

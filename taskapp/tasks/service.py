@@ -6,14 +6,16 @@ import sqlalchemy as sa
 
 from taskapp.caller import Caller
 from taskapp.database.pages import Created, Page
-from taskapp.database.session import Body, Precondition, Row
-from taskapp.errors import PreconditionRequired, Refusal, StaleRevision
+from taskapp.database.session import Body, Precondition, Row, read
+from taskapp.errors import Invalid, PreconditionRequired, Refusal, StaleRevision
 from taskapp.extensions import db, settings
 from taskapp.ledger import access, revisions
 from taskapp.ledger.access import Seen
-from taskapp.tasks import bulk, query, writes
-from taskapp.tasks.access import Locks, visible_task
+from taskapp.ledger.revisions import Lock
+from taskapp.tasks import bulk, query, undo, writes
+from taskapp.tasks.access import Locks, TaskNotFound, visible_task, visible_task_by_key
 from taskapp.tasks.models import COLUMNS, TASKS
+from taskapp.tasks.rows import with_time_zone
 
 
 def get_task(caller: Caller, task_id: int) -> Row:
@@ -65,14 +67,72 @@ def put_task(
         AssigneeNotFound, ParentNotFound, Invalid: It needs a title to be created, too.
     """
     lock = revisions.lock_project(caller, project_id)
-    by_key = sa.select(*COLUMNS).where(
-        TASKS.c.project_id == project_id, TASKS.c.external_id == external_id
-    )
-    before = db.session.execute(by_key).one_or_none()
+    before = _locked_by_key(lock, external_id)
     precondition(before)
     if before is not None:
         return writes.update(caller, before, lock, lock, body)
+    if "title" not in body:
+        raise Invalid.field("title", "Missing data for required field.")
     return Created(writes.insert(caller, lock, {**body, "external_id": external_id}), {})
+
+
+def get_task_by_key(caller: Caller, project_id: int, external_id: str) -> Row:
+    """The task of a project with the client's own key.
+
+    Raises:
+        TaskNotFound
+    """
+    return visible_task_by_key(caller, project_id, external_id)
+
+
+def update_task_by_key(
+    caller: Caller, project_id: int, external_id: str, body: Body, precondition: Precondition
+) -> Row:
+    """Change the fields that are sent.
+
+    Raises:
+        TaskNotFound, ProjectNotFound, Forbidden, StaleRevision
+        AssigneeNotFound, ParentNotFound, Invalid
+    """
+    lock = revisions.lock_project(caller, project_id)
+    task = _require(_locked_by_key(lock, external_id))
+    precondition(task)
+    return writes.update(caller, task, lock, lock, body)
+
+
+def delete_task_by_key(
+    caller: Caller, project_id: int, external_id: str, precondition: Precondition
+) -> None:
+    """Delete a task and what is below it.
+
+    Raises:
+        TaskNotFound, ProjectNotFound, Forbidden, StaleRevision
+    """
+    lock = revisions.lock_project(caller, project_id)
+    task = _require(_locked_by_key(lock, external_id))
+    precondition(task)
+    writes.delete(task.id, lock)
+
+
+def restore_task(caller: Caller, task_id: int) -> Row:
+    """Bring a deleted task back, with what was below it.
+
+    Raises:
+        TaskNotFound, Forbidden, NotDeleted, ParentGone, ExternalIdTaken
+    """
+    return undo.restore_task(caller, task_id)
+
+
+def next_occurrence(task: Row) -> int | None:
+    """The id of the task that came after this one, if it is done and repeats."""
+    if task.repeat is None:
+        return None
+    after = sa.select(TASKS.c.next_id).where(TASKS.c.id == task.id)
+    # A write sees what it has just written, and commits later; a read needs no transaction.
+    is_writing = db.session().in_transaction()
+    result = db.session.execute(after) if is_writing else read(after)
+    next_id: int | None = result.scalar()
+    return next_id
 
 
 def delete_task(caller: Caller, task_id: int, precondition: Precondition) -> None:
@@ -106,6 +166,7 @@ def import_tasks(caller: Caller, project_id: int | None, items: list[Body]) -> B
     Raises:
         ProjectNotFound, Forbidden, InvalidRows
     """
+    items = [with_time_zone(item, caller.timezone) for item in items]
     return bulk.upsert(revisions.lock_project(caller, project_id), items)
 
 
@@ -132,9 +193,38 @@ def _carry_out(locks: Locks, operation: Body) -> Row | None:
         case "update":
             precondition = SentRevision(operation)
             return _update(locks, operation["id"], operation["body"], precondition)
+        case "upsert":
+            return _upsert(locks, operation)
         case _:
             _delete(locks, operation["id"], SentRevision(operation))
             return None
+
+
+def _upsert(locks: Locks, operation: Body) -> Row:
+    lock = locks.project(operation["project_id"])
+    external_id = operation["external_id"]
+    body = operation["body"]
+    before = _locked_by_key(lock, external_id)
+    if before is not None:
+        if settings().require_if_match:
+            raise PreconditionRequired
+        return writes.update(locks.caller, before, lock, lock, body)
+    if "title" not in body:
+        raise Invalid.field("title", "Missing data for required field.")
+    return writes.insert(locks.caller, lock, {**body, "external_id": external_id})
+
+
+def _locked_by_key(lock: Lock, external_id: str) -> Row | None:
+    by_key = sa.select(*COLUMNS).where(
+        TASKS.c.project_id == lock.project_id, TASKS.c.external_id == external_id
+    )
+    return db.session.execute(by_key).one_or_none()
+
+
+def _require(task: Row | None) -> Row:
+    if task is None:
+        raise TaskNotFound
+    return task
 
 
 def _update(locks: Locks, task_id: int, body: Body, precondition: Precondition) -> Row:

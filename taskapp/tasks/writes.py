@@ -4,35 +4,38 @@ Each function runs under the lock of the project, inside the caller's transactio
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
-from taskapp.database.session import Body, Row, changed_fields, insert_or_raise, now
+from taskapp.database.session import Body, Row, changed_fields, insert_or_raise, now, read
 from taskapp.errors import Conflict
 from taskapp.extensions import db
 from taskapp.ledger import access, revisions
 from taskapp.ledger.revisions import Lock, Revision
-from taskapp.tasks.models import COLUMNS, LABELS, TASKS
+from taskapp.tasks import reminders, repeats
+from taskapp.tasks.models import COLUMNS, TASKS
 from taskapp.tasks.query import chunks
 from taskapp.tasks.relations import check_relations, descendants
-from taskapp.tasks.search import words
+from taskapp.tasks.rows import (
+    columns,
+    insert_labels,
+    new_row,
+    refuse_faults,
+    replace_labels,
+    with_time_zone,
+)
 
+# What decides when reminders fire.
+MOVES_REMINDERS = {"reminders", "due_at", "due_on", "status", "assignee_id"}
+SERIES = tuple(TASKS.c[name] for name in ("series_id", "occurrence", "next_id", "due_wall"))
+HIDDEN_STATE = (TASKS.c.id, TASKS.c.pending_reminders, *SERIES)
+KEPT = (*COLUMNS, *SERIES)  # of a deleted task
 _INSERT = sa.insert(TASKS)
 _UPDATE = sa.update(TASKS).where(TASKS.c.id == sa.bindparam("task_id"))
-BLANK: Body = {
-    "external_id": None,
-    "description": "",
-    "status": "todo",
-    "priority": "none",
-    "due_at": None,
-    "assignee_id": None,
-    "parent_id": None,
-    "labels": [],
-}
 
 
 class ExternalIdTaken(Conflict):
@@ -46,25 +49,56 @@ class Change:
     before: Row
     fields: dict[str, list[Any]]
 
+    @property
+    def new(self) -> Body:
+        """The new values alone."""
+        return {name: value for name, (_, value) in self.fields.items()}
+
+    @property
+    def after(self) -> Body:
+        """The task as it will be."""
+        return {**self.before._mapping, **self.new}
+
     def values(self, revision: Revision) -> Body:
-        """The columns to set."""
-        new = {name: value for name, (_, value) in self.fields.items()}
-        return columns(revision, new, self.before._mapping)
+        """The columns to set; where it makes a next task, that is inserted."""
+        values = columns(revision, self.new, self.before._mapping)
+        if "repeat" in self.fields:
+            values.update(series_id=None, occurrence=1)  # another series begins
+        if self.moves_reminders():
+            pending = _hidden(self.before.id).pending_reminders
+            values.update(reminders.columns(self.after, self.before._mapping, pending))
+        if self.new.get("status") == "done" and self.after["repeat"] is not None:
+            series = {**_hidden(self.before.id)._mapping, **values}
+            values.update(_insert_next(revision, self.after, series))
+        return values
+
+    def moves_reminders(self) -> bool:
+        """Whether what is still to come may be another than before."""
+        if not self.after["reminders"] and not self.before.reminders:
+            return False
+        return not self.fields.keys().isdisjoint(MOVES_REMINDERS)
 
 
 def insert(caller: Caller, lock: Lock, body: Body) -> Row:
     """Insert a task, of a body that has a title.
 
     Raises:
-        AssigneeNotFound, ParentNotFound, Invalid: The project has no such member or parent.
+        AssigneeNotFound, ParentNotFound, Invalid: The project has no such member or parent, or
+            the body's fields do not go together.
         ExternalIdTaken
     """
     check_relations(caller, lock.project_id, None, body)
+    body = with_time_zone(body, caller.timezone)
+    refuse_faults({}, body)
     revision = lock.advance()
     row = new_row(revision, body)
-    task = insert_or_raise(_INSERT.returning(*COLUMNS), ExternalIdTaken, row).one()
-    _insert_labels([(task.id, task.labels)])
+    task = _write(_INSERT.returning(*COLUMNS), revision.project_id, row)
+    insert_labels([(task.id, task.labels)])
     revisions.record_each(revision, "created", [(task.id, _from_nothing(body))])
+    if task.repeat is not None and task.status == "done":
+        series = {"series_id": None, "occurrence": 1, "next_id": None, "due_wall": None}
+        values = _insert_next(revision, task._mapping, {**series, "id": task.id})
+        db.session.execute(_UPDATE, {**values, "task_id": task.id})
     return task
 
 
@@ -88,7 +122,7 @@ def insert_many(lock: Lock, bodies: Sequence[Body]) -> list[int]:
         raise RuntimeError("the database numbered new tasks in another order")
     labels = [(task.id, body.get("labels", [])) for task, body in zip(tasks, bodies, strict=True)]
     for labelled in chunks(labels):
-        _insert_labels(labelled)
+        insert_labels(labelled)
     return [task.id for task in tasks]
 
 
@@ -100,6 +134,8 @@ def update(caller: Caller, task: Row, source: Lock, target: Lock, body: Body) ->
         ExternalIdTaken
     """
     check_relations(caller, target.project_id, task.id, body)
+    body = with_time_zone(body, caller.timezone)
+    refuse_faults(task._mapping, body)
     moves = source is not target
     if moves:
         body = {**_left_behind(task, target), **body}
@@ -108,9 +144,9 @@ def update(caller: Caller, task: Row, source: Lock, target: Lock, body: Body) ->
         return task
     revision = target.advance()
     values = {**change.values(revision), "task_id": task.id}
-    after = insert_or_raise(_UPDATE.returning(*COLUMNS), ExternalIdTaken, values).one()
+    after = _write(_UPDATE.returning(*COLUMNS), target.project_id, values)
     if "labels" in change.fields:
-        _replace_labels([(task.id, after.labels)])
+        replace_labels([(task.id, after.labels)])
     if moves:
         _move_children(task.id, source.advance(), revision)
     kind = "moved" if moves else "updated"
@@ -135,7 +171,7 @@ def update_many(lock: Lock, changes: Sequence[Change]) -> None:
         if "labels" in change.fields
     ]
     for labelled in chunks(labels):
-        _replace_labels(labelled)
+        replace_labels(labelled)
     record_updated = [(change.before.id, change.fields) for change in changes]
     revisions.record_each(revision, "updated", record_updated)
 
@@ -155,48 +191,80 @@ def record_inserted(lock: Lock, inserted: Sequence[tuple[int, Body]]) -> None:
 
 
 def delete(task_id: int, lock: Lock) -> None:
-    """Delete a task and what is below it."""
+    """Delete a task and what is below it; the events hold what `undo.py` needs."""
     ids = [task_id, *descendants(task_id)]
-    revisions.record(lock.advance(), "deleted", ids)
+    revision = lock.advance()
     for chunk in chunks(ids[::-1]):  # lowest first: SQLite cascades 1,000 deep
+        tasks = db.session.execute(sa.select(*KEPT).where(TASKS.c.id.in_(chunk)))
+        deleted = [(task.id, _to_nothing(task._mapping)) for task in tasks]
+        revisions.record_each(revision, "deleted", deleted)
         db.session.execute(sa.delete(TASKS).where(TASKS.c.id.in_(chunk)))
 
 
-def new_row(revision: Revision, body: Body) -> Body:
-    """The columns of a new task; the items of a demo bring times of their own."""
-    ids = {"project_id": revision.project_id, "created_by": revision.user_id}
-    row = columns(revision, {**BLANK, **body, **ids}, {})
-    return {"created_at": row["updated_at"], **row}
+def _insert_next(revision: Revision, task: Mapping[Any, Any], series: Mapping[Any, Any]) -> Body:
+    """Insert the task that comes after one that is done, unless there is one.
+
+    Whatever becomes done comes through here, under its project's lock. Returns the columns by
+    which the one that is done remembers it, also when it is deleted.
+    """
+    if series["next_id"] is not None:
+        return {}
+    occurrence = series["occurrence"]
+    next_due = repeats.next_due(task, now(), occurrence, series["due_wall"])
+    if next_due is None:
+        return {}
+    body = {name: task[name] for name in repeats.SAME}
+    body.update(due_at=next_due.due_at, due_on=next_due.due_on)
+    row = new_row(revision, body)
+    row.update(
+        series_id=series["series_id"] or task["id"],
+        occurrence=occurrence + 1,
+        due_wall=next_due.due_wall,
+    )
+    row.update(reminders.columns(row, task, []))
+    next_id = db.session.execute(_INSERT.returning(TASKS.c.id), row).scalar_one()
+    insert_labels([(next_id, row["labels"])])
+    revisions.record_each(revision, "created", [(next_id, _from_nothing(body))])
+    return {"next_id": next_id}
 
 
-def columns(revision: Revision, new: Body, old: Mapping[Any, Any]) -> Body:
-    """New values, and the columns that follow from them and from what stays."""
-    values = {"revision": revision.revision, "updated_at": now(), **new}
-    if "status" in new:
-        completed_at = values["updated_at"] if new["status"] == "done" else None
-        values.setdefault("completed_at", completed_at)
-    if "title" in new or "description" in new:
-        whole = {**old, **new}
-        values["words"] = words(whole["title"], whole["description"])
-    return values
+def _hidden(task_id: int) -> Row:
+    """The columns of a task that are not shown, where a write needs them."""
+    hidden = sa.select(*HIDDEN_STATE).where(TASKS.c.id == task_id)
+    return db.session.execute(hidden).one()
+
+
+def _write(statement: sa.Executable, project_id: int, values: Body) -> Row:
+    """Write one task.
+
+    Raises:
+        ExternalIdTaken: It says by which task, where that can be seen.
+    """
+    try:
+        return insert_or_raise(statement, ExternalIdTaken, values).one()
+    except ExternalIdTaken:
+        other = sa.select(TASKS.c.id).where(
+            TASKS.c.project_id == project_id, TASKS.c.external_id == values.get("external_id")
+        )
+        other_id = read(other).scalar()  # outside this transaction, which has failed
+        detail = "Another task of the project has this external_id."
+        if other_id is not None:
+            detail = f"Task {other_id} of the project has this external_id."
+        reason = {"pointer": "/external_id", "detail": detail}
+        raise ExternalIdTaken(errors=[reason]) from None
 
 
 def _from_nothing(body: Body) -> Body:
     return {name: [None, value] for name, value in body.items()}
 
 
-def _insert_labels(tasks: Iterable[tuple[int, list[str]]]) -> None:
-    rows = []
-    for task_id, names in tasks:
-        rows += [{"task_id": task_id, "key": name.casefold(), "name": name} for name in names]
-    if rows:
-        db.session.execute(sa.insert(LABELS), rows)
-
-
-def _replace_labels(tasks: Sequence[tuple[int, list[str]]]) -> None:
-    ids = [task_id for task_id, _ in tasks]
-    db.session.execute(sa.delete(LABELS).where(LABELS.c.task_id.in_(ids)))
-    _insert_labels(tasks)
+def _to_nothing(task: Mapping[Any, Any]) -> Body:
+    """What a task held, but for what is empty, and its place, which the event has."""
+    changes = {}
+    for name, value in task.items():
+        if name not in {"id", "project_id"} and value not in (None, "", []):
+            changes[name] = [value, None]
+    return changes
 
 
 def _left_behind(task: Row, target: Lock) -> Body:

@@ -26,7 +26,8 @@ class WrongPassword(WrongCredentials):
 
 def active() -> sa.Subquery:
     """Users who may sign in, to join with."""
-    return sa.select(USERS.c.id, USERS.c.role).where(USERS.c.is_active).subquery()
+    signs_in = sa.select(USERS.c.id, USERS.c.role, USERS.c.timezone).where(USERS.c.is_active)
+    return signs_in.subquery()
 
 
 def profiles() -> sa.Subquery:

@@ -23,6 +23,7 @@ class User(Base):
     name: Mapped[str]
     role: Mapped[str]
     is_active: Mapped[bool]
+    timezone: Mapped[str] = mapped_column(server_default="UTC")  # an IANA name
     password_hash: Mapped[str]
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]

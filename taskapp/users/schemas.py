@@ -4,18 +4,21 @@ from marshmallow import Schema
 
 from taskapp.users.models import ROLES
 from taskapp.web import fields
+from taskapp.web.dates import TimeZone
 from taskapp.web.fields import PageQuerySchema, example
 
 
 class UserSchema(fields.Resource):
     """A user. Admins write every field that is not read-only."""
 
-    location = "/api/v1/users/{id}"
+    url = "/api/v1/users/{id}"
     id = fields.Int(dump_only=True)
     email = fields.Email(required=True)
     name = fields.Text(min=1, max=200, trim=True, required=True, metadata=example("Alice"))
     role = fields.Choice(ROLES)
     is_active = fields.Bool()
+    timezone = TimeZone()
+    inbox_id = fields.Int(dump_only=True)
     created_at = fields.Time(dump_only=True)
     updated_at = fields.Time(dump_only=True)
 
@@ -38,6 +41,7 @@ class MePatchSchema(Schema):
 
     name = fields.Text(min=1, max=200, trim=True, metadata=example("Alice"))
     email = fields.Email()
+    timezone = TimeZone()
     current_password = fields.Password()
 
 

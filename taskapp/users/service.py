@@ -19,6 +19,7 @@ from taskapp.database.session import (
 )
 from taskapp.errors import Conflict, EmailTaken, Invalid, RegistrationClosed
 from taskapp.extensions import db, settings
+from taskapp.ledger.access import PROJECTS
 from taskapp.ledger.members import open_project
 from taskapp.tasks.leaving import leave_all
 from taskapp.users import credentials, passwords
@@ -27,7 +28,11 @@ from taskapp.users.models import User
 
 log = logging.getLogger(__name__)
 HIDDEN = {"email_key", "password_hash"}
-COLUMNS = [column for column in USERS.c if column.name not in HIDDEN]
+_INBOX = sa.select(PROJECTS.c.id).where(PROJECTS.c.inbox_of == USERS.c.id)
+COLUMNS = [
+    *(column for column in USERS.c if column.name not in HIDDEN),
+    _INBOX.correlate(USERS).scalar_subquery().label("inbox_id"),
+]
 
 
 class LastAdmin(Conflict):
@@ -94,15 +99,17 @@ def add_user(email: str, name: str, password_hash: str, **more: Any) -> Row:
         "name": name,
         "role": "user",
         "is_active": True,
+        "timezone": "UTC",
         "created_at": at,
         "updated_at": at,
         **more,
     }
     inserted = sa.insert(USERS).values(values)
-    result = insert_or_raise(inserted.returning(*COLUMNS), EmailTaken)
-    user = result.one()
-    open_project(user.id, "Inbox", inbox_of=user.id)
-    return user
+    result = insert_or_raise(inserted.returning(USERS.c.id), EmailTaken)
+    user_id = result.scalar_one()
+    open_project(user_id, "Inbox", inbox_of=user_id)
+    user = sa.select(*COLUMNS).where(USERS.c.id == user_id)
+    return db.session.execute(user).one()
 
 
 def update_me(caller: Caller, body: Body, precondition: Precondition) -> Row:
@@ -139,8 +146,9 @@ def update_user(user_id: int, body: Body, precondition: Precondition) -> Row:
         values["email_key"] = email_key(body["email"])
     update = sa.update(USERS).where(USERS.c.id == user_id)
     update = update.values(values)
-    result = insert_or_raise(update.returning(*COLUMNS), EmailTaken)
-    user = result.one()
+    insert_or_raise(update, EmailTaken)
+    # SQLite's RETURNING takes the inbox of another user: it looks it up once, before the row.
+    user = db.session.execute(sa.select(*COLUMNS).where(USERS.c.id == user_id)).one()
     if "is_active" in changed:
         if not user.is_active:
             credentials.end_sessions(user_id)

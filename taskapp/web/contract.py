@@ -28,7 +28,7 @@ from sqlalchemy.exc import OperationalError
 from taskapp import errors
 from taskapp.caller import ANYONE, USER
 from taskapp.database.encoding import encode
-from taskapp.database.pages import Created
+from taskapp.database.pages import Created, Linked
 from taskapp.database.session import Body, transaction
 from taskapp.web import conditional, cursors, idempotency
 from taskapp.web.addresses import absolute
@@ -215,11 +215,15 @@ def load_query(schema: Schema) -> Body:
 def respond(result: Any, contract: Contract) -> Response:
     """Render what a view returned, by its kind."""
     if contract.reply is None:
-        body = None if contract.status == HTTPStatus.NO_CONTENT else b""
-        return current_app.response_class(body, contract.status)
+        return current_app.response_class(status=contract.status)
     match result:
         case Created(row, secrets):
             return _row_reply(row, HTTPStatus.CREATED, contract, secrets)
+        case Linked(row, links):
+            reply = _row_reply(row, contract.status, contract, {})
+            for relation, path in links.items():
+                reply.headers.add("Link", f'<{path}>; rel="{relation}"')
+            return reply
         case sa.Row():
             return _row_reply(result, contract.status, contract, {})
         case tuple():  # a Page, or one of a kind of its own, as Changes
@@ -232,7 +236,7 @@ def _row_reply(row: sa.Row[Any], status: int, contract: Contract, secrets: Body)
     headers: dict[str, str] = {}
     if status == HTTPStatus.CREATED and isinstance(contract.reply, Resource):
         names = {**row._mapping, **(request.view_args or {})}
-        headers["Location"] = contract.reply.location.format_map(names)
+        headers["Location"] = contract.reply.url.format_map(names)
     body = encode({**row._mapping, **secrets} if secrets else row)
     return conditional.answer(body, status, conditional.etag(row), headers)
 

@@ -249,7 +249,7 @@ class OneOf(fields.Field[Any]):
 class Resource(Schema):
     """What has a URL of its own, made from its fields and the request's path."""
 
-    location: ClassVar[str]
+    url: ClassVar[str]
 
 
 class PageQuerySchema(Schema):

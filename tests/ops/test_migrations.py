@@ -57,7 +57,7 @@ def test_lead_to_the_models_and_back(empty: Flask) -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", ["DROP INDEX ix_tasks_project_id_due_at_id", "ALTER TABLE tasks ADD more TEXT"]
+    "statement", ["DROP INDEX ix_tasks_project_id_due_id", "ALTER TABLE tasks ADD more TEXT"]
 )
 def test_a_difference_would_be_seen(empty: Flask, statement: str) -> None:
     upgrade()

@@ -17,7 +17,6 @@ from werkzeug.test import TestResponse
 
 from taskapp.extensions import db
 from taskapp.web import openapi
-from tests.calls import HOOK, newest_event
 from tests.conftest import PASSWORD, Client, Json
 
 DOCS = Path(__file__).parents[2] / "docs" / "performance.md"
@@ -99,13 +98,6 @@ class Scene:
     def token(self) -> Json:
         made: Json = self.alice.post(f"{AUTH}/tokens", json=SCRIPT).get_json()
         return made
-
-    @property
-    def hooks(self) -> str:
-        return f"{self.project}/webhooks"
-
-    def hook(self) -> str:
-        return str(self.alice.post(self.hooks, json=HOOK).headers["Location"])
 
     def comment(self) -> str:
         return str(self.alice.post(f"{self.tasks}/comments", json=SAID).headers["Location"])
@@ -205,6 +197,15 @@ CALLS: dict[str, Call] = {
         s.alice.put(f"{s.project}/tasks/by-external-id/crm-1", json={"title": title})
         for title in ("Prune", "Rake")
     ][1],
+    "GET /projects/{project_id}/tasks/by-external-id/{external_id}": lambda s: s.alice.get(
+        f"{s.project}/tasks/by-external-id/crm-1"
+    ),
+    "PATCH /projects/{project_id}/tasks/by-external-id/{external_id}": lambda s: s.alice.patch(
+        f"{s.project}/tasks/by-external-id/crm-1", json={"title": "Mow"}
+    ),
+    "DELETE /projects/{project_id}/tasks/by-external-id/{external_id}": lambda s: s.alice.delete(
+        f"{s.project}/tasks/by-external-id/crm-1"
+    ),
     "GET /changes the present": lambda s: s.alice.get("/api/v1/changes"),
     "GET /changes since a cursor": lambda s: s.alice.get(
         f"/api/v1/changes?cursor={s.alice.get('/api/v1/changes').get_json()['next_cursor']}"
@@ -212,6 +213,7 @@ CALLS: dict[str, Call] = {
     "POST /tasks/batch 1 create": lambda s: s.alice.post(f"{TASKS}/batch", json=creating(1)),
     "POST /tasks/batch 100 creates": lambda s: s.alice.post(f"{TASKS}/batch", json=creating(100)),
     "GET /tasks/{task_id}/history": lambda s: s.alice.get(f"{s.tasks}/history"),
+    "GET /projects/{project_id}/events": lambda s: s.alice.get(f"{s.project}/events"),
     "POST /tasks/import 2 rows": lambda s: s.alice.post(
         f"{TASKS}/import", data="title\nPrune\nRake\n", content_type="text/csv"
     ),
@@ -238,28 +240,7 @@ CALLS: dict[str, Call] = {
         s.attach().headers["Location"]
     ),
     "DELETE /tasks/{task_id}": lambda s: s.alice.delete(s.tasks),
-    "GET /projects/{project_id}/webhooks": lambda s: s.alice.get(s.hooks),
-    "POST /projects/{project_id}/webhooks": lambda s: s.alice.post(s.hooks, json=HOOK),
-    "GET /projects/{project_id}/webhooks/{webhook_id}": lambda s: s.alice.get(s.hook()),
-    "PATCH /projects/{project_id}/webhooks/{webhook_id}": lambda s: s.alice.patch(
-        s.hook(), json={"format": "text"}
-    ),
-    "GET /projects/{project_id}/webhooks/{webhook_id}/deliveries": lambda s: s.alice.get(
-        f"{s.hook()}/deliveries"
-    ),
-    "POST /projects/{project_id}/webhooks/{webhook_id}/test": lambda s: s.alice.post(
-        f"{s.hook()}/test"
-    ),
-    "POST /projects/{project_id}/webhooks/{webhook_id}/rotate": lambda s: s.alice.post(
-        f"{s.hook()}/rotate"
-    ),
-    "POST /projects/{project_id}/webhooks/{webhook_id}/skip": lambda s: s.alice.post(
-        f"{s.hook()}/skip"
-    ),
-    "POST /projects/{project_id}/webhooks/{webhook_id}/replay": lambda s: s.alice.post(
-        f"{s.hook()}/replay", json={"from_event": newest_event(s.alice)}
-    ),
-    "DELETE /projects/{project_id}/webhooks/{webhook_id}": lambda s: s.alice.delete(s.hook()),
+    "POST /tasks/{task_id}/restore": lambda s: s.alice.post(f"{s.tasks}/restore"),
     "DELETE /projects/{project_id}/members/{user_id}": lambda s: s.alice.delete(s.member),
     "DELETE /projects/{project_id}": lambda s: s.alice.delete(s.project),
     "DELETE /users/{user_id}": lambda s: s.admin.delete(f"{USERS}/{s.dora['id']}"),

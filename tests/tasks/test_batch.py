@@ -55,7 +55,7 @@ def test_takes_one_revision_of_each_project(alice: Client, shared: Json) -> None
         ({"op": "delete", "id": 999999}, 404, "not-found", "/operations/1"),
         (create("x", project_id=999999), 404, "not-found", "/operations/1"),
         (create("x", assignee_id=999999), 404, "not-found", "/operations/1/body/assignee_id"),
-        (create("x", external_id="taken"), 409, "conflict", "/operations/1"),
+        (create("x", external_id="taken"), 409, "conflict", "/operations/1/body/external_id"),
         (create(""), 422, "validation-error", "/operations/1/body/title"),
         ({"op": "create", "body": {}}, 422, "validation-error", "/operations/1/body/title"),
         ({"op": "update", "body": {}}, 422, "validation-error", "/operations/1/id"),

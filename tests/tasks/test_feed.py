@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from icalendar import Calendar
+from icalendar import Calendar, Timezone
 
+from taskapp.tasks.zones import vtimezone
 from tests import servers
-from tests.conftest import Client, Json, refused
+from tests.conftest import Client, Json, add, refused
 
 TOKENS = "/api/v1/auth/tokens"
 VDIRSYNCER = """
@@ -30,12 +34,12 @@ fileext = ".ics"
 """
 
 
-def path_of(token: Json) -> str:
-    return f"/api/v1/feeds/{token['token']}.ics"
+def path_of(token: Json, query: str = "?as=todos") -> str:
+    return f"/api/v1/feeds/{token['token']}.ics{query}"
 
 
-def titles(data: bytes) -> set[str]:
-    return {str(todo["summary"]) for todo in Calendar.from_ical(data).walk("VTODO")}
+def titles(data: bytes, kind: str = "VTODO") -> set[str]:
+    return {str(part["summary"]) for part in Calendar.from_ical(data).walk(kind)}
 
 
 @pytest.fixture
@@ -111,18 +115,19 @@ def test_a_calendar_program_syncs_it_twice_without_change(
     with servers.gunicorn(**fresh_environment) as base:
         session = servers.sign_up(base, "alice@example.com")
         for title in ("Water; the, fern", "Paint\\nthe “fence”"):
-            servers.ask(f"{base}/api/v1/tasks", {"title": title, "labels": ["ä,b"]}, token=session)
+            body = {"title": title, "labels": ["ä,b"], "due_on": "2030-05-17"}
+            servers.ask(f"{base}/api/v1/tasks", body, token=session)
         body = {"name": "phone", "scopes": ["feed"]}
         token = servers.ask(f"{base}{TOKENS}", body, token=session)[2]
         config = tmp_path / "vdirsyncer.conf"
         (tmp_path / "items").mkdir()
-        config.write_text(VDIRSYNCER.format(folder=tmp_path, url=f"{base}{path_of(token)}"))
+        config.write_text(VDIRSYNCER.format(folder=tmp_path, url=f"{base}{path_of(token, '')}"))
         said = [_vdirsyncer(config, command) for command in ("discover", "sync", "sync")]
 
     assert "Copying" in said[1]
     assert "Copying" not in said[2]
     items = [path.read_bytes() for path in (tmp_path / "items").glob("*.ics")]
-    assert {title for item in items for title in titles(item)} == {
+    assert {title for item in items for title in titles(item, "VEVENT")} == {
         "Water; the, fern",
         "Paint\\nthe “fence”",
     }
@@ -133,3 +138,68 @@ def _vdirsyncer(config: Path, command: str) -> str:
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def events(client: Client, token: Json) -> dict[str, Any]:
+    """The feed's events by their titles, as the icalendar package reads them."""
+    data = client.get(path_of(token, "")).data
+    return {str(event["summary"]): event for event in Calendar.from_ical(data).walk("VEVENT")}
+
+
+def test_shows_what_is_due_as_events(anonymous: Client, alice: Client, token: Json) -> None:
+    add(alice, "never")
+    add(alice, "day", due_on="2030-05-17", reminders=["-PT1H"])
+    add(alice, "moment", due_at="2030-05-17T08:00:00Z", reminders=["-P1D", "2030-05-01T00:00:00Z"])
+
+    found = events(anonymous, token)
+
+    assert found.keys() == {"day", "moment"}
+    assert found["day"].decoded("dtstart") == dt.date(2030, 5, 17)
+    assert found["moment"].decoded("dtstart") == dt.datetime(2030, 5, 17, 8, tzinfo=dt.UTC)
+    assert {str(event["transp"]) for event in found.values()} == {"TRANSPARENT"}
+    alarms = [alarm.decoded("trigger") for alarm in found["day"].walk("VALARM")]
+    assert alarms == [dt.timedelta(hours=8)]  # an hour before nine
+    alarms = [alarm.decoded("trigger") for alarm in found["moment"].walk("VALARM")]
+    assert alarms == [-dt.timedelta(days=1), dt.datetime(2030, 5, 1, tzinfo=dt.UTC)]
+
+
+def test_a_series_is_shown_at_its_local_hour(anonymous: Client, alice: Client, token: Json) -> None:
+    repeat = {"rule": "FREQ=DAILY;COUNT=5", "from": "due", "timezone": "America/New_York"}
+    task = add(alice, "daily", due_at="2026-03-07T14:00:00Z", repeat=repeat)
+    add(alice, "after", due_on="2030-05-17", repeat={**repeat, "from": "done"})
+    alice.patch(f"/api/v1/tasks/{task['id']}", json={"status": "done"})
+
+    found = events(anonymous, token)
+
+    start = found["daily"]["dtstart"]
+    assert start.params["TZID"] == "America/New_York"
+    assert start.dt.replace(tzinfo=None) == dt.datetime.fromisoformat("2026-03-08T09:00:00")
+    assert found["daily"]["rrule"] == {"FREQ": ["DAILY"], "COUNT": [4]}
+    assert "rrule" not in found["after"]
+
+
+def test_an_empty_feed_is_a_calendar(anonymous: Client, alice: Client, token: Json) -> None:
+    alice.patch("/api/v1/users/me", json={"timezone": "Australia/Lord_Howe"})
+
+    for query in ("", "?as=todos"):
+        response = anonymous.get(path_of(token, query))
+        calendar = Calendar.from_ical(response.data)
+        assert [part["tzid"] for part in calendar.walk("VTIMEZONE")] == ["Australia/Lord_Howe"]
+        assert calendar["name"] == "Tasks"
+        assert calendar.decoded("refresh-interval") == dt.timedelta(hours=1)
+        assert {len(line) <= 75 for line in response.data.split(b"\r\n")} == {True}
+
+
+@pytest.mark.parametrize(
+    "name", ["Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]
+)
+def test_a_zone_says_when_its_clocks_change(name: str) -> None:
+    zone = ZoneInfo(name)
+    component: Any = Timezone.from_ical(vtimezone(name, 2026))
+    described = component.to_tz()
+    moment = dt.datetime(2025, 1, 2, tzinfo=dt.UTC)
+    while moment.year < 2035:
+        wall = moment.astimezone(zone)
+        if not wall.fold:  # of an hour that comes twice, VTIMEZONE means the first
+            assert wall.replace(tzinfo=described).utcoffset() == wall.utcoffset(), wall
+        moment += dt.timedelta(hours=7)

@@ -1,0 +1,94 @@
+"""When a task is due: at a moment or on a day, put in order by one number, compared in a zone.
+
+A day is a floating date (RFC 5545, section 3.3.4): it is the same day for everybody, and over when
+it is over where somebody is.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from taskapp.database.session import Body
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+MICROSECOND = dt.timedelta(microseconds=1)
+DAY = dt.timedelta(days=1)
+DAYS_OF = {"today": 1, "week": 7}
+Fault = tuple[str, str]  # a field, and what is wrong with it
+
+
+def rank(due_at: dt.datetime | None, due_on: dt.date | None) -> int | None:
+    """The number that orders days and moments: microseconds since 1970, doubled.
+
+    A day counts as 00:00 UTC of it; a moment adds one, so that the day comes first.
+    """
+    if due_at is not None:
+        return (due_at - EPOCH) // MICROSECOND * 2 + 1
+    if due_on is not None:
+        return (due_on - EPOCH.date()).days * (DAY // MICROSECOND) * 2
+    return None
+
+
+def start_of(day: dt.date, zone: ZoneInfo) -> dt.datetime:
+    """The first moment of a day in a zone, in UTC.
+
+    Where the clocks skip midnight, that is when they do (RFC 5545, section 3.3.5).
+    """
+    return to_utc(dt.datetime.combine(day, dt.time()), zone)
+
+
+def to_utc(wall: dt.datetime, zone: ZoneInfo) -> dt.datetime:
+    """The moment of a local time: the first of two, or read with the offset before a gap."""
+    return wall.replace(tzinfo=zone, fold=0).astimezone(dt.UTC)
+
+
+def faults(before: Mapping[Any, Any], body: Body) -> Iterator[Fault]:
+    """Refuse a task that would be due both at a moment and on a day."""
+    after = {"due_at": None, "due_on": None, **before, **body}
+    if after["due_at"] is None or after["due_on"] is None:
+        return
+    field, other = ("due_on", "due_at") if body.get("due_on") else ("due_at", "due_on")
+    yield field, f'A task is due at a moment or on a day: send "{other}": null beside it.'
+
+
+class Edge(NamedTuple):
+    """A limit for both kinds of due: for days a day, for moments a moment."""
+
+    day: dt.date
+    at: dt.datetime
+
+    def parameters(self, name: str) -> Body:
+        """The parameters of a condition with this limit; see `filters.py`."""
+        ranks = (rank(None, self.day) or 0, rank(self.at, None) or 0)
+        return {
+            f"{name}_day": self.day,
+            f"{name}_at": self.at,
+            f"{name}_low": min(ranks),
+            f"{name}_high": max(ranks),
+        }
+
+
+def with_days(query: Body, timezone: str, now: dt.datetime) -> Body:
+    """The query with the limits that its filters by due compare with.
+
+    The moment that an answer depends on is part of the question, so that it can be remembered.
+    """
+    zone = ZoneInfo(query.get("tz", timezone))
+    moment = now.replace(microsecond=0)
+    today = moment.astimezone(zone).date()
+    limits: Body = {}
+    if query.get("due") in DAYS_OF:
+        end = today + dt.timedelta(days=DAYS_OF[query["due"]])
+        limits.update(Edge(today, start_of(today, zone)).parameters("since"))
+        limits.update(Edge(end, start_of(end, zone)).parameters("until"))
+    if query.get("due") == "overdue":
+        limits.update(Edge(today, moment).parameters("until"))
+    if "due_before" in query:
+        before = query["due_before"]
+        limits.update(Edge(before.astimezone(zone).date(), before).parameters("due_before"))
+    if "due_after" in query:
+        after = query["due_after"]
+        following = after.astimezone(zone).date() + DAY
+        limits.update(Edge(following, after + MICROSECOND).parameters("due_after"))
+    return {**query, **limits}

@@ -1,0 +1,145 @@
+"""Reminders: moments of a task at which an event is left, once.
+
+A reminder is a moment, or a time before the task is due. What is still to come stands in
+`pending_reminders`, and the first of it in `next_reminder_at`, where an index finds it.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from taskapp.database.session import Body, now, transaction
+from taskapp.extensions import db
+from taskapp.ledger import revisions
+from taskapp.tasks.due import Fault, to_utc
+from taskapp.tasks.models import COLUMNS, OPEN, TASKS
+
+MORNING = dt.time(9)  # what a time before a day counts from
+DURATION = re.compile(
+    r"(?a)-?P(?:(?P<weeks>\d{1,2})W|(?:(?P<days>\d{1,3})D)?"
+    r"(?:T(?=\d)(?:(?P<hours>\d{1,4})H)?(?:(?P<minutes>\d{1,6})M)?(?:(?P<seconds>\d{1,8})S)?)?)"
+)
+LONGEST = dt.timedelta(days=366)
+# Users stand above tasks: their zones are all that is read of them.
+USERS = sa.table("users", sa.column("id"), sa.column("timezone"))
+
+
+def before_due(text: str) -> dt.timedelta | None:
+    """How long before a task is due, of a duration as `-PT1H` (ISO 8601); None if it is none.
+
+    Raises:
+        ValueError: It is after the task is due, or longer than 366 days before.
+    """
+    match = DURATION.fullmatch(text)
+    if match is None or not any(match.groups()):
+        return None
+    parts = {name: int(value) for name, value in match.groupdict(default="0").items()}
+    length = dt.timedelta(**parts)
+    if length > LONGEST:
+        raise ValueError("A reminder comes at most 366 days before the task is due.")
+    if length and not text.startswith("-"):
+        raise ValueError("A reminder comes before the task is due: -PT1H is an hour before.")
+    return length
+
+
+def faults(before: Mapping[Any, Any], body: Body) -> Iterator[Fault]:
+    """Refuse times before a due date that the task would not have."""
+    task = {"due_at": None, "due_on": None, "reminders": [], **before, **body}
+    if task["due_at"] is not None or task["due_on"] is not None:
+        return
+    for number, text in enumerate(task["reminders"]):
+        if before_due(text) is not None:
+            yield f"reminders/{number}", "A time before the task is due needs a due date."
+
+
+def columns(task: Mapping[Any, Any], before: Mapping[Any, Any], pending: list[str]) -> Body:
+    """What is still to come, for a task as it will be; `before` and its `pending` as it was.
+
+    A moment that has passed fires once if it was not there before; a time before the task is due
+    that has passed does not. What is done fires nothing, also when it is opened again.
+    """
+    if task["status"] not in OPEN:
+        return _columns_of([])
+    moment = now()
+    coming = []
+    for text, at in _moments(task):
+        is_new = before_due(text) is None and text not in before.get("reminders", ())
+        if at > moment or is_new or _text(at) in pending:
+            coming.append(at)
+    return _columns_of(coming)
+
+
+def fire_due(moment: dt.datetime, limit: int) -> int:
+    """Leave an event for each reminder that is due by this moment; returns how many tasks had one.
+
+    Each project is one transaction under its lock, so several processes may do so at once, and
+    what a killed one left is done by the next.
+    """
+    is_due = TASKS.c.next_reminder_at <= moment
+    chosen = sa.select(TASKS.c.project_id).where(is_due).order_by(TASKS.c.next_reminder_at)
+    with transaction():
+        project_ids = set(db.session.scalars(chosen.limit(limit)))
+    fired = 0
+    for project_id in sorted(project_ids):
+        with transaction():
+            fired += _fire_in(project_id, moment, limit - fired)
+    return fired
+
+
+def _fire_in(project_id: int, moment: dt.datetime, limit: int) -> int:
+    lock = revisions.lock_for_operator(project_id)
+    if lock is None:  # the project was deleted meanwhile
+        return 0
+    due = (
+        sa.select(*COLUMNS, TASKS.c.pending_reminders)
+        .where(TASKS.c.project_id == project_id, TASKS.c.next_reminder_at <= moment)
+        .order_by(TASKS.c.next_reminder_at, TASKS.c.id)
+    )
+    tasks = db.session.execute(due.limit(limit)).all()
+    for task in tasks:
+        pending = [dt.datetime.fromisoformat(text) for text in task.pending_reminders]
+        now_due = [at for at in pending if at <= moment]
+        later = [at for at in pending if at > moment]
+        values = _columns_of(later)
+        db.session.execute(sa.update(TASKS).where(TASKS.c.id == task.id).values(values))
+        for at in now_due:
+            revisions.record(lock.advance(), "reminder", [task.id], reminder=[None, at])
+    return len(tasks)
+
+
+def _columns_of(moments: list[dt.datetime]) -> Body:
+    coming = sorted(set(moments))
+    return {
+        "pending_reminders": [_text(at) for at in coming],
+        "next_reminder_at": coming[0] if coming else None,
+    }
+
+
+def _moments(task: Mapping[Any, Any]) -> Iterator[tuple[str, dt.datetime]]:
+    """Each reminder of a task, and the moment that it stands for."""
+    for text in task["reminders"]:
+        length = before_due(text)
+        if length is None:
+            yield text, dt.datetime.fromisoformat(text)
+        elif task["due_at"] is not None:
+            yield text, task["due_at"] - length
+        elif task["due_on"] is not None:
+            zone = _zone_of(task["assignee_id"] or task["created_by"])
+            yield text, to_utc(dt.datetime.combine(task["due_on"], MORNING), zone) - length
+
+
+def _zone_of(user_id: int | None) -> ZoneInfo:
+    """The time zone of a user, read once in a transaction; UTC for who is gone."""
+    zones: dict[int | None, ZoneInfo] = db.session.info.setdefault("zones", {})
+    if user_id not in zones:
+        of_user = sa.select(USERS.c.timezone).where(USERS.c.id == user_id)
+        zones[user_id] = ZoneInfo(db.session.scalar(of_user) or "UTC")
+    return zones[user_id]
+
+
+def _text(moment: dt.datetime) -> str:
+    return moment.astimezone(dt.UTC).isoformat()

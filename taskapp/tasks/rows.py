@@ -1,0 +1,101 @@
+"""The columns of a task: what follows from the fields that clients send."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from taskapp.database.session import Body, now
+from taskapp.errors import Invalid
+from taskapp.extensions import db
+from taskapp.ledger.revisions import Revision
+from taskapp.tasks import due, reminders, repeats
+from taskapp.tasks.due import Fault
+from taskapp.tasks.models import LABELS
+from taskapp.tasks.recurrence import Steps
+from taskapp.tasks.search import words
+
+# Fields that may not go together.
+DATES = {"due_at", "due_on", "repeat", "reminders"}
+BLANK: Body = {
+    "external_id": None,
+    "description": "",
+    "status": "todo",
+    "priority": "none",
+    "due_at": None,
+    "due_on": None,
+    "repeat": None,
+    "reminders": [],
+    "assignee_id": None,
+    "parent_id": None,
+    "labels": [],
+}
+
+
+def new_row(revision: Revision, body: Body) -> Body:
+    """The columns of a new task; the items of a demo bring times of their own."""
+    ids = {"project_id": revision.project_id, "created_by": revision.user_id}
+    task = {**BLANK, **body, **ids}
+    row = columns(revision, task, {})
+    if task["reminders"]:
+        row.update(reminders.columns(task, {}, []))
+    return {"created_at": row["updated_at"], **row}
+
+
+def with_time_zone(body: Body, timezone: str) -> Body:
+    """The body, whose `repeat` is in the caller's time zone where it names none."""
+    repeat = body.get("repeat")
+    if repeat is None or "timezone" in repeat:
+        return body
+    return {**body, "repeat": {**repeat, "timezone": timezone}}
+
+
+def refuse_faults(before: Mapping[Any, Any], body: Body) -> None:
+    """Refuse fields that do not go together.
+
+    Raises:
+        Invalid: `errors` names each.
+    """
+    reasons = [{"pointer": f"/{name}", "detail": detail} for name, detail in faults(before, body)]
+    if reasons:
+        raise Invalid(errors=reasons)
+
+
+def faults(before: Mapping[Any, Any], body: Body, steps: Steps | None = None) -> Iterator[Fault]:
+    """What is wrong with a task that a body would make of the one before."""
+    if body.keys().isdisjoint(DATES):
+        return
+    found = list(due.faults(before, body))
+    yield from found
+    if not found:
+        yield from repeats.faults(before, body, steps)
+        yield from reminders.faults(before, body)
+
+
+def columns(revision: Revision, new: Body, old: Mapping[Any, Any]) -> Body:
+    """New values, and the columns that follow from them and from what stays."""
+    values = {"revision": revision.revision, "updated_at": now(), **new}
+    if "status" in new:
+        completed_at = values["updated_at"] if new["status"] == "done" else None
+        values.setdefault("completed_at", completed_at)
+    if "title" in new or "description" in new:
+        whole = {**old, **new}
+        values["words"] = words(whole["title"], whole["description"])
+    if "due_at" in new or "due_on" in new:
+        whole = {**old, **new}
+        values["due"] = due.rank(whole["due_at"], whole["due_on"])
+    return values
+
+
+def insert_labels(tasks: Iterable[tuple[int, list[str]]]) -> None:
+    rows = []
+    for task_id, names in tasks:
+        rows += [{"task_id": task_id, "key": name.casefold(), "name": name} for name in names]
+    if rows:
+        db.session.execute(sa.insert(LABELS), rows)
+
+
+def replace_labels(tasks: Sequence[tuple[int, list[str]]]) -> None:
+    ids = [task_id for task_id, _ in tasks]
+    db.session.execute(sa.delete(LABELS).where(LABELS.c.task_id.in_(ids)))
+    insert_labels(tasks)

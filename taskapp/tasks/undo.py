@@ -1,0 +1,162 @@
+"""A delete undone: what a `deleted` event holds becomes tasks again, with their old ids.
+
+Comments and attachments outlive their task until `flask purge`, so they are there again, too.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from taskapp.caller import Caller
+from taskapp.database.session import Body, Row, now
+from taskapp.errors import Conflict
+from taskapp.extensions import db, settings
+from taskapp.ledger import access, events, revisions
+from taskapp.ledger.access import EVENTS
+from taskapp.ledger.revisions import Lock, Revision
+from taskapp.tasks.access import TaskNotFound
+from taskapp.tasks.models import COLUMNS, TASKS
+from taskapp.tasks.query import chunks
+from taskapp.tasks.rows import insert_labels, new_row
+from taskapp.tasks.writes import ExternalIdTaken
+
+INSTANTS = {"due_at", "created_at", "completed_at"}
+
+
+class NotDeleted(Conflict):
+    """This task is not deleted."""
+
+
+class ParentGone(Conflict):
+    """The task that this one was below is gone: restore that one first."""
+
+
+def restore_task(caller: Caller, task_id: int) -> Row:
+    """Bring a deleted task back, with what was below it, under the next revision.
+
+    Raises:
+        TaskNotFound: The caller never saw it, or it was deleted too long ago.
+        Forbidden: The caller may not change tasks of its project.
+        NotDeleted, ParentGone, ExternalIdTaken
+    """
+    project_id = _project_of(caller, task_id)
+    lock = revisions.lock_project(caller, project_id)
+    deletion = db.session.execute(events.last_deletion(task_id, caller.user_id)).one_or_none()
+    if deletion is None or _project_of_live(task_id) is not None:
+        raise NotDeleted
+    oldest = now() - dt.timedelta(days=settings().changes_retention_days)
+    if deletion.at < oldest or "title" not in deletion.changes:
+        raise TaskNotFound
+    tasks = _tree(task_id, _deleted_together(deletion))
+    _check(lock, tasks)
+    _insert(lock, tasks)
+    restored = sa.select(*COLUMNS).where(TASKS.c.id == task_id)
+    return db.session.execute(restored).one()
+
+
+def _project_of(caller: Caller, task_id: int) -> int:
+    """The project from which a task was deleted.
+
+    Raises:
+        TaskNotFound: The caller sees no such task, neither deleted nor alive.
+        NotDeleted
+    """
+    live = _project_of_live(task_id)
+    if live is not None:
+        if access.role_in(live, caller.user_id) is None:
+            raise TaskNotFound
+        raise NotDeleted
+    deletion = db.session.execute(events.last_deletion(task_id, caller.user_id)).one_or_none()
+    if deletion is None:
+        raise TaskNotFound
+    return int(deletion.project_id)
+
+
+def _project_of_live(task_id: int) -> int | None:
+    return db.session.scalar(sa.select(TASKS.c.project_id).where(TASKS.c.id == task_id))
+
+
+def _deleted_together(deletion: Row) -> dict[int, Body]:
+    """The tasks that one revision deleted, by id, with the values that they had."""
+    together = sa.select(EVENTS.c.task_id, EVENTS.c.changes).where(
+        EVENTS.c.project_id == deletion.project_id,
+        EVENTS.c.revision == deletion.revision,
+        EVENTS.c.kind == "deleted",
+    )
+    return {
+        event.task_id: _values_before(event.task_id, event.changes)
+        for event in db.session.execute(together)
+    }
+
+
+def _values_before(task_id: int, changes: Mapping[str, Sequence[Any]]) -> Body:
+    """What an event says that a task was; JSON has no dates."""
+    values: Body = {"id": task_id}
+    for name, (old, _) in changes.items():
+        if name in INSTANTS:
+            values[name] = dt.datetime.fromisoformat(old)
+        elif name == "due_on":
+            values[name] = dt.date.fromisoformat(old)
+        else:
+            values[name] = old
+    return values
+
+
+def _tree(task_id: int, deleted: dict[int, Body]) -> list[Body]:
+    """The task and what was below it, parents first."""
+    children: dict[int | None, list[Body]] = defaultdict(list)
+    for task in deleted.values():
+        children[task.get("parent_id")].append(task)
+    tasks = [deleted[task_id]]
+    for task in tasks:  # grows while it is walked
+        tasks += children[task["id"]]
+    return tasks
+
+
+def _check(lock: Lock, tasks: Sequence[Body]) -> None:
+    """Refuse what would not fit into the project as it is now; clear who is no member any more.
+
+    Raises:
+        ParentGone
+        ExternalIdTaken: It says by which task.
+    """
+    parent_id = tasks[0].get("parent_id")
+    if parent_id is not None and _project_of_live(parent_id) != lock.project_id:
+        raise ParentGone
+    members = set(db.session.scalars(access.members_of(lock.project_id)))
+    for task in tasks:
+        if task.get("assignee_id") not in members:
+            task["assignee_id"] = None
+    keys = [task["external_id"] for task in tasks if task.get("external_id")]
+    for chunk in chunks(keys):
+        taken = sa.select(TASKS.c.id, TASKS.c.external_id).where(
+            TASKS.c.project_id == lock.project_id, TASKS.c.external_id.in_(chunk)
+        )
+        other = db.session.execute(taken).first()
+        if other is not None:
+            detail = f"Task {other.id} of the project has the external_id of this one now."
+            raise ExternalIdTaken(detail)
+
+
+def _insert(lock: Lock, tasks: Sequence[Body]) -> None:
+    revision = lock.advance()
+    for chunk in chunks(tasks):
+        rows = [_row(revision, task) for task in chunk]
+        for row in rows:  # one by one: each is the parent of those after it
+            db.session.execute(sa.insert(TASKS), row)
+        insert_labels((row["id"], row["labels"]) for row in rows)
+    restored = [(task["id"], _from_nothing(task)) for task in tasks]
+    revisions.record_each(revision, "restored", restored)
+
+
+def _row(revision: Revision, task: Body) -> Body:
+    """The columns of the task: another revision, and the time of the restore."""
+    kept = {name: value for name, value in task.items() if name not in {"revision", "updated_at"}}
+    return {**new_row(revision, kept), "created_by": task["created_by"]}
+
+
+def _from_nothing(task: Body) -> Body:
+    return {name: [None, value] for name, value in task.items() if name != "id"}
