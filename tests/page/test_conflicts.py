@@ -53,7 +53,7 @@ def test_theirs_can_be_taken_whole(visit: Open, service: str) -> None:
     here.get_by_label("Title").focus()
     here.page.wait_for_timeout(500)
     there.get_by_label("Title").focus()
-    there.get_by_role("button", name="Take all from").click()
+    there.get_by_role("button", name="Take theirs").click()
     expect(there.get_by_label("Notes")).to_have_value("Theirs")
     assert tasks_of(service)[0]["description"] == "Theirs"
 

@@ -20,6 +20,6 @@ export function showConflict(entry) {
 
   return h('form.conflict', { 'aria-labelledby': 'conflict-title', onsubmit },
     h('h2', { id: 'conflict-title' }, t('conflictTitle', { who })), h('p', t('conflictText')), both.map(pair),
-    merged.length > 0 && h('p', t('merged', { who, fields: merged.map(fieldName).join(', ') })),
-    h('div.row-end', h('button.button.main-action', t('keep')), button(t('takeTheirs', { who }), () => resolve(entry, []), 'button quiet')))
+    merged.length > 0 && h('p', t('merged', { fields: merged.map(fieldName).join(', ') })),
+    h('div.row-end', h('button.button.main-action', t('keep')), button(t('takeTheirs'), () => resolve(entry, []), 'button quiet')))
 }

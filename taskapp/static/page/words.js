@@ -176,11 +176,10 @@ const WORDS = {
   emptySearchText: ['Search looks in titles and notes. Every word must match.', 'Gesucht wird in Titeln und Notizen. Jedes Wort muss vorkommen.'],
   conflictTitle: ['{who} changed this task while you were writing', '{who} hat die Aufgabe geändert, während Sie schrieben'],
   conflictText: ['Choose what to keep. The other version stays in the history.', 'Wählen Sie, was bleibt. Die andere Fassung steht weiter im Verlauf.'],
-  theirs: ['{who}', '{who}'],
   yours: ['You', 'Sie'],
-  merged: ['Also changed by {who}, and kept: {fields}', 'Auch von {who} geändert, und übernommen: {fields}'],
+  merged: ['Also changed, and kept: {fields}', 'Auch geändert, und übernommen: {fields}'],
   keep: ['Save my choice', 'Auswahl speichern'],
-  takeTheirs: ['Take all from {who}', 'Alles von {who} nehmen'],
+  takeTheirs: ['Take theirs', 'Die andere nehmen'],
   // Projects and people
   newProject: ['New project', 'Neues Projekt'],
   name: ['Name', 'Name'],
