@@ -57,6 +57,8 @@ BY_STATUS: dict[int, type[Failure]] = {
     428: Conflict,
     429: Unavailable,
 }
+UNKNOWN = "Unknown field."
+INSTEAD = {"due_on": " Write a time besides the day: 'tomorrow 17:00'."}
 NEXT_STEP = {
     "unauthorized": "Sign in with `tasks login`.",
     "invalid-token": "Sign in again with `tasks login`.",
@@ -97,4 +99,10 @@ def problem_of(response: httpx.Response) -> Json:
 def _reasons(problem: Json) -> Iterator[str]:
     for reason in problem.get("errors") or []:
         place = reason.get("pointer") or reason.get("parameter") or ""
-        yield f"  {place.lstrip('/')}: {reason.get('detail', '')}"
+        name = place.lstrip("/")
+        detail = reason.get("detail", "")
+        if detail == UNKNOWN:
+            detail = (
+                f"this service is older than `tasks` and does not know it.{INSTEAD.get(name, '')}"
+            )
+        yield f"  {name}: {detail}"

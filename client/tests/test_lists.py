@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 
@@ -64,6 +65,16 @@ def test_a_list_holds_what_was_asked_for_online_and_offline(garden: Person, what
     for listed in (titles(garden, *options), titles(garden, *options, "--offline")):
         assert sorted(listed) == sorted(expected)
         assert listed[:1] == expected[:1]
+
+
+def test_what_was_due_and_what_is_due_today_can_be_listed(alice: Person) -> None:
+    alice.add("Late", due_at="2020-01-01T00:00:00Z")
+
+    alice.add("Today", due_at=dt.datetime.now(dt.UTC).isoformat())
+    alice.add("Later", due_at="2999-01-01T00:00:00Z")
+
+    assert "Late" in titles(alice, "--overdue")
+    assert titles(alice, "--today") == ["Today"]
 
 
 def test_a_long_list_is_read_to_its_end_by_cursors(lossy: Person, proxy: Proxy) -> None:
