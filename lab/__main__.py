@@ -31,8 +31,14 @@ def main(arguments: list[str] | None = None) -> None:
         scale = SCALES[options.form]
         some = scale.name == "quick" and not options.all
         names = options.only or (experiments.QUICK if some else experiments.NAMES)
-        with nothing_left():
-            failed = run(scale, names, folder, continued=scale.name == "full" and not options.only)
+        continued = scale.name == "full" and not options.only
+        try:
+            with nothing_left():
+                failed = run(scale, names, folder, continued=continued)
+        except KeyboardInterrupt:
+            say("\nStopped; nothing is left running, and what was measured is kept.")
+            say("The same command goes on from here." if continued else "")
+            sys.exit(130)
     page = report.write(folder)
     say(f"\n{page} and the tables in {folder}/")
     for lesson in options.lesson:

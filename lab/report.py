@@ -13,11 +13,13 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from lab import guesses, journal, plots, sliders
+from lab import experiments, guesses, journal, plots, sliders
 from lab.journal import Run
 from lab.results import Experiment, Line, Panel, Point, read, read_lines
 
 HERE = Path(__file__).parent
+ABSENT = "This experiment is not in the sample. What does it say on your machine?"
+BUSY = " (Measured on a busy machine: the figures are not what it can do.)"
 
 
 @dataclass(frozen=True)
@@ -165,10 +167,16 @@ def write(folder: Path) -> Path:
 
 def fill(lesson: str, folder: Path) -> str:
     """A lesson whose sentences to remember are those of these tables."""
-    for part in parts(folder):
-        start, end = f"<!-- {part.experiment.name} -->\n", "<!-- end -->"
-        wrapped = "\n".join(textwrap.wrap(part.remember, 98, break_on_hyphens=False))
-        sentence = f"{start}{textwrap.indent(wrapped, '> ')}\n{end}"
+    known = {part.experiment.name: part for part in parts(folder)}
+    for name in experiments.NAMES:
+        start, end = f"<!-- {name} -->\n", "<!-- end -->"
+        said = sentence(known[name]) if name in known else ABSENT
+        wrapped = textwrap.fill(said, 98, break_on_hyphens=False)
+        box = f"{start}{textwrap.indent(wrapped, '> ')}\n{end}"
         pattern = re.escape(start) + ".*?" + re.escape(end)
-        lesson = re.sub(pattern, sentence.replace("\\", r"\\"), lesson, flags=re.DOTALL)
+        lesson = re.sub(pattern, box.replace("\\", r"\\"), lesson, flags=re.DOTALL)
     return lesson
+
+
+def sentence(part: Part) -> str:
+    return part.remember + BUSY * part.run.was_busy

@@ -82,7 +82,8 @@ class Bench:
         self.finish(jobs)
         effects = Counter(number for what, number in self.said() if what == "effect")
         lost = sum(not effects[number] for number in range(jobs))
-        doubled = sum(effects[number] > 1 for number in range(jobs))
+        # The same job may be killed several times, and have its effect as often.
+        doubled = sum(effects[number] - 1 for number in effects)
         early, late = cut.count("begin"), cut.count("effect")
         late_ones = self.engine.late
         sampling = f"{kills} kills, {jobs} jobs"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 
@@ -12,6 +13,7 @@ from rq.registry import StartedJobRegistry
 from lab.experiments.queue_crash.work import work
 
 EXPIRED = 300  # seconds, more than any heartbeat lasts
+logging.getLogger("rq.registry").setLevel(logging.CRITICAL)  # it names every job of a dead worker
 connection = Redis.from_url(os.environ["REDIS"])
 queue = Queue(connection=connection)
 
