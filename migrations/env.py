@@ -60,8 +60,9 @@ def on_sqlite(connection: sa.Connection) -> None:
         driver.execute("PRAGMA foreign_keys = ON")
 
 
+engine = context.config.attributes.get("engine", db.engine)  # ops/copy_to.py migrates another one
 try:
-    engine_connection = db.engine.connect()
+    engine_connection = engine.connect()
 except DatabaseUnavailable as refusal:  # in an encoding that cannot hold what people write
     raise SystemExit(f"taskapp: {refusal.detail}") from None
 with engine_connection as connection:

@@ -116,6 +116,7 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.mcp.routes import mcp
     from taskapp.ops.backup import backup
     from taskapp.ops.cli import OperatorCommand, accounts, doctor, print_openapi
+    from taskapp.ops.copy_to import copy_to
     from taskapp.ops.health import health
     from taskapp.ops.purge import purge
     from taskapp.ops.restore import restore
@@ -132,7 +133,7 @@ def _add_rooms(app: Flask) -> None:
     work = (tasks, comments, attachments, sync, exchange, reports, mcp)
     for room in (*people, *work, health, docs):
         app.register_blueprint(room)
-    for command in (seed, doctor, backup, restore, purge):
+    for command in (seed, doctor, backup, restore, copy_to, purge):
         app.cli.command(cls=OperatorCommand)(command)
     app.cli.command("openapi")(print_openapi)
     app.cli.add_command(accounts)

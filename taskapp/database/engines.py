@@ -29,25 +29,24 @@ POOL = {"pool_size": 2, "max_overflow": 14, "pool_timeout": 5}
 STATEMENT_TIMEOUT, LOCK_TIMEOUT = 10_000, 5_000
 # Seconds without a byte from the server: one that is alive ends a statement before that.
 CONNECT_TIMEOUT, RESPONSE_TIMEOUT = 3, 12
+STARTUP = "-c timezone=UTC -c client_encoding=UTF8"  # options of each connection to PostgreSQL
 PING_AFTER_IDLE = 0.1  # seconds
+COMMON: dict[str, Any] = {
+    "json_serializer": lambda value: encode(value).decode(),
+    "json_deserializer": orjson.loads,
+    "hide_parameters": True,  # what people wrote does not go into a log
+}
 
 
 def configure(app: Flask, settings: Settings, on_statement: OnStatement) -> None:
     """Make the engines; `on_statement` is called with each statement and its seconds."""
-    _, is_sqlite, path = settings.database_url.partition("sqlite:///")
-    if is_sqlite:
-        sqlite.check_file(Path(path))
-        url = sa.URL.create("sqlite", database=path)  # whatever signs the path holds
+    path = sqlite_path(settings.database_url)
+    if path is not None:
+        sqlite.check_file(path)
         options = sqlite.options(on_statement)
     else:
-        url = sa.make_url(settings.database_url)
         options = _postgresql(on_statement)
-    options |= {
-        "json_serializer": lambda value: encode(value).decode(),
-        "json_deserializer": orjson.loads,
-        "hide_parameters": True,  # what people wrote does not go into a log
-    }
-    writes = {**options, **POOL, "url": url}
+    writes = {**options, **COMMON, **POOL, "url": _url(settings.database_url)}
     # Nothing of a read has to be rolled back.
     reads = {**writes, "isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
     binds = {None: writes, "reads": reads}
@@ -56,7 +55,43 @@ def configure(app: Flask, settings: Settings, on_statement: OnStatement) -> None
     app.config["SQLALCHEMY_BINDS"] = binds
     db.init_app(app)
     with app.app_context():
-        _listen(app, Path(path) if is_sqlite else None)
+        _listen(app, path)
+
+
+def apart(database_url: str) -> sa.Engine:
+    """An engine for a command that works on another database than the app's.
+
+    Its statements may take as long as they need.
+
+    Raises:
+        ConfigError: The file is not a SQLite database, or may not be written.
+    """
+    path = sqlite_path(database_url)
+    if path is None:
+        connect_args = {"options": STARTUP}
+        engine = sa.create_engine(_url(database_url), connect_args=connect_args, **COMMON)
+        sa.event.listen(engine, "connect", _check_encoding)
+        return engine
+    sqlite.check_file(path)
+    file = sqlite.DatabaseFile(path)
+    options = sqlite.options(lambda *_: None)
+    engine = sa.create_engine(_url(database_url), **options, **COMMON)
+    sqlite.listen(engine, file)
+    sqlite.listen_to_writes(engine, file)
+    return engine
+
+
+def sqlite_path(database_url: str) -> Path | None:
+    """The file of a SQLite database, whatever signs its path holds; PostgreSQL has none."""
+    _, is_sqlite, path = database_url.partition("sqlite:///")
+    return Path(path) if is_sqlite else None
+
+
+def _url(database_url: str) -> sa.URL:
+    path = sqlite_path(database_url)
+    if path is None:
+        return sa.make_url(database_url)
+    return sa.URL.create("sqlite", database=str(path))
 
 
 def _listen(app: Flask, path: Path | None) -> None:
@@ -78,9 +113,8 @@ def _listen(app: Flask, path: Path | None) -> None:
 def _postgresql(on_statement: OnStatement) -> dict[str, Any]:
     timeouts = f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT}"
     driver.set_wait_callback(_wait)
-    options = f"-c timezone=UTC -c client_encoding=UTF8 {timeouts}"
     cursor = timed(driver.cursor, on_statement)
-    return {"connect_args": {"options": options, "cursor_factory": cursor}}
+    return {"connect_args": {"options": f"{STARTUP} {timeouts}", "cursor_factory": cursor}}
 
 
 def _check_encoding(connection: Any, _: Any) -> None:

@@ -10,7 +10,8 @@ SQLITE_SEQUENCES = sa.table("sqlite_sequence", sa.column("name"), sa.column("seq
 
 def counted_tables() -> list[sa.Table]:
     """The tables whose ids come from a sequence."""
-    return [table for table in Base.metadata.sorted_tables if "id" in table.primary_key.columns]
+    tables = Base.metadata.sorted_tables
+    return [table for table in tables if table.autoincrement_column is not None]
 
 
 def last_ids(connection: sa.Connection) -> dict[str, int]:

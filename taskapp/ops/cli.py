@@ -23,6 +23,10 @@ from taskapp.users.models import User
 from taskapp.users.schemas import NewUserSchema
 from taskapp.web import openapi
 
+USERS = table(User)
+# Where an operator gives the fields of an account.
+WHERE_TYPED = {"email": "EMAIL", "name": "--name", "password": "the password"}
+
 
 class OperatorCommand(click.Command):
     """Expected failures print one line to standard error and exit with 1."""
@@ -35,13 +39,22 @@ class OperatorCommand(click.Command):
             failures = reasons(error.messages)
         except Refusal as error:
             failures = error.errors or [{"detail": error.detail}]
-        except (OSError, ValueError, SubprocessError, DBAPIError) as error:
-            cause = getattr(error, "orig", error)
-            failures = [{"detail": str(cause)}]
-        raise click.ClickException(" ".join(failure["detail"] for failure in failures))
+        except DBAPIError as error:
+            failures = [{"detail": f"DATABASE_URL: {error.orig}"}]
+        except (OSError, ValueError, SubprocessError) as error:
+            failures = [{"detail": str(error)}]
+        raise click.ClickException(" ".join(map(_describe, failures)))
 
 
-USERS = table(User)
+def _describe(failure: dict[str, str]) -> str:
+    """What is wrong, and with what that was typed."""
+    field = failure.get("pointer", "").strip("/")
+    detail = failure["detail"]
+    if field in WHERE_TYPED:
+        return f"{WHERE_TYPED[field]}: {detail}"
+    return detail
+
+
 accounts = AppGroup("users", help="Create, list and change accounts.")
 accounts.command_class = OperatorCommand
 

@@ -69,13 +69,12 @@ def is_ready() -> dict[str, Any]:
     database = checks.database()
     if database.status == "down":
         raise DatabaseUnavailable(f"{database.detail}. {database.remedy}")
-    found = {
-        "database": database.status,
-        "redis": shared().state(),
-        "counters": shared().file.state(),
-    }
+    redis = shared().state()
+    counters = shared().file.state()
+    found = {"database": database.status, "redis": redis, "counters": counters}
     degraded = {"down", "degraded"}.intersection(found.values())
-    return {"status": "degraded" if degraded else "ok", "checks": found}
+    status = "degraded" if degraded else "ok"
+    return {"status": status, "checks": found}
 
 
 @health.get("/health/detailed")
@@ -119,7 +118,8 @@ def admit_operator() -> None:
 
 def _has_metrics_token() -> bool:
     token = settings().metrics_token
-    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
+    authorization = request.headers.get("Authorization", "")
+    scheme, _, sent = authorization.partition(" ")
     if not token or scheme.lower() != "bearer":
         return False
     return hmac.compare_digest(sent.encode(), token.encode())

@@ -17,6 +17,11 @@ from config import Settings
 UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 quote = json.encoder.encode_basestring_ascii
 to_json = json.JSONEncoder(separators=(",", ":"), default=str).encode
+# gunicorn's lines go where all go; the extension's say what ours say, once.
+LOGGERS = {
+    "gunicorn.error": {"handlers": [], "propagate": True},
+    "flask-limiter": {"level": "ERROR"},
+}
 
 
 class Line(logging.Formatter):
@@ -75,14 +80,13 @@ def configuration(settings: Settings) -> dict[str, Any]:
     as_json = settings.log_format == "json"
     line = {"()": Line, "as_json": as_json}
     stdout = {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}
+    formatters = {"line": line}
+    root = {"level": settings.log_level.upper(), "handlers": ["stdout"]}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": line},
+        "formatters": formatters,
         "handlers": {"stdout": stdout},
-        "root": {"level": settings.log_level.upper(), "handlers": ["stdout"]},
-        "loggers": {
-            "gunicorn.error": {"handlers": [], "propagate": True},
-            "flask-limiter": {"level": "ERROR"},  # ours say the same, once
-        },
+        "root": root,
+        "loggers": LOGGERS,
     }

@@ -33,43 +33,48 @@ def purge() -> None:
 
 def _purge() -> Iterator[tuple[str, int]]:
     """Ended sessions are kept as long as events: the owner is known at their addresses."""
-    before = now() - dt.timedelta(days=settings().changes_retention_days)
+    retention = dt.timedelta(days=settings().changes_retention_days)
+    before = now() - retention
     expired = KEYS.c.created_at < now() - RETENTION
     yield "idempotency keys", _delete(KEYS, expired)
     for rows in (table(Session), table(PersonalToken)):
         name = rows.name.replace("_", " ")
         over = sa.or_(rows.c.ended_at < before, rows.c.expires_at < before)
         yield name, _delete(rows, over)
-    yield "events of deleted tasks", _delete(EVENTS, _of_deleted_tasks(before))
+    of_deleted_tasks = _of_deleted_tasks(before)
+    yield "events of deleted tasks", _delete(EVENTS, of_deleted_tasks)
     for rows in (table(Comment), table(Attachment)):  # before that, their task can be restored
-        yield f"{rows.name} of deleted tasks", _delete(rows, _cannot_come_back(rows))
+        cannot_come_back = _cannot_come_back(rows)
+        yield f"{rows.name} of deleted tasks", _delete(rows, cannot_come_back)
     yield "counters", shared().file.sweep()
     yield "files of attachments", sweep_store()
 
 
 def _of_deleted_tasks(before: dt.datetime) -> sa.ColumnElement[bool]:
     existing = sa.select(TASKS.c.id)
-    return sa.and_(
-        EVENTS.c.at < before, EVENTS.c.task_id.is_not(None), EVENTS.c.task_id.not_in(existing)
-    )
+    task_id = EVENTS.c.task_id
+    is_old = EVENTS.c.at < before
+    return sa.and_(is_old, task_id.is_not(None), task_id.not_in(existing))
 
 
 def _cannot_come_back(rows: sa.Table) -> sa.ColumnElement[bool]:
     """Their task is gone, and so is the event that it could be restored from."""
     existing = sa.select(TASKS.c.id)
-    deletion = sa.select(EVENTS.c.id).where(
-        EVENTS.c.task_id == rows.c.task_id, EVENTS.c.kind == "deleted"
-    )
-    return sa.and_(rows.c.task_id.not_in(existing), ~deletion.exists())
+    of_this_task = EVENTS.c.task_id == rows.c.task_id
+    deletion = sa.select(EVENTS.c.id).where(of_this_task, EVENTS.c.kind == "deleted")
+    is_gone = rows.c.task_id.not_in(existing)
+    return sa.and_(is_gone, ~deletion.exists())
 
 
 def _delete(rows: sa.Table, condition: sa.ColumnElement[bool]) -> int:
     """Delete in batches until there is none; returns how many."""
-    some = sa.select(rows.c.id).where(condition).limit(ROWS_PER_TRANSACTION)
-    batch = sa.delete(rows).where(rows.c.id.in_(some)).returning(rows.c.id)
+    row_id = rows.c.id
+    some = sa.select(row_id).where(condition).limit(ROWS_PER_TRANSACTION)
+    batch = sa.delete(rows).where(row_id.in_(some)).returning(row_id)
     total = 0
     while True:
-        deleted = len(db.session.execute(batch).all())
+        ids = db.session.execute(batch).all()
+        deleted = len(ids)
         db.session.commit()
         total += deleted
         if deleted == 0:

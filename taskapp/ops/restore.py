@@ -29,6 +29,10 @@ from taskapp.ops.backup import (
 )
 from taskapp.ops.checks import schema_found
 
+OTHER_KIND = (
+    "the backup is of another kind of database: restore it into {0}, with DATABASE_URL set to that,"
+    " and bring everything to {1} with: flask --app wsgi copy-to DATABASE_URL"
+)
 MICROSECONDS = 1_000_000
 
 
@@ -52,8 +56,10 @@ def restore(source: Path, verify: bool) -> None:
 def _load(source: Path, manifest: dict[str, Any]) -> None:
     kind = db.engine.dialect.name
     file = source / DATABASE_FILES[kind]
-    if manifest["database"] != kind or sha256(file) != manifest["sha256"]:
-        raise ValueError(f"{file} is damaged, or the backup is of another kind of database")
+    if manifest["database"] != kind:
+        raise ValueError(OTHER_KIND.format(manifest["database"], kind))
+    if sha256(file) != manifest["sha256"]:
+        raise ValueError(f"{file} is damaged")
     if _has_accounts():
         raise ValueError("the database has accounts; restore into an empty one")
     db.engine.dispose()  # its files or tables are about to be replaced

@@ -99,18 +99,21 @@ def _add_tasks(dice: Random, tasks: int, workshops: list[Workshop]) -> None:
 
 
 def _task(dice: Random, crew: list[Caller]) -> Body:
-    age = dt.timedelta(minutes=dice.randrange(TASK_AGE_MINUTES))
-    created = now() - age
-    title = f"{dice.choice(VERBS)} the {dice.choice(THINGS)} {dice.choice(PLACES)}"
+    minutes = dice.randrange(TASK_AGE_MINUTES)
+    created = now() - dt.timedelta(minutes=minutes)
+    verb = dice.choice(VERBS)
+    thing = dice.choice(THINGS)
+    title = f"{verb} the {thing} {dice.choice(PLACES)}"
     description = dice.choice(("", f"{title}: ask first, then do it."))
     [status] = dice.choices(STATUSES, STATUS_WEIGHTS)
     [priority] = dice.choices(PRIORITIES, PRIORITY_WEIGHTS)
-    days = dt.timedelta(days=dice.randrange(1, 90))
-    due_at = dice.choice((None, created + days))
+    days = dice.randrange(1, 90)
+    due_at = dice.choice((None, created + dt.timedelta(days=days)))
     somebody = dice.choice(crew)
     assignee_id = dice.choice((None, somebody.user_id))
     how_many = dice.choice((0, 0, 1, 2))
     labels = dice.sample(LABELS, how_many)
+    completed_at = created if status == "done" else None
     return {
         "title": title,
         "description": description,
@@ -121,5 +124,5 @@ def _task(dice: Random, crew: list[Caller]) -> Body:
         "labels": sorted(labels),
         "created_at": created,
         "updated_at": created,
-        "completed_at": created if status == "done" else None,
+        "completed_at": completed_at,
     }

@@ -57,6 +57,12 @@ class Words(TypeDecorator[list[str]]):
         words = sorted(set(value or ()))
         return " ".join(f"'{word}'" if dialect.name == "postgresql" else word for word in words)
 
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> list[str] | None:
+        """Only `copy-to` reads them: to write them to the other kind of database."""
+        if value is None:
+            return None
+        return sorted(value.replace("'", "").split())
+
 
 class Task(Base):
     __tablename__ = "tasks"

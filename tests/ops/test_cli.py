@@ -51,8 +51,10 @@ def test_the_password_is_never_an_argument(environment: dict[str, str]) -> None:
     [
         (("create", "ROOT@example.com"), PASSWORD, "e-mail address"),
         (("create", "new@example.com"), "password1234", "Too easy to guess"),
-        (("create", "no-address"), PASSWORD, "valid email"),
-        (("set-password", "root@example.com"), "short", "Shorter than minimum length 12"),
+        (("create", "no-address"), PASSWORD, "EMAIL: "),
+        (("create", "a@example.com", "--name", "x" * 1025), PASSWORD, "--name: "),
+        (("create", "b@example.com"), "", "the password: "),
+        (("set-password", "root@example.com"), "short", "the password: Shorter than minimum"),
         (("set-password", "nobody@example.com"), PASSWORD, "no such user"),
         (("disable", "root@example.com"), "", "last active admin"),
         (("enable", "nobody@example.com"), "", "no such user"),
@@ -97,7 +99,7 @@ def test_what_cannot_be_done_is_one_line_too(
     refused = servers.flask(command, **{**fresh_environment, **nowhere})
 
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
-    assert "unable to open database file" in refused.stderr
+    assert "DATABASE_URL: unable to open database file" in refused.stderr
 
 
 def test_prints_the_openapi_document(environment: dict[str, str]) -> None:

@@ -1,0 +1,171 @@
+"""flask copy-to: everything from one kind of database into the other, and back"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+import config
+from taskapp import create_app
+from taskapp.extensions import db
+from taskapp.ops import copy_to
+from taskapp.schema import Base
+from tests import servers
+from tests.conftest import new_database
+
+Rows = dict[str, list[dict[str, Any]]]
+ALICE = {"email": "alice@example.com", "password": "seven mossy lanterns"}
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> dict[str, str]:
+    """A service on SQLite."""
+    variables = {"TASKAPP_INSTANCE": str(tmp_path / "small")}
+    Path(variables["TASKAPP_INSTANCE"]).mkdir()
+    servers.migrate(**variables)
+    return variables
+
+
+@pytest.fixture
+def large_url(postgresql_url: str, tmp_path: Path) -> str:
+    """An empty PostgreSQL database."""
+    return new_database(postgresql_url, f"large_{os.getpid()}_{abs(hash(tmp_path))}")
+
+
+@contextmanager
+def app_on(variables: dict[str, str]) -> Iterator[Flask]:
+    app = create_app(config.load({"RATELIMIT_ENABLED": "false", **variables}))
+    with app.app_context():
+        yield app
+    servers.close(app)
+
+
+def rows_of(variables: dict[str, str]) -> Rows:
+    with app_on(variables), db.engine.connect() as connection:
+        return {
+            table.name: sorted(
+                (dict(row._mapping) for row in connection.execute(sa.select(table))), key=repr
+            )
+            for table in Base.metadata.sorted_tables
+        }
+
+
+def fill(variables: dict[str, str]) -> None:
+    """Something in every table; a subtask is older than its parent."""
+    seeded = servers.flask("seed", "--tasks", "60", "--users", "3", **variables)
+    assert seeded.returncode == 0, seeded.stderr
+    with app_on(variables) as app:
+        client = app.test_client()
+        register = {**ALICE, "email": "zoe@example.com", "name": "Zoe Ünal"}
+        assert client.post("/api/v1/auth/register", json=register).status_code == 201
+        login = {"email": register["email"], "password": ALICE["password"]}
+        token = client.post("/api/v1/auth/login", json=login).get_json()["access_token"]
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+        key = {"Idempotency-Key": "a-key-of-zoes"}
+        child = client.post("/api/v1/tasks", json={"title": "Größe"}, headers=key).get_json()
+        parent = client.post("/api/v1/tasks", json={"title": "Later"}).get_json()
+        task = f"/api/v1/tasks/{child['id']}"
+        changed = client.patch(task, json={"parent_id": parent["id"], "labels": ["ärger"]})
+        assert changed.status_code == 200
+        made = [
+            client.post("/api/v1/auth/tokens", json={"name": "script", "scopes": ["read"]}),
+            client.post(f"{task}/comments", json={"body": "A comment\nof two lines"}),
+            client.post(f"{task}/attachments", data={"file": (BytesIO(b"bytes"), "a.bin")}),
+        ]
+        assert [answer.status_code for answer in made] == [201, 201, 201]
+
+
+def copied(variables: dict[str, str], url: str) -> str:
+    done = servers.flask("copy-to", url, **variables)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_everything_arrives_and_comes_back(
+    small: dict[str, str], large_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copy_to, "ROWS_AT_ONCE", 7)  # every table but the smallest in pieces
+    fill(small)
+    before = rows_of(small)
+    assert [name for name, rows in before.items() if not rows] == [], "the test fills each table"
+
+    told = copied(small, large_url)
+    large = {**small, "DATABASE_URL": large_url}
+    assert rows_of(large) == before
+    back_url = f"sqlite:///{tmp_path / 'back.db'}"
+    copied(large, back_url)
+    assert rows_of({**small, "DATABASE_URL": back_url}) == before
+
+    assert f"{len(before['tasks'])} tasks" in told
+    for url in (large_url, back_url):
+        with servers.gunicorn(**{**small, "DATABASE_URL": url}) as base:
+            login = {"email": "zoe@example.com", "password": ALICE["password"]}
+            token = servers.ask(f"{base}/api/v1/auth/login", login)[2]["access_token"]
+            found = servers.ask(f"{base}/api/v1/tasks?q=gr%C3%B6%C3%9Fe", token=token)[2]["items"]
+            assert [task["title"] for task in found] == ["Größe"]
+            task = servers.ask(f"{base}/api/v1/tasks", {"title": "Next"}, token=token)[2]
+            assert task["id"] == max(row["id"] for row in before["tasks"]) + 1
+
+
+@pytest.mark.parametrize("wrong", ["mysql://x/y", "large"])
+def test_refuses_what_is_not_an_empty_database(
+    small: dict[str, str], large_url: str, wrong: str
+) -> None:
+    fill(small)
+    copied(small, large_url)
+    before = rows_of({**small, "DATABASE_URL": large_url})
+
+    refused = servers.flask("copy-to", large_url if wrong == "large" else wrong, **small)
+
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    expected = "is not empty" if wrong == "large" else "the argument DATABASE_URL must begin with"
+    assert expected in refused.stderr
+    assert rows_of({**small, "DATABASE_URL": large_url}) == before
+
+
+def test_refuses_to_copy_into_itself(small: dict[str, str]) -> None:
+    fill(small)
+    before = rows_of(small)
+    itself = f"sqlite:///{small['TASKAPP_INSTANCE']}/taskapp.db"
+
+    assert "is not empty" in servers.flask("copy-to", itself, **small).stderr
+    assert rows_of(small) == before
+
+
+def test_a_copy_that_differs_is_noticed(
+    small: dict[str, str], large_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here one row is lost on its way."""
+    fill(small)
+    insert = sa.insert
+    lost = Base.metadata.tables["comments"]
+
+    def losing(table: sa.Table) -> Any:
+        return insert(table) if table is not lost else sa.text("SELECT 1")
+
+    monkeypatch.setattr(copy_to.sa, "insert", losing)
+    refused = servers.flask("copy-to", large_url, **small)
+
+    assert refused.returncode == 1
+    assert "comments differs: 1 rows were read, 0 are there" in refused.stderr
+
+
+def test_a_restore_into_the_other_kind_says_what_to_do(
+    small: dict[str, str], large_url: str, tmp_path: Path
+) -> None:
+    folder = str(tmp_path / "backups")
+    assert servers.flask("backup", folder, **small).returncode == 0
+
+    refused = servers.flask("restore", folder, **{**small, "DATABASE_URL": large_url})
+
+    assert refused.returncode == 1
+    assert "flask --app wsgi copy-to DATABASE_URL" in refused.stderr
