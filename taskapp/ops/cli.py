@@ -40,10 +40,12 @@ class OperatorCommand(click.Command):
         except Refusal as error:
             failures = error.errors or [{"detail": error.detail}]
         except DBAPIError as error:
-            failures = [{"detail": f"DATABASE_URL: {error.orig}"}]
+            detail = f"DATABASE_URL: {error.orig}"
+            failures = [{"detail": detail}]
         except (OSError, ValueError, SubprocessError) as error:
             failures = [{"detail": str(error)}]
-        raise click.ClickException(" ".join(map(_describe, failures)))
+        described = map(_describe, failures)
+        raise click.ClickException(" ".join(described))
 
 
 def _describe(failure: dict[str, str]) -> str:

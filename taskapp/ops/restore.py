@@ -57,7 +57,8 @@ def _load(source: Path, manifest: dict[str, Any]) -> None:
     kind = db.engine.dialect.name
     file = source / DATABASE_FILES[kind]
     if manifest["database"] != kind:
-        raise ValueError(OTHER_KIND.format(manifest["database"], kind))
+        message = OTHER_KIND.format(manifest["database"], kind)
+        raise ValueError(message)
     if sha256(file) != manifest["sha256"]:
         raise ValueError(f"{file} is damaged")
     if _has_accounts():
