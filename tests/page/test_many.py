@@ -70,6 +70,7 @@ def test_all_of_3000_tasks_can_be_reached_and_worked_on(visit: Open, service: st
     page.evaluate("scrollTo(0, 0)")
     quick_add(page, "Buy a bigger pot tomorrow")
     expect(row(page, "Buy a bigger pot")).to_be_visible()
+    expect(page.locator("#head")).to_contain_text("3,001 open")
     page.keyboard.press("Escape")
     page.keyboard.press("/")
     page.keyboard.type("fern 2718")

@@ -29,15 +29,19 @@ export async function openView() {
   await Promise.all(view.lists.map(loadMore))
 }
 
+const ask = ({ statuses: status, sort }, more) => {
+  const question = state.query ? { q: state.query, ...inZone() } : questionOf(route().view)
+  return get('tasks', { ...question, status, sort, total: true, ...more })
+}
+
 export async function loadMore(list) {
   list.loading = true
-  const question = state.query ? { q: state.query, ...inZone() } : questionOf(route().view)
-  const { statuses: status, sort, cursor } = list
+  const searched = Boolean(state.query)
   try {
-    const { items, next_cursor, total } = await get('tasks', { ...question, status, sort, cursor, limit: FETCH, total: true })
+    const { items, next_cursor, total } = await ask(list, { cursor: list.cursor, limit: FETCH })
     takeTasks(items)
     Object.assign(list, { cursor: next_cursor, total, last: items.at(-1) ?? list.last })
-    if (question.q) list.ids = new Set([...(list.ids ?? []), ...items.map(({ id }) => id)])
+    if (searched) list.ids = new Set([...(list.ids ?? []), ...items.map(({ id }) => id)])
     view.problem = null
   } catch (error) {
     if (error.status !== 401) fail(error)
@@ -135,13 +139,19 @@ export async function loadLabels() {
   changed()
 }
 
+/** Of lists that go on, only the service knows how long they are. */
+async function countLists() {
+  for (const list of view.lists.filter(({ cursor }) => cursor)) list.total = (await ask(list, { limit: 1, fields: 'id' })).total
+  changed()
+}
+
 let counting = null
 
 /** After changes, once for a while of them. Most answers are 304s. */
 export function countSoon() {
   counting ??= setTimeout(async () => {
     counting = null
-    if (state.me) await Promise.all([count(), loadNumbers(), loadLabels()]).catch(() => null)
+    if (state.me) await Promise.all([count(), countLists(), loadNumbers(), loadLabels()]).catch(() => null)
   }, 2000)
 }
 
