@@ -21,7 +21,8 @@ KINDS = (
     *("member-added", "member-updated", "member-removed"),
     *("project-created", "project-updated", "project-deleted"),
 )
-_SHOWN = [EVENTS.c[name] for name in ("id", "revision", "at", "user_id", "kind", "changes")]
+_SHOWN_NAMES = ("id", "revision", "at", "user_id", "kind", "changes")
+_SHOWN = [EVENTS.c[name] for name in _SHOWN_NAMES]
 
 
 def crossings(project_id: int, after: int, until: int) -> list[tuple[int | None, str]]:
@@ -29,12 +30,13 @@ def crossings(project_id: int, after: int, until: int) -> list[tuple[int | None,
 
     Where the project was restored from a backup, one of them has no task id.
     """
-    between = sa.select(EVENTS.c.task_id, EVENTS.c.kind).where(
-        EVENTS.c.project_id == project_id, EVENTS.c.revision > after, EVENTS.c.revision <= until
-    )
-    crossing = between.where(EVENTS.c.kind.in_(ENTERS | LEAVES | {RESTORED}))
-    ordered = crossing.order_by(EVENTS.c.revision, EVENTS.c.id)
-    return [tuple(row) for row in read(ordered)]
+    kinds = ENTERS | LEAVES | {RESTORED}
+    crossing = sa.select(EVENTS.c.task_id, EVENTS.c.kind)
+    crossing = crossing.where(EVENTS.c.project_id == project_id, EVENTS.c.kind.in_(kinds))
+    crossing = crossing.where(EVENTS.c.revision > after, EVENTS.c.revision <= until)
+    crossing = crossing.order_by(EVENTS.c.revision, EVENTS.c.id)
+    result = read(crossing)
+    return [tuple(row) for row in result]
 
 
 class Events(NamedTuple):
@@ -47,32 +49,31 @@ class Events(NamedTuple):
 
 def project_events(project_id: int, after: int, limit: int) -> Events:
     """The events of a project past one of them: its ids grow in the order of its revisions."""
-    chosen = (
-        sa.select(*_SHOWN, EVENTS.c.task_id)
-        .where(EVENTS.c.project_id == project_id, EVENTS.c.id > after)
-        .order_by(EVENTS.c.id)
-        .limit(limit + 1)
-    )
-    rows = read(chosen).all()
+    past = sa.select(*_SHOWN, EVENTS.c.task_id)
+    past = past.where(EVENTS.c.project_id == project_id, EVENTS.c.id > after)
+    past = past.order_by(EVENTS.c.id).limit(limit + 1)
+    rows = read(past).all()
     items = [dict(row._mapping) for row in rows[:limit]]
+    has_more = len(rows) > limit
     last = items[-1]["id"] if items else after
-    return Events(items, len(rows) > limit, [last])
+    return Events(items, has_more, [last])
 
 
 def last_deletion(task_id: int, user_id: int) -> sa.Select[Any]:
     """The newest event by which a task was deleted from a project that the user sees."""
-    return (
-        sa.select(EVENTS.c.project_id, EVENTS.c.revision, EVENTS.c.at, EVENTS.c.changes)
-        .where(EVENTS.c.task_id == task_id, EVENTS.c.kind == "deleted")
-        .where(EVENTS.c.project_id.in_(visible_projects(user_id)))
-        .order_by(EVENTS.c.id.desc())
-        .limit(1)
-    )
+    deletion = sa.select(EVENTS.c.project_id, EVENTS.c.revision, EVENTS.c.at, EVENTS.c.changes)
+    deletion = deletion.where(EVENTS.c.task_id == task_id, EVENTS.c.kind == "deleted")
+    visible = visible_projects(user_id)
+    deletion = deletion.where(EVENTS.c.project_id.in_(visible))
+    newest = EVENTS.c.id.desc()
+    return deletion.order_by(newest).limit(1)
 
 
 def list_events(caller: Caller, task_id: int, query: Body) -> Page:
     """A task's history, as far as the caller sees the projects it was in."""
-    of_task = sa.select(*_SHOWN).where(EVENTS.c.task_id == task_id, EVENTS.c.kind != "moved-away")
-    visible = of_task.where(EVENTS.c.project_id.in_(visible_projects(caller.user_id)))
-    page = page_by(visible, Event.id, **query)
+    shown = sa.select(*_SHOWN)
+    shown = shown.where(EVENTS.c.task_id == task_id, EVENTS.c.kind != "moved-away")
+    visible = visible_projects(caller.user_id)
+    shown = shown.where(EVENTS.c.project_id.in_(visible))
+    page = page_by(shown, Event.id, **query)
     return page.only("revision", "at", "user_id", "kind", "changes")

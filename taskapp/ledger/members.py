@@ -26,8 +26,9 @@ def open_project(user_id: int, name: str, **values: Any) -> int:
         "updated_at": created_at,
         **values,
     }
-    inserted = sa.insert(PROJECTS).values(project).returning(PROJECTS.c.id)
-    project_id: int = db.session.execute(inserted).scalar_one()
+    insert = sa.insert(PROJECTS).values(project)
+    result = db.session.execute(insert.returning(PROJECTS.c.id))
+    project_id: int = result.scalar_one()
     revision = Revision(project_id, 1, user_id)
     join(revision, user_id, "owner", TokenRevoked)
     record(revision, "project-created", name=[None, name])
@@ -47,4 +48,5 @@ def join(revision: Revision, user_id: int, role: str, refusal: type[Refusal]) ->
         "revision": revision.revision,
         "created_at": now(),
     }
-    insert_or_raise(sa.insert(MEMBERSHIPS).values(member), refusal)
+    insert = sa.insert(MEMBERSHIPS).values(member)
+    insert_or_raise(insert, refusal)

@@ -84,9 +84,12 @@ def lock_project(caller: Caller, project_id: int | None, roles: Sequence[str] = 
 
 def lock_for_operator(project_id: int) -> Lock | None:
     """Lock a project for what nobody asked for, as a reminder; None if there is no such project."""
-    locked = sa.select(PROJECTS.c.revision).where(PROJECTS.c.id == project_id)
-    revision = db.session.scalar(locked.with_for_update(key_share=True))
-    return None if revision is None else Lock(project_id, None, OWN[0], revision)
+    project = sa.select(PROJECTS.c.revision).where(PROJECTS.c.id == project_id)
+    locked = project.with_for_update(key_share=True)
+    revision = db.session.scalar(locked)
+    if revision is None:
+        return None
+    return Lock(project_id, None, OWN[0], revision)
 
 
 def lock_by(
@@ -98,7 +101,8 @@ def lock_by(
         refusal: It selects none.
         Forbidden: The caller has none of the roles in it.
     """
-    row = one_or_raise(db.session.execute(statement, values), refusal)
+    result = db.session.execute(statement, values)
+    row = one_or_raise(result, refusal)
     if row.role not in roles:
         needed = " or ".join(roles)
         raise Forbidden(f"Your role here is {row.role}; this needs {needed}.")

@@ -51,16 +51,16 @@ def list_project_events(caller: Caller, project_id: int, query: Body) -> events.
 
 def list_labels(caller: Caller, query: Body) -> Page:
     """Labels of the tasks that the caller sees, with how many tasks have each."""
-    project_ids = access.ids_of(access.seen_by(caller))
-    labels = (
-        sa.select(
-            LABELS.c.key, sa.func.min(LABELS.c.name).label("name"), sa.func.count().label("count")
-        )
-        .join(TASKS, TASKS.c.id == LABELS.c.task_id)
-        .where(TASKS.c.project_id.in_(project_ids))
-        .group_by(LABELS.c.key)
-    )
-    return page_by(labels, TaskLabel.key, **query).only("name", "count")
+    seen = access.seen_by(caller)
+    project_ids = access.ids_of(seen)
+    name = sa.func.min(LABELS.c.name).label("name")
+    tasks = sa.func.count().label("count")
+    labels = sa.select(LABELS.c.key, name, tasks)
+    labels = labels.join(TASKS, TASKS.c.id == LABELS.c.task_id)
+    labels = labels.where(TASKS.c.project_id.in_(project_ids))
+    labels = labels.group_by(LABELS.c.key)
+    page = page_by(labels, TaskLabel.key, **query)
+    return page.only("name", "count")
 
 
 def get_stats(caller: Caller, query: Body) -> Body:
@@ -69,36 +69,45 @@ def get_stats(caller: Caller, query: Body) -> Body:
     Raises:
         ProjectNotFound: The caller does not see the one that `project_id` names.
     """
-    project_ids = access.ids_of(access.seen_by(caller), query.get("project_id"))
+    seen = access.seen_by(caller)
+    project_ids = access.ids_of(seen, query.get("project_id"))
     timezone = query.get("tz", caller.timezone)
     inside = TASKS.c.project_id.in_(project_ids)
-    return {
-        "status": _count_each(STATUSES, TASKS.c.status, inside),
-        "priority": _count_each(PRIORITIES, TASKS.c.priority, inside),
-        "assignee": _count_assignees(inside),
-        "overdue": count_overdue(project_ids, timezone),
-        "open_by_age": _open_by_age(inside),
-        "done_per_day": _done_per_day(inside, ZoneInfo(timezone)),
-    }
+    stats: Body = {}
+    stats["status"] = _count_each(STATUSES, TASKS.c.status, inside)
+    stats["priority"] = _count_each(PRIORITIES, TASKS.c.priority, inside)
+    stats["assignee"] = _count_assignees(inside)
+    stats["overdue"] = count_overdue(project_ids, timezone)
+    stats["open_by_age"] = _open_by_age(inside)
+    stats["done_per_day"] = _done_per_day(inside, ZoneInfo(timezone))
+    return stats
 
 
 def _count_each(names: tuple[str, ...], column: sa.Column[Any], inside: Condition) -> Body:
-    return {**dict.fromkeys(names, 0), **dict(_counts(column, inside))}
+    counts: Body = dict.fromkeys(names, 0)
+    for name, count in _counts(column, inside):
+        counts[name] = count
+    return counts
 
 
 def _count_assignees(inside: Condition) -> list[Body]:
-    counts = _counts(TASKS.c.assignee_id, inside)
-    return [{"user_id": user_id, "count": count} for user_id, count in counts]
+    counts = []
+    for user_id, count in _counts(TASKS.c.assignee_id, inside):
+        counts.append({"user_id": user_id, "count": count})
+    return counts
 
 
 def _open_by_age(inside: Condition) -> list[Body]:
     """How many open tasks were created how long ago; each counts once."""
     moment = now()
-    youngest = [moment - dt.timedelta(days=days) for days in AGES]
-    counts = _count_between(TASKS.c.created_at, youngest[::-1], inside, IS_OPEN)
-    by_age = counts[::-1]  # the last count is of those past the last edge: the youngest
+    edges = [moment - dt.timedelta(days=days) for days in reversed(AGES)]
+    counts = _count_between(TASKS.c.created_at, edges, inside, IS_OPEN)
+    counts.reverse()  # the last is of those past the last edge: the youngest
     limits = [*AGES, None]
-    return [{"under_days": days, "count": n} for days, n in zip(limits, by_age, strict=True)]
+    by_age = []
+    for under_days, count in zip(limits, counts, strict=True):
+        by_age.append({"under_days": under_days, "count": count})
+    return by_age
 
 
 def _done_per_day(inside: Condition, zone: ZoneInfo) -> list[Body]:
@@ -106,8 +115,12 @@ def _done_per_day(inside: Condition, zone: ZoneInfo) -> list[Body]:
     today = now().astimezone(zone).date()
     days = [today - dt.timedelta(days=ago) for ago in reversed(range(DAYS))]
     edges = [start_of(day, zone) for day in days]
-    counts = _count_between(TASKS.c.completed_at, edges, inside, TASKS.c.completed_at >= edges[0])
-    return [{"date": str(day), "count": n} for day, n in zip(days, counts[1:], strict=True)]
+    is_recent = TASKS.c.completed_at >= edges[0]
+    counts = _count_between(TASKS.c.completed_at, edges, inside, is_recent)
+    per_day = []
+    for day, count in zip(days, counts[1:], strict=True):
+        per_day.append({"date": str(day), "count": count})
+    return per_day
 
 
 def _count_between(
@@ -116,13 +129,20 @@ def _count_between(
     """How many tasks have a time before the first edge, before the second …, past the last."""
     before = [(column < edge, number) for number, edge in enumerate(edges)]
     bucket = sa.case(*before, else_=len(edges)).label("bucket")
-    buckets = sa.select(bucket).select_from(TASKS).where(*where).subquery()
-    counted = sa.select(buckets.c.bucket, sa.func.count().label("tasks")).group_by(buckets.c.bucket)
-    counts = {row.bucket: row.tasks for row in read(counted)}
-    return [counts.get(number, 0) for number in range(len(edges) + 1)]
+    chosen = sa.select(bucket).select_from(TASKS)
+    buckets = chosen.where(*where).subquery()
+    tasks = sa.func.count().label("tasks")
+    counted = sa.select(buckets.c.bucket, tasks)
+    counted = counted.group_by(buckets.c.bucket)
+    counts = [0] * (len(edges) + 1)
+    for row in read(counted):
+        counts[row.bucket] = row.tasks
+    return counts
 
 
 def _counts(column: Any, *where: Condition) -> list[tuple[Any, int]]:
     """How many tasks have each value of a column."""
-    counted = sa.select(column, NUMBER).where(*where).group_by(column).order_by(column)
-    return [tuple(row) for row in read(counted)]
+    counted = sa.select(column, NUMBER).where(*where)
+    counted = counted.group_by(column)
+    result = read(counted.order_by(column))
+    return [tuple(row) for row in result]

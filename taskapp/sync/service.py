@@ -45,13 +45,18 @@ class Cursor(NamedTuple):
         if key is None:
             return cls(now().timestamp(), {}, {})
         at, revisions, unfinished = key
-        positions = {project_id: Position(*position) for project_id, *position in unfinished}
+        positions: Positions = {}
+        for project_id, revision, task_id in unfinished:
+            positions[project_id] = Position(revision, task_id)
         return cls(at, dict(revisions), positions)
 
     def dump(self) -> list[Any]:
         """The cursor as JSON, whose objects have no numbers for keys."""
-        unfinished = [[project_id, *position] for project_id, position in self.unfinished.items()]
-        return [self.at, list(self.revisions.items()), unfinished]
+        unfinished = []
+        for project_id, position in self.unfinished.items():
+            unfinished.append([project_id, *position])
+        revisions = list(self.revisions.items())
+        return [self.at, revisions, unfinished]
 
     def position(self, project_id: int) -> Position:
         """How far the tasks of a project were shown."""
@@ -63,7 +68,8 @@ class Cursor(NamedTuple):
 
     def is_older_than(self, days: int) -> bool:
         """Whether events that it would need may be gone."""
-        return dt.timedelta(seconds=now().timestamp() - self.at).days >= days
+        seconds = now().timestamp() - self.at
+        return dt.timedelta(seconds=seconds).days >= days
 
 
 class Changes(NamedTuple):
@@ -85,9 +91,12 @@ def list_changes(caller: Caller, query: Body) -> Changes:
     if cursor.is_older_than(settings().changes_retention_days):
         raise CursorExpired
     seen = access.seen_by(caller, cursor.revisions)
-    revisions = {project_id: revision for project_id, revision, _ in seen}
+    revisions: Revisions = {}
+    for project_id, revision, _ in seen:
+        revisions[project_id] = revision
     tasks, unfinished = _tasks_past(cursor, revisions, query["limit"])
-    deleted = _out_of_sight(cursor.revisions, revisions) - {task.id for task in tasks}
+    shown = {task.id for task in tasks}
+    deleted = _out_of_sight(cursor.revisions, revisions) - shown
     next_cursor = Cursor(_this_hour(), revisions, unfinished)
     return Changes(tasks, sorted(deleted), bool(unfinished), next_cursor.dump())
 
@@ -122,12 +131,11 @@ def _tasks_past(cursor: Cursor, revisions: Revisions, limit: int) -> tuple[list[
 
 
 def _past(project_id: int, position: Position, until: int, limit: int) -> list[Row]:
-    chosen = sa.select(*COLUMNS).where(
-        TASKS.c.project_id == project_id,
-        TASKS.c.revision.between(position.revision, until),
-        sa.or_(TASKS.c.revision > position.revision, TASKS.c.id > position.task_id),
-    )
-    ordered = chosen.order_by(TASKS.c.revision, TASKS.c.id)
+    in_project = sa.select(*COLUMNS).where(TASKS.c.project_id == project_id)
+    bounded = in_project.where(TASKS.c.revision.between(position.revision, until))
+    is_past = sa.or_(TASKS.c.revision > position.revision, TASKS.c.id > position.task_id)
+    past = bounded.where(is_past)
+    ordered = past.order_by(TASKS.c.revision, TASKS.c.id)
     return list(read(ordered.limit(limit)))
 
 
@@ -151,12 +159,16 @@ def _left(project_id: int, since: int, until: int | None) -> set[int]:
         in_project = sa.select(TASKS.c.id).where(TASKS.c.project_id == project_id)
         still_there.update(read(in_project).scalars())
     first_kinds: dict[int | None, str] = {}
-    for task_id, kind in events.crossings(project_id, since, INT64 if until is None else until):
+    end = INT64 if until is None else until
+    for task_id, kind in events.crossings(project_id, since, end):
         first_kinds.setdefault(task_id, kind)
     if None in first_kinds:
         raise CursorExpired
-    left = {task_id for task_id, kind in first_kinds.items() if task_id and kind in events.LEAVES}
-    return left | (still_there - first_kinds.keys())
+    left = still_there - first_kinds.keys()
+    for first_task, kind in first_kinds.items():
+        if first_task is not None and kind in events.LEAVES:
+            left.add(first_task)
+    return left
 
 
 def _in_sight(task_ids: list[int], revisions: Revisions) -> set[int]:
@@ -164,7 +176,8 @@ def _in_sight(task_ids: list[int], revisions: Revisions) -> set[int]:
     visible: set[int] = set()
     for ids in chunks(task_ids):
         places = sa.select(TASKS.c.id, TASKS.c.project_id, TASKS.c.revision)
-        for task in read(places.where(TASKS.c.id.in_(ids))):
+        tasks = read(places.where(TASKS.c.id.in_(ids)))
+        for task in tasks:
             if task.revision <= revisions.get(task.project_id, -1):
                 visible.add(task.id)
     return visible

@@ -286,6 +286,8 @@ def _move_children(task_id: int, source: Revision, target: Revision) -> None:
     }
     moved = sa.update(TASKS).where(TASKS.c.id.in_(below)).values(values)
     insert_or_raise(moved, ExternalIdTaken)
-    project_id = [source.project_id, target.project_id]
-    revisions.record(source, "moved-away", [task_id, *below], project_id=project_id)
-    revisions.record(target, "moved", below, project_id=project_id)
+    # Who sees the project that it leaves need not know of the other.
+    left = [source.project_id, None]
+    revisions.record(source, "moved-away", [task_id, *below], project_id=left)
+    moved_to = [source.project_id, target.project_id]
+    revisions.record(target, "moved", below, project_id=moved_to)
