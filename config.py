@@ -160,6 +160,7 @@ class Settings:
     password_min_length: int = setting(12, integer(8, 128))
     max_body_bytes: int = setting(MIB, integer(1024, 1024 * MIB))
     max_import_bytes: int = setting(20 * MIB, integer(1024, 1024 * MIB))
+    max_import_rows: int = setting(100_000, integer(1, 10_000_000))
     max_attachment_bytes: int = setting(10 * MIB, integer(1024, 1024 * MIB))
     changes_retention_days: int = setting(30, integer(1, 3650))
     sentry_dsn: str | None = setting(None, secret=True)

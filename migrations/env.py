@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,8 @@ from taskapp.errors import DatabaseUnavailable
 from taskapp.extensions import db
 from taskapp.schema import Base
 
+# What migrations leave to be done in pieces, once the schema is committed.
+AFTER_COMMIT: list[Callable[[sa.Connection], object]] = []
 LOCK = 0x7461736B  # any number, the same for all: "task"
 
 
@@ -30,6 +33,7 @@ def migrate(connection: sa.Connection) -> None:
         connection=connection,
         target_metadata=Base.metadata,
         include_object=ours,
+        after_commit=AFTER_COMMIT,
         **current_app.extensions["migrate"].configure_args,
     )
     context.run_migrations()
@@ -67,3 +71,5 @@ except DatabaseUnavailable as refusal:  # in an encoding that cannot hold what p
     raise SystemExit(f"taskapp: {refusal.detail}") from None
 with engine_connection as connection:
     {"postgresql": on_postgresql, "sqlite": on_sqlite}[connection.dialect.name](connection)
+    for work in AFTER_COMMIT:
+        work(connection)

@@ -1,24 +1,37 @@
-"""CSV, NDJSON and JSON in, as the list answers them; each mistake is named by its row."""
+"""CSV, NDJSON, JSON and iCalendar in; each mistake is named by its row, and by its line in CSV."""
 
-import csv
-import io
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from typing import Any, NamedTuple
 
 from marshmallow import Schema, ValidationError, pre_load
 
 from taskapp.database.session import Body
-from taskapp.errors import MalformedJson, MalformedRequest, reasons
+from taskapp.errors import (
+    MAX_REASONS,
+    Invalid,
+    MalformedJson,
+    MalformedRequest,
+    PayloadTooLarge,
+    Reason,
+    reasons,
+)
+from taskapp.exchange import upload, vtodo
+from taskapp.exchange.spreadsheet import Table
+from taskapp.exchange.upload import Upload
 from taskapp.extensions import settings
 from taskapp.tasks.bulk import InvalidRows
 from taskapp.tasks.schemas import TaskSchema
 from taskapp.web import fields, long_operations
-from taskapp.web.body import read_object, strict_json
-from taskapp.web.exports import GUARDED
+from taskapp.web.body import strict_json
+from taskapp.web.current import current
 
-# Exports hold these, too; what decides is where they are imported, and when.
+# What exports hold that a client does not write. Where a task is imported, and when, is another
+# matter; its own times an owner may keep.
 READ_ONLY = {name for name, spec in TaskSchema().fields.items() if spec.dump_only}
-IGNORED = READ_ONLY - {"id"} | {"project_id"}
+OWN_TIMES = {"created_at", "completed_at"}
+IGNORED = READ_ONLY - {"id"} - OWN_TIMES | {"project_id"}
+MAX_JSON_LINE = 4 * 1024 * 1024  # bytes; the longest task with every sign escaped takes less
 
 
 class TaskRowSchema(TaskSchema):
@@ -28,6 +41,8 @@ class TaskRowSchema(TaskSchema):
         exclude = tuple(IGNORED)
 
     id = fields.Int(allow_none=True)
+    created_at = fields.Time(allow_none=True)
+    completed_at = fields.Time(allow_none=True)
 
     @pre_load
     def _leave_out(self, row: Any, **_: Any) -> Any:
@@ -46,98 +61,119 @@ class TaskImportSchema(Schema):
     next_cursor = fields.Text(max=4096, allow_none=True)
     total = fields.Int(min=0)
 
-    def handle_error(self, error: ValidationError, data: Any, **_: Any) -> NoReturn:
-        raise InvalidRows(reasons(error.messages))
+
+class ImportQuerySchema(Schema):
+    """Where an import goes, the inbox without a project; and whether it is only tried."""
+
+    project_id = fields.QueryInt()
+    dry_run = fields.QueryBool()
 
 
-def _ndjson(raw: bytes) -> Body:
-    items = []
-    for number, line in enumerate(raw.split(b"\n"), 1):
+class SentRow(NamedTuple):
+    """A row as it was sent, and where it stands in a file of lines."""
+
+    item: Any
+    line: int | None = None
+
+
+Rows = Generator[SentRow, None, None]
+
+
+def receive(_: Schema) -> Body:
+    """Take the file, and a place among the long operations first.
+
+    What is compared for an Idempotency-Key is the digest of the file.
+    """
+    long_operations.begin()
+    sent = upload.receive()
+    current().upload = sent
+    return {"media_type": sent.media_type, "sha256": sent.digest()}
+
+
+def read(_: Body) -> Body:
+    """The rows of the file that was taken, each as its schema has it.
+
+    Raises:
+        InvalidRows: The first hundred mistakes, if there are any.
+        MalformedJson, MalformedRequest, PayloadTooLarge
+    """
+    sent: Upload = current().upload
+    with sent.file, closing(READERS[sent.media_type](sent)) as rows:
+        return {"items": _checked(rows)}
+
+
+def _checked(rows: Iterator[SentRow]) -> list[Body]:
+    items: list[Body] = []
+    faults: list[Reason] = []
+    most = settings().max_import_rows
+    for number, row in enumerate(rows):
+        if number >= most:
+            raise PayloadTooLarge(f"The file has more than {most} rows (MAX_IMPORT_ROWS).")
+        try:
+            items.append(ROW.load(row.item))
+        except ValidationError as error:
+            faults += _reasons(error, number, row.line)
+        if len(faults) >= MAX_REASONS:
+            break
+    if faults:
+        raise InvalidRows(faults)
+    return items
+
+
+def _reasons(error: ValidationError, number: int, line: int | None) -> Iterator[Reason]:
+    for reason in reasons(error.messages):
+        detail = reason["detail"]
+        if line is not None:
+            field = reason["pointer"].split("/")[1] if reason["pointer"] else "row"
+            detail = f'line {line}, column "{field}": {detail}'
+        yield {"pointer": f"/items/{number}{reason['pointer']}", "detail": detail}
+
+
+def _json(sent: Upload) -> Rows:
+    envelope = strict_json(sent.file.read())
+    if not isinstance(envelope, dict):
+        raise Invalid(errors=[{"pointer": "", "detail": "The body must be an object."}])
+    unknown = envelope.keys() - TaskImportSchema().fields.keys()
+    if unknown:
+        found = [{"pointer": f"/{name}", "detail": "Unknown field."} for name in sorted(unknown)]
+        raise Invalid(errors=found[:MAX_REASONS])
+    items = envelope.get("items")
+    if not isinstance(items, list):
+        raise Invalid.field("items", 'A list of tasks, as {"items": [{"title": "Fern"}]}.')
+    yield from map(SentRow, items)
+
+
+def _ndjson(sent: Upload) -> Rows:
+    number = 0
+    for line in iter(lambda: sent.file.readline(MAX_JSON_LINE), b""):
+        number += 1
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")  # noqa: PLW2901 - as Windows writes it
         if not line.strip():
             continue
         try:
-            item = strict_json(line)
+            yield SentRow(strict_json(line))
         except MalformedJson:
             raise MalformedJson(f"Line {number} is not strict JSON.") from None
-        items.append(item)
-    return {"items": items}
 
 
-def _csv(raw: bytes) -> Body:
-    """RFC 4180; a spreadsheet's byte order mark is fine."""
-    names, rows = _table(raw)
-    readers = [_cell_reader(name) for name in names]
-    items = []
-    for row in rows:
-        values = [read(cell) for read, cell in zip(readers, row, strict=True)]
-        items.append(dict(zip(names, values, strict=True)))
-    return {"items": items}
+def _csv(sent: Upload) -> Rows:
+    with Table(sent.file, sent.charset, ROW, IGNORED) as table:
+        for row in table.rows():
+            yield SentRow(row.item, row.line)
 
 
-def _table(raw: bytes) -> tuple[list[str], list[list[str]]]:
-    """The header, and the rows that are not blank, each as wide as the header."""
-    try:
-        text = raw.decode("utf-8-sig")
-        lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-        names, *rows = [cells for cells in lines if cells]
-    except (csv.Error, ValueError):
-        raise MalformedRequest("The body is not CSV in UTF-8 with a header (RFC 4180).") from None
-    if len(set(names)) < len(names):
-        raise MalformedRequest("The header names a column twice.")
-    for number, cells in enumerate(rows, 1):
-        if len(cells) != len(names):
-            detail = f"Row {number} has {len(cells)} cells, the header has {len(names)}."
-            raise MalformedRequest(detail)
-    return names, rows
+def _calendar(sent: Upload) -> Rows:
+    if sent.charset not in upload.UTF_8 or sent.charset.startswith("utf-16"):
+        raise MalformedRequest("A calendar is text in UTF-8 (RFC 5545, section 3.1.4).")
+    yield from map(SentRow, vtodo.read(sent.file))
 
 
-def _cell_reader(name: str) -> Callable[[str], Any]:
-    """What a cell of this column stands for; what it can't be stays text for the schema to name."""
-    spec = ROW.fields.get(name)
-    if isinstance(spec, fields.Int):
-        return _int_or_text
-    if isinstance(spec, fields.List):
-        return _json_or_text
-    if isinstance(spec, fields.Nested):
-        return _json_or_none
-    if spec is not None and spec.allow_none:
-        return _text_or_none
-    return _unguarded
-
-
-def _int_or_text(cell: str) -> int | str | None:
-    if fields.CANONICAL_INT.fullmatch(cell):
-        return int(cell)
-    return cell or None
-
-
-def _json_or_text(cell: str) -> Any:
-    try:
-        return strict_json(_unguarded(cell).encode())
-    except MalformedJson:
-        return cell
-
-
-def _json_or_none(cell: str) -> Any:
-    return _json_or_text(cell) if cell else None
-
-
-def _text_or_none(cell: str) -> str | None:
-    return _unguarded(cell) if cell else None
-
-
-def _unguarded(cell: str) -> str:
-    return GUARDED.sub(r"\g<cell>", cell)
-
-
-READERS = {"application/json": strict_json, "application/x-ndjson": _ndjson, "text/csv": _csv}
-
-
-def load(schema: Schema) -> Any:
-    """The body, validated; an import takes its place among the long operations first."""
-    long_operations.begin()
-    return schema.load(read_object(READERS, settings().max_import_bytes))
-
-
+READERS: dict[str, Callable[[Upload], Rows]] = {
+    upload.JSON: _json,
+    upload.NDJSON: _ndjson,
+    upload.CSV: _csv,
+    upload.CALENDAR: _calendar,
+}
 # What the endpoint accepts, and how it is read.
-BODY: Body = {"body": TaskImportSchema(), "takes": tuple(READERS), "load": load}
+BODY: Body = {"body": TaskImportSchema(), "takes": upload.TAKES, "load": receive, "prepare": read}

@@ -13,7 +13,7 @@ from taskapp.exchange.schemas import FeedQuerySchema, ImportedSchema
 from taskapp.ledger.access import Seen, seen_by
 from taskapp.tasks import service
 from taskapp.tasks.calendar import feed_writer
-from taskapp.tasks.schemas import FIELDS, InProjectQuerySchema
+from taskapp.tasks.schemas import FIELDS
 from taskapp.web.conditional import cached
 from taskapp.web.contract import accepts, public, replies
 from taskapp.web.current import caller
@@ -23,11 +23,13 @@ exchange = Blueprint("exchange", __name__, url_prefix="/api/v1")
 
 
 @exchange.post("/tasks/import")
-@accepts(query=InProjectQuerySchema(), **imports.BODY)
+@accepts(query=imports.ImportQuerySchema(), **imports.BODY)
 @replies(ImportedSchema(), 200, *WRITES)
 def import_tasks(query: Body, body: Body) -> Body:
-    """Import tasks from CSV, NDJSON or JSON, as the list exports them: all rows or none."""
-    return service.import_tasks(caller(), query.get("project_id"), body["items"])
+    """Import tasks from CSV, NDJSON, JSON or iCalendar: all rows or none."""
+    project_id = query.get("project_id")
+    dry_run = query.get("dry_run", False)
+    return service.import_tasks(caller(), project_id, body["items"], dry_run=dry_run)
 
 
 @exchange.get("/feeds/<secret>.ics")

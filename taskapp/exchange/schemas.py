@@ -11,8 +11,12 @@ FeedQuerySchema = Schema.from_dict(
 
 
 class ImportedSchema(Schema):
-    """How many tasks an import made, changed, and found as they should be."""
+    """How many tasks an import made, changed, and found as they should be.
+
+    `ignored` counts values of created_at and completed_at that only an owner may set.
+    """
 
     created = fields.Int(min=0, required=True)
     updated = fields.Int(min=0, required=True)
     unchanged = fields.Int(min=0, required=True)
+    ignored = fields.Int(min=0, required=True)

@@ -17,6 +17,7 @@ from taskapp.ledger.models import Event
 from taskapp.personal_tokens.models import PersonalToken
 from taskapp.schema import table
 from taskapp.tasks.models import Task
+from taskapp.tasks.refolding import refold
 from taskapp.web.idempotency import RETENTION, IdempotencyKey
 
 ROWS_PER_TRANSACTION = 1000
@@ -47,6 +48,8 @@ def _purge() -> Iterator[tuple[str, int]]:
         cannot_come_back = _cannot_come_back(rows)
         yield f"{rows.name} of deleted tasks", _delete(rows, cannot_come_back)
     yield "counters", shared().file.sweep()
+    with db.engine.connect() as connection:
+        yield "tasks that older code wrote, folded anew", refold(connection)
     yield "files of attachments", sweep_store()
 
 

@@ -94,7 +94,7 @@ def _add_tasks(dice: Random, tasks: int, workshops: list[Workshop]) -> None:
             size = min(TASKS_PER_TRANSACTION, tasks - start)
             rows = [_task(dice, workshop.crew) for _ in range(size)]
             owner = workshop.crew[0]
-            service.import_tasks(owner, workshop.project_id, rows)
+            service.import_tasks(owner, workshop.project_id, rows, dry_run=False)
             db.session.commit()
 
 

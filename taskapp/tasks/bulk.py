@@ -21,6 +21,7 @@ from taskapp.tasks.rows import faults
 
 MAX_REASONS = 100
 MAX_STEPS = 500_000  # periods of rules that the rows of one file have looked at, in all
+OWN_TIMES = ("created_at", "completed_at")
 
 
 class InvalidRows(Invalid):
@@ -54,12 +55,14 @@ class ImportRow:
 def upsert(lock: Lock, items: Sequence[Body]) -> Body:
     """Create a task for each item, or set the fields of the one that has its external_id.
 
-    Returns {"created", "updated", "unchanged"}: how many.
+    Returns {"created", "updated", "unchanged"}: how many; "ignored" counts the times of tasks that
+    only an owner of the project may set.
 
     Raises:
         InvalidRows
     """
     rows = _match(lock, items)
+    ignored = sum(_settle_times(lock, row) for row in rows)
     _check(lock, rows)
     new = [row for row in rows if row.task is None]
     ids = _insert(lock, rows, new)
@@ -72,7 +75,23 @@ def upsert(lock: Lock, items: Sequence[Body]) -> Body:
     writes.update_many(lock, changes)
     _refuse_circles(lock, rows)
     unchanged = len(rows) - len(new) - len(changes)
-    return {"created": len(new), "updated": len(changes), "unchanged": unchanged}
+    return {
+        "created": len(new),
+        "updated": len(changes),
+        "unchanged": unchanged,
+        "ignored": ignored,
+    }
+
+
+def _settle_times(lock: Lock, row: ImportRow) -> int:
+    """Leave out the times that this row may not set; returns how many it may not for the role."""
+    sent = [name for name in OWN_TIMES if row.item.get(name) is not None]
+    status = row.item.get("status", "todo" if row.task is None else row.task.status)
+    for name in OWN_TIMES:
+        keeps = name in sent and lock.role == "owner"
+        if not keeps or (name == "completed_at" and status != "done"):
+            row.item.pop(name, None)
+    return 0 if lock.role == "owner" else len(sent)
 
 
 def _match(lock: Lock, items: Sequence[Body]) -> list[ImportRow]:

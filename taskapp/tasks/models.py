@@ -14,7 +14,7 @@ from taskapp.schema import Base, part_of, table
 STATUSES = ("todo", "in_progress", "done", "cancelled")
 OPEN = ("todo", "in_progress")
 PRIORITIES = ("none", "low", "medium", "high", "urgent")
-SORTED_BY = ("title", "status", "priority", "due", "created_at", "updated_at")
+SORTED_BY = ("title_key", "status", "priority", "due", "created_at", "updated_at")
 
 
 # Literally, because a database compares what a query says with what its index says.
@@ -43,7 +43,7 @@ class Ranked(TypeDecorator[str]):
 class Words(TypeDecorator[list[str]]):
     """The words of a task: a tsvector on PostgreSQL; on SQLite text, which triggers hand to FTS5.
 
-    Both get the same words from `search.words`, so no parser or locale of a database matters.
+    Both get the same words from `folding.words`, so no parser or locale of a database matters.
     """
 
     impl = sa.Text
@@ -62,6 +62,10 @@ class Words(TypeDecorator[list[str]]):
         if value is None:
             return None
         return sorted(value.replace("'", "").split())
+
+
+# Sorted by code point on every database, whatever its locale.
+InCodePoints = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 class Task(Base):
@@ -86,8 +90,7 @@ class Task(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int] = part_of("projects.id")
     external_id: Mapped[str | None]
-    # Sorted by code point on every database, whatever its locale.
-    title: Mapped[str] = mapped_column(sa.Text().with_variant(sa.Text(collation="C"), "postgresql"))
+    title: Mapped[str] = mapped_column(InCodePoints)
     description: Mapped[str]
     status: Mapped[str] = mapped_column(Ranked(*STATUSES))
     priority: Mapped[str] = mapped_column(Ranked(*PRIORITIES))
@@ -112,11 +115,14 @@ class Task(Base):
     occurrence: Mapped[int] = mapped_column(server_default="1")  # its number in the series
     next_id: Mapped[int | None]  # the task that came after this one, even if it is gone
     due_wall: Mapped[str | None]  # the local time of an occurrence whose hour the clocks skipped
+    # Title and description as search compares them; NULL where that is what `lower` makes of them.
+    folded: Mapped[str | None]
+    title_key: Mapped[str] = mapped_column(InCodePoints, server_default="")
 
 
 TASKS = table(Task)
 HIDDEN = {
-    *("due", "words", "pending_reminders", "next_reminder_at"),
+    *("due", "words", "folded", "title_key", "pending_reminders", "next_reminder_at"),
     *("series_id", "occurrence", "next_id", "due_wall"),
 }
 COLUMNS = tuple(column for column in TASKS.columns if column.name not in HIDDEN)  # what is shown

@@ -26,7 +26,7 @@ MAX_SEPARATE_PROJECTS = 16
 # What clients sort by, and the column that has its order.
 SORTS: dict[str, sa.Column[Any]] = {
     "id": TASKS.c.id,
-    "title": TASKS.c.title,
+    "title": TASKS.c.title_key,
     "status": TASKS.c.status,
     "priority": TASKS.c.priority,
     "due_at": TASKS.c.due,

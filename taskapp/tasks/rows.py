@@ -9,11 +9,10 @@ from taskapp.database.session import Body, now
 from taskapp.errors import Invalid
 from taskapp.extensions import db
 from taskapp.ledger.revisions import Revision
-from taskapp.tasks import due, reminders, repeats
+from taskapp.tasks import due, reminders, repeats, search
 from taskapp.tasks.due import Fault
 from taskapp.tasks.models import LABELS
 from taskapp.tasks.recurrence import Steps
-from taskapp.tasks.search import words
 
 # Fields that may not go together.
 DATES = {"due_at", "due_on", "repeat", "reminders"}
@@ -80,7 +79,7 @@ def columns(revision: Revision, new: Body, old: Mapping[Any, Any]) -> Body:
         values.setdefault("completed_at", completed_at)
     if "title" in new or "description" in new:
         whole = {**old, **new}
-        values["words"] = words(whole["title"], whole["description"])
+        values.update(search.index(whole["title"], whole["description"]))
     if "due_at" in new or "due_on" in new:
         whole = {**old, **new}
         values["due"] = due.rank(whole["due_at"], whole["due_on"])

@@ -160,14 +160,19 @@ def run_batch(caller: Caller, operations: list[Body]) -> Body:
     return {"results": results}
 
 
-def import_tasks(caller: Caller, project_id: int | None, items: list[Body]) -> Body:
-    """Create or update what the items say, all or nothing.
+def import_tasks(
+    caller: Caller, project_id: int | None, items: list[Body], *, dry_run: bool
+) -> Body:
+    """Create or update what the items say, all or nothing; a dry run leaves nothing behind.
 
     Raises:
         ProjectNotFound, Forbidden, InvalidRows
     """
     items = [with_time_zone(item, caller.timezone) for item in items]
-    return bulk.upsert(revisions.lock_project(caller, project_id), items)
+    counts = bulk.upsert(revisions.lock_project(caller, project_id), items)
+    if dry_run:
+        db.session.rollback()
+    return counts
 
 
 @dataclass

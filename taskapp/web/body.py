@@ -82,13 +82,16 @@ def media_types(method: str) -> tuple[str, ...]:
 
 
 def _check_media_type(raw: bytes, known: Collection[str]) -> None:
-    if request.content_encoding not in (None, "", "identity"):
-        raise errors.UnsupportedMediaType
-    if not raw and not request.content_type:
-        return
-    charset = request.mimetype_params.get("charset", "utf-8")
-    if request.mimetype not in known or charset.lower() != "utf-8":
-        raise errors.UnsupportedMediaType
+    """Refuse what this route does not take; a charset says nothing of JSON (RFC 8259, 11).
+
+    Raises:
+        UnsupportedMediaType: It says what the route takes.
+    """
+    compressed = request.content_encoding not in (None, "", "identity")
+    sent = bool(raw or request.content_type)
+    if compressed or (sent and request.mimetype not in known):
+        detail = f"The body must be {' or '.join(known)}, uncompressed and in UTF-8."
+        raise errors.UnsupportedMediaType(detail)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

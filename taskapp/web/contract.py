@@ -11,6 +11,7 @@ They stand in this order, outermost first:
     @replies(schema, 201, …)     run the view in a transaction, and render what it returns
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,11 +35,12 @@ from taskapp.web import conditional, cursors, idempotency
 from taskapp.web.addresses import absolute
 from taskapp.web.body import load_json
 from taskapp.web.current import current
-from taskapp.web.fields import Address, Resource
+from taskapp.web.fields import Address, Resource, Time
 
 View = Callable[..., Any]
 Prepare = Callable[[Body], Body]
 TRIES = 3
+UNENCODED_PLUS = re.compile(" (?=[0-9]{2}:[0-9]{2}$)")
 RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 
 
@@ -194,7 +196,7 @@ def load_query(schema: Schema) -> Body:
     """
     text = request.query_string.decode("latin-1")
     pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
-    values = dict(pairs)
+    values = {name: _as_sent(schema, name, value) for name, value in pairs}
     current().query = values
     messages: dict[Any, Any] = {}
     query: Body = {}
@@ -210,6 +212,13 @@ def load_query(schema: Schema) -> Body:
     if "cursor" in query:
         query["cursor"] = cursors.read(query["cursor"])
     return query
+
+
+def _as_sent(schema: Schema, name: str, value: str) -> str:
+    """A parameter; in a time the space is the `+` of an offset that was not encoded."""
+    if isinstance(schema.fields.get(name), Time):
+        return UNENCODED_PLUS.sub("+", value)
+    return value
 
 
 def respond(result: Any, contract: Contract) -> Response:

@@ -27,6 +27,7 @@ class Current:
     base: str = ""  # where the client sees the service: scheme, host and prefix
     caller: Caller | None = None
     refusal: errors.Refusal | None = None  # why there is no caller
+    upload: Any = None  # the file of an import
     query: dict[str, str] = field(default_factory=dict)  # as it was sent, for cursors
     counts: dict[str, Count] = field(default_factory=dict)  # of its rate limits, by key
     database_seconds: float = 0.0

@@ -21,8 +21,10 @@ Raw, String = fields.Raw, fields.String
 INT64 = 2**63 - 1
 MANY = validate.Length(max=1_000_000)  # of what has no smaller bound of its own
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff]")
+RETURN = re.compile(r"\r\n?")
+LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 # The same for readers of the document; a trimmed text has something in it.
-PLAIN = r"[^\x00-\x08\x0b-\x1f]"
+PLAIN = r"[^\x00-\x08\x0b\x0c\x0e-\x1f]"
 VISIBLE = r"[^\s\x00-\x1f]"
 TEXT_PATTERN = f"^{PLAIN}*$"
 TRIMMED_PATTERN = f"^{PLAIN}*{VISIBLE}{PLAIN}*$"
@@ -88,12 +90,28 @@ class Text(fields.String):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
         if self.trim:
-            text = text.strip()
+            text = LINE_BREAK.sub(" ", text).strip()
         if len(text) > self.longest_sent:
             raise ValidationError(f"Longer than maximum length {self.longest_sent // MAX_GROWTH}.")
-        if FORBIDDEN.search(text):
-            raise ValidationError("Control characters and lone surrogates are not text.")
-        return text if text.isascii() else _normalized(text)
+        return text_of(text)
+
+
+def text_of(text: str) -> str:
+    """Text as it is kept: in NFC, with line ends of one kind.
+
+    Raises:
+        ValidationError: It holds what is no text; the message says which character, and where.
+    """
+    text = RETURN.sub("\n", text)
+    forbidden = FORBIDDEN.search(text)
+    if forbidden:
+        raise ValidationError(_not_text(forbidden[0], forbidden.start() + 1))
+    return text if text.isascii() else _normalized(text)
+
+
+def _not_text(character: str, place: int) -> str:
+    kind = "control character" if character < " " else "lone surrogate"
+    return f"Character {place} is U+{ord(character):04X}: a {kind} is not text."
 
 
 def _normalized(text: str) -> str:
@@ -128,6 +146,13 @@ class Password(Text):
         kwargs["metadata"] = example("seven mossy lanterns")
         kwargs["validate"] = [_in_1024_bytes]
         super().__init__(min=1, max=1024, load_only=True, **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        """Never changed: not to NFC, and not its line ends."""
+        password: str = String._deserialize(self, value, attr, data, **kwargs)
+        if len(password) <= self.longest_sent:
+            text_of(password)
+        return password
 
 
 def _in_1024_bytes(text: str) -> None:
@@ -194,11 +219,20 @@ class Choice(fields.String):
         super().__init__(validate=validate.OneOf(names), **kwargs)
 
 
+ESCAPED = re.compile(r"\\([\\,])")
+# Signs that no text has stand for an escaped comma or backslash while the list is split.
+HIDDEN = {",": "\ud800", "\\": "\ud801"}
+SHOWN = {ord(hidden): sign for sign, hidden in HIDDEN.items()}
+
+
 class CommaList(Text):
-    """`a,b,c` in a query: each part allowed, and there once."""
+    r"""`a,b,c` in a query: each part allowed, and there once.
+
+    Where parts are anything, `\,` is a comma inside one and `\\` a backslash.
+    """
 
     def __init__(self, names: Collection[str] = (), most: int = 20, **kwargs: Any) -> None:
-        part = "|".join(sorted(names)) or r"[^,\x00-\x08\x0b-\x1f]{1,50}"
+        part = "|".join(sorted(names)) or r"(\\[\\,]|[^,\x00-\x08\x0b\x0c\x0e-\x1f]){1,50}"
         self.parts = re.compile(f"({part})")
         self.most = most
         # A sort may begin with a sign; a label may, too, and is another one then.
@@ -208,12 +242,16 @@ class CommaList(Text):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         text: str = super()._deserialize(value, attr, data)
-        parts = text.split(",")
+        parts = ESCAPED.sub(_hidden, text).split(",")
         unsigned = {part.lstrip(self.sign) for part in parts}
         known = all(map(self.parts.fullmatch, parts))
         if not known or len(unsigned) < len(parts) or len(parts) > self.most:
             raise ValidationError(f"Not a list of {self.parts.pattern}, each once.")
-        return parts
+        return [part.translate(SHOWN) for part in parts]
+
+
+def _hidden(escape: re.Match[str]) -> str:
+    return HIDDEN[escape[1]]
 
 
 class NameOrId(fields.String):

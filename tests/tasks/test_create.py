@@ -189,3 +189,11 @@ def test_each_write_takes_the_next_revision_of_its_project(alice: Client) -> Non
     revisions = [add(alice, project_id=project["id"])["revision"] for _ in range(3)]
 
     assert revisions == [project["revision"] + step for step in (1, 2, 3)]
+
+
+def test_a_control_character_is_named_with_its_place(alice: Client) -> None:
+    for text, place in (("a\x07b", "Character 2 is U+0007"), ("\ud800", "Character 1 is U+D800")):
+        response = alice.post(URL, json={"title": "x", "description": text})
+        (reason,) = response.get_json()["errors"]
+        assert reason["pointer"] == "/description"
+        assert place in reason["detail"]

@@ -33,8 +33,8 @@ def send_rows(client: Client, *rows: Any, project_id: int | None = None) -> Test
     return send(client, "\n".join(json.dumps(row) for row in rows), "ndjson", project_id)
 
 
-def counts(created: int = 0, updated: int = 0, unchanged: int = 0) -> Json:
-    return {"created": created, "updated": updated, "unchanged": unchanged}
+def counts(created: int = 0, updated: int = 0, unchanged: int = 0, ignored: int = 0) -> Json:
+    return {"created": created, "updated": updated, "unchanged": unchanged, "ignored": ignored}
 
 
 def listed(client: Client, query: str = "") -> list[Json]:
@@ -220,7 +220,7 @@ def test_a_row_must_be_an_object(alice: Client, row: str) -> None:
         ("csv", b"title\n\xff\n", "malformed-request"),
         ("csv", 'title\n"x\n', "malformed-request"),
         ("csv", "title,title\nx,y\n", "malformed-request"),
-        ("csv", "title,status\nx\n", "malformed-request"),
+        ("csv", "title,status\nx,todo,more\n", "malformed-request"),
     ],
 )
 def test_what_cannot_be_read_is_400(alice: Client, shape: str, body: Any, code: str) -> None:
@@ -237,11 +237,13 @@ def test_a_json_file_is_like_the_list(alice: Client, body: str) -> None:
     assert refused(send(alice, body, "json")) == (422, "validation-error")
 
 
-@pytest.mark.parametrize("media", ["text/plain", "text/calendar", "text/csv; charset=latin-1"])
+@pytest.mark.parametrize("media", ["text/plain", "image/png", "text/csv; charset=latin-1"])
 def test_other_media_types_are_415(alice: Client, media: str) -> None:
     response = alice.post(f"{URL}/import", data="title\nx\n", content_type=media)
 
     assert refused(response) == (415, "unsupported-media-type")
+    for taken in ("text/csv", "application/x-ndjson", "text/calendar", "multipart/form-data"):
+        assert taken in response.get_json()["detail"]
 
 
 def test_a_body_past_the_limit_is_413_in_one_piece_or_in_chunks(

@@ -195,6 +195,22 @@ def test_hides_the_projects_of_others(alice: Client, charlie: Client) -> None:
         assert refused(response) == (404, "not-found")
 
 
+def test_a_label_with_a_comma_can_be_asked_for(alice: Client) -> None:
+    task = add(alice, labels=["home, garden", "a\\b", "c"])
+    add(alice, labels=["home", "c"])
+    for label in (r"home\, garden", r"a\\b", r"a\b", r"home\, garden,c"):
+        items = alice.get(URL, query_string={"label": label}).get_json()["items"]
+        assert [item["id"] for item in items] == [task["id"]], label
+    assert alice.get(f"{URL}?label=home,%20garden").get_json()["items"] == []
+
+
+def test_a_plus_that_was_not_encoded_is_one(alice: Client, task: Json) -> None:
+    for offset in ("+01:00", "%2B01:00", " 01:00"):
+        response = alice.get(f"{URL}?created_after=2020-01-31T17:00:00{offset}")
+        assert [item["id"] for item in response.get_json()["items"]] == [task["id"]]
+    assert named(alice.get(f"{URL}?created_after=2020-01-31 17:00:00Z")) == ["created_after"]
+
+
 def test_links_to_the_next_page(alice: Client) -> None:
     for title in "ABCDE":
         add(alice, title, labels=["a b"])

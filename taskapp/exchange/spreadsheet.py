@@ -1,0 +1,266 @@
+"""CSV as spreadsheets and people make it: rows with the fields of tasks, read as they come."""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from typing import IO, Any, NamedTuple, Self
+
+from marshmallow import Schema
+
+from taskapp.errors import Invalid, MalformedJson, MalformedRequest, Reason
+from taskapp.web import fields
+from taskapp.web.body import strict_json
+from taskapp.web.exports import GUARDED
+
+SEPARATORS = ",;\t"
+FIRST_LINE = re.compile(r"sep=(?P<separator>[^\r\n])", re.IGNORECASE)  # as Excel writes it
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+HEAD = 64 * 1024  # bytes in which the header is looked for
+MAX_LINE = 1024 * 1024  # characters; the longest task takes less
+EXCEL_WORKBOOK = b"PK\x03\x04"
+Read = Callable[[str], Any]
+
+
+class Column(NamedTuple):
+    """A column of the file, and how its cells are read."""
+
+    heading: str  # as the file has it
+    name: str  # the field
+    read: Read
+
+
+class TableRow(NamedTuple):
+    """A row of the file, with the line it ends in."""
+
+    line: int
+    item: dict[str, Any]
+
+
+class Table:
+    """The rows of a file in CSV.
+
+    Raises:
+        MalformedRequest: It is no CSV, or not in UTF-8 or UTF-16.
+        Invalid: Its header names what no task has.
+    """
+
+    def __init__(self, file: IO[bytes], charset: str, schema: Schema, ignored: set[str]) -> None:
+        head = file.read(HEAD)
+        file.seek(0)
+        self.encoding = _encoding(head, charset)
+        self.text = io.TextIOWrapper(file, encoding=self.encoding, newline="")
+        self.schema = schema
+        self.ignored = ignored
+
+    def __enter__(self) -> Self:
+        self.lines = self._open()
+        self.columns = self._header()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.text.detach()
+
+    def rows(self) -> Iterator[TableRow]:
+        """Rows that hold anything."""
+        number = 0
+        for cells in self._records():
+            if self._is_blank(cells):
+                continue
+            number += 1
+            self._refuse_surplus(cells, number)
+            yield TableRow(self.lines.line_num, self._item(cells))
+
+    def _open(self) -> Any:
+        """A reader of the lines after `sep=`, if there is one."""
+        try:
+            first = self.text.readline(HEAD)
+            named = FIRST_LINE.fullmatch(first.rstrip("\r\n").lstrip("\ufeff"))
+            separator = named["separator"] if named else self._separator(first)
+            if named is None:
+                self.text.seek(0)
+        except ValueError:
+            raise self._malformed(1) from None
+        return csv.reader(self._text_lines(), delimiter=separator, strict=True)
+
+    def _text_lines(self) -> Iterator[str]:
+        while line := self.text.readline(MAX_LINE):
+            if len(line) == MAX_LINE:
+                raise csv.Error(f"it is longer than {MAX_LINE} characters")
+            yield line
+
+    def _separator(self, first: str) -> str:
+        """The sign at which the header falls into the most fields of a task."""
+
+        def known(separator: str) -> int:
+            cells = first.strip("\ufeff\r\n").split(separator)
+            return sum(_field_name(cell.strip('"')) in self._names() for cell in cells)
+
+        best = max(SEPARATORS, key=known)
+        if known(best):
+            return best
+        return max(SEPARATORS, key=first.count)
+
+    def _names(self) -> set[str]:
+        return {*self.schema.fields, *self.ignored}
+
+    def _header(self) -> list[Column | None]:
+        headings: list[str] = next(self._records(), [])
+        while headings and not headings[-1].strip():
+            headings.pop()
+        if not headings:
+            raise MalformedRequest("The file has no header: its first line names the columns.")
+        columns = [self._column(heading) for heading in headings]
+        names = [column.name for column in columns if column is not None]
+        for name in names:
+            if names.count(name) > 1:
+                raise MalformedRequest(f"The header names the column {name} twice.")
+        unknown = [column for column in columns if column and column.name not in self._names()]
+        if unknown:
+            raise Invalid(errors=[self._unknown(column) for column in unknown[:100]])
+        return columns
+
+    def _column(self, heading: str) -> Column | None:
+        name = _field_name(heading)
+        if not name:
+            return None
+        return Column(heading.strip("\ufeff "), name, _reader(self.schema, name))
+
+    def _unknown(self, column: Column) -> Reason:
+        known = ", ".join(self.schema.fields)
+        detail = f'Header: "{column.heading[:100]}" is no field of a task. They are {known}.'
+        return {"pointer": f"/items/0/{column.name[:100]}", "detail": detail}
+
+    def _records(self) -> Iterator[list[str]]:
+        try:
+            yield from self.lines
+        except csv.Error as error:
+            raise self._malformed(self.lines.line_num, str(error)) from None
+        except ValueError:
+            raise self._malformed(self.lines.line_num + 1) from None
+
+    def _malformed(self, line: int, reason: str = "") -> MalformedRequest:
+        if reason:
+            return MalformedRequest(f"Line {line} is not CSV (RFC 4180): {reason}.")
+        detail = f"Line {line} is not text in {self.encoding.upper()}"
+        return MalformedRequest(f'{detail}: save the file as "CSV UTF-8".')
+
+    def _is_blank(self, cells: list[str]) -> bool:
+        """Whether a row holds nothing; `""` alone is a title that is empty."""
+        if len(cells) == 1 == len(self.columns):
+            return False
+        return not any(cell.strip() for cell in cells)
+
+    def _refuse_surplus(self, cells: list[str], number: int) -> None:
+        for place, cell in enumerate(cells):
+            nameless = place >= len(self.columns) or self.columns[place] is None
+            if nameless and cell.strip():
+                detail = f"Row {number} (line {self.lines.line_num}) has {len(cells)} cells, the"
+                counted = len([column for column in self.columns if column])
+                hint = "A text that holds the separator stands in quotes."
+                raise MalformedRequest(f"{detail} header has {counted}. {hint}")
+
+    def _item(self, cells: list[str]) -> dict[str, Any]:
+        """The fields that a row sets: an empty cell is the default, or null where that may be."""
+        item = {}
+        for column, cell in zip(self.columns, cells, strict=False):
+            if column is None or column.name in self.ignored:
+                continue
+            if cell.strip() or self._empties(column.name):
+                item[column.name] = column.read(cell)
+        if "due_on" in self.schema.fields:
+            _settle_day(item)
+        return item
+
+    def _empties(self, name: str) -> bool:
+        """Whether an empty cell of this column empties the field."""
+        return name == "description" or self.schema.fields[name].allow_none
+
+
+def _encoding(head: bytes, charset: str) -> str:
+    """UTF-8, or UTF-16 as Excel's "Unicode text"; a byte order mark says which."""
+    if head.startswith(EXCEL_WORKBOOK):
+        raise MalformedRequest('This is a workbook of Excel: save it as "CSV UTF-8".')
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    if charset.startswith("utf-16") and charset != "utf-16":
+        return charset
+    if head[1:2] == b"\0":
+        return "utf-16-le"
+    if head[:1] == b"\0":
+        return "utf-16-be"
+    return "utf-8"
+
+
+def _field_name(heading: str) -> str:
+    """`Due at` and `due-at` are due_at."""
+    words = re.split(r"[\s_-]+", heading.strip("\ufeff \t").lower())
+    return "_".join(word for word in words if word)
+
+
+def _reader(schema: Schema, name: str) -> Read:
+    """What a cell of a column stands for; what it cannot be stays text for the schema to name."""
+    spec = schema.fields.get(name)
+    if isinstance(spec, fields.Int):
+        return _int_or_text
+    if name == "labels":
+        return _labels
+    if isinstance(spec, fields.List | fields.Nested):
+        return _json_or_text
+    if isinstance(spec, fields.Choice):
+        return _choice
+    if isinstance(spec, fields.Text):
+        return _text_or_none if spec.allow_none else _unguarded
+    return _stripped
+
+
+def _int_or_text(cell: str) -> int | str | None:
+    cell = cell.strip()
+    if fields.CANONICAL_INT.fullmatch(cell):
+        return int(cell)
+    return cell or None
+
+
+def _labels(cell: str) -> Any:
+    """A JSON array, as exports have it, or `home, garden`."""
+    text = _unguarded(cell).strip()
+    if text.startswith("["):
+        return _json_or_text(cell)
+    names = [name.strip() for name in re.split("[,;]", text)]
+    return [name for name in names if name]
+
+
+def _json_or_text(cell: str) -> Any:
+    if not cell.strip():
+        return None
+    try:
+        return strict_json(_unguarded(cell).encode())
+    except MalformedJson:
+        return cell
+
+
+def _choice(cell: str) -> str:
+    return _field_name(_unguarded(cell))
+
+
+def _stripped(cell: str) -> str | None:
+    return _unguarded(cell).strip() or None
+
+
+def _text_or_none(cell: str) -> str | None:
+    return _unguarded(cell) or None
+
+
+def _unguarded(cell: str) -> str:
+    return GUARDED.sub(r"\g<cell>", cell)
+
+
+def _settle_day(item: dict[str, Any]) -> None:
+    """A bare day in due_at is due_on."""
+    due_at = item.get("due_at")
+    if isinstance(due_at, str) and DAY.fullmatch(due_at) and not item.get("due_on"):
+        item["due_at"] = None
+        item["due_on"] = due_at

@@ -1,0 +1,159 @@
+"""The file of an import: a raw body, or the part `file` of a form; on disk, not in memory."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import IO, Any, NamedTuple
+
+from flask import request
+from werkzeug.datastructures import FileStorage
+from werkzeug.formparser import FormDataParser
+
+from taskapp import errors
+from taskapp.extensions import settings
+from taskapp.web.spool import spool
+
+JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
+CALENDAR, MULTIPART = "text/calendar", "multipart/form-data"
+# What programs call these files: Windows, browsers and scripts do not agree.
+ALIASES = {
+    "application/vnd.ms-excel": CSV,
+    "application/csv": CSV,
+    "application/x-csv": CSV,
+    "text/x-csv": CSV,
+    "text/comma-separated-values": CSV,
+    "text/x-comma-separated-values": CSV,
+    "text/tab-separated-values": CSV,
+    "application/ndjson": NDJSON,
+    "application/jsonl": NDJSON,
+    "application/x-jsonlines": NDJSON,
+    "application/jsonlines": NDJSON,
+    "text/x-vcalendar": CALENDAR,
+    "application/ics": CALENDAR,
+}
+ENDINGS = {
+    "csv": CSV,
+    "tsv": CSV,
+    "txt": CSV,
+    "json": JSON,
+    "ndjson": NDJSON,
+    "jsonl": NDJSON,
+    "ics": CALENDAR,
+}
+TAKES = (JSON, NDJSON, CSV, CALENDAR, MULTIPART)
+UTF_8 = {"utf-8", "utf8", "us-ascii", "ascii", "utf-16", "utf-16le", "utf-16be"}
+FORM_OVERHEAD = 256 * 1024  # bytes that the form may take besides the file
+PIECE = 64 * 1024  # bytes
+
+
+class Upload(NamedTuple):
+    """A file that was sent, at its beginning, and what it is said to be."""
+
+    file: IO[bytes]
+    media_type: str
+    charset: str  # "utf-8", or another that was named
+
+    def digest(self) -> str:
+        """SHA-256 of its bytes, in hexadecimal."""
+        digest = hashlib.sha256()
+        for piece in iter(lambda: self.file.read(PIECE), b""):
+            digest.update(piece)
+        self.file.seek(0)
+        return digest.hexdigest()
+
+
+def receive() -> Upload:
+    """Take the file that the request brings.
+
+    Raises:
+        UnsupportedMediaType: It is compressed, or of no kind that an import takes.
+        PayloadTooLarge, MalformedRequest, StorageFull
+    """
+    if request.content_encoding not in (None, "", "identity"):
+        raise _unsupported()
+    if request.mimetype == MULTIPART:
+        return _from_form()
+    charset = request.mimetype_params.get("charset", "utf-8")
+    media_type = _known(request.mimetype or JSON, charset)
+    return Upload(spool(_pieces()), media_type, charset.lower())
+
+
+def _known(media_type: str, charset: str) -> str:
+    known = ALIASES.get(media_type, media_type)
+    readable = known == JSON or charset.lower() in UTF_8  # JSON has no charset: RFC 8259, 11
+    if known not in TAKES or known == MULTIPART or not readable:
+        raise _unsupported()
+    return known
+
+
+def _unsupported() -> errors.UnsupportedMediaType:
+    kinds = ", ".join(TAKES[:-1])
+    detail = f"An import takes {kinds}, uncompressed and in UTF-8; or one of them as the part"
+    return errors.UnsupportedMediaType(f"{detail} `file` of {MULTIPART}: curl -F file=@NAME.")
+
+
+def _pieces() -> Iterator[bytes]:
+    """The body piece by piece: neither longer than allowed nor shorter than it says it is."""
+    most = settings().max_import_bytes
+    length = request.content_length
+    if request.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+        raise errors.MalformedRequest
+    if length is not None and length > most:
+        raise errors.PayloadTooLarge
+    stream = request.environ["wsgi.input"]
+    left = most + 1 if length is None else length
+    total = 0
+    while left:
+        try:
+            piece = stream.read(min(PIECE, left))
+        except OSError:  # gunicorn's word for a malformed chunk
+            raise errors.MalformedRequest from None
+        if not piece:
+            break
+        left -= len(piece)
+        total += len(piece)
+        yield piece
+    if total > most:
+        raise errors.PayloadTooLarge
+    if length is not None and total < length:
+        raise errors.MalformedRequest("The body is shorter than its Content-Length.")
+
+
+def _from_form() -> Upload:
+    most = settings().max_import_bytes
+    draft = spool(())
+    try:
+        return _parsed(draft, most)
+    except BaseException:
+        draft.close()
+        raise
+
+
+def _parsed(draft: IO[bytes], most: int) -> Upload:
+    if request.content_length is not None:
+        request.environ.pop("wsgi.input_terminated", None)  # werkzeug shall count, too
+    parser = FormDataParser(
+        lambda *_, **__: draft, FORM_OVERHEAD, most + FORM_OVERHEAD, silent=False, max_form_parts=2
+    )
+    try:
+        _, texts, files = parser.parse_from_environ(request.environ)
+    except ValueError:
+        raise errors.MalformedRequest("The body is no well-formed multipart form.") from None
+    sent = [*texts, *(name for name, _ in files.items(multi=True))]
+    if sent != ["file"] or "file" in texts:
+        detail = "Send one part, a file with the name `file`: curl -F file=@NAME"
+        raise errors.Invalid.field("file", detail)
+    if draft.seek(0, 2) > most:
+        raise errors.PayloadTooLarge
+    draft.seek(0)
+    return Upload(draft, *_kind_of_part(files["file"]))
+
+
+def _kind_of_part(part: FileStorage) -> tuple[str, str]:
+    """The media type and charset of a part; its name decides where its type says nothing."""
+    params: dict[str, Any] = part.mimetype_params
+    charset = params.get("charset", "utf-8")
+    ending = (part.filename or "").rpartition(".")[2].lower()
+    media_type = ALIASES.get(part.mimetype, part.mimetype)
+    if media_type not in TAKES and ending in ENDINGS:
+        media_type = ENDINGS[ending]
+    return _known(media_type, charset), charset.lower()
