@@ -117,6 +117,13 @@ def rate(value: str) -> str:
     return value
 
 
+def media_types(value: str) -> tuple[str, ...]:
+    patterns = names(value.lower())
+    if not all(re.fullmatch(r"[a-z0-9.+-]+/(\*|[a-z0-9.+-]+)", each) for each in patterns):
+        raise ValueError("must be a comma list of media types, as in: image/*, application/pdf")
+    return patterns
+
+
 def long_secret(value: str) -> str:
     if len(value) < 32:
         raise ValueError("must have 32 characters or more; make one with: openssl rand -hex 32")
@@ -162,6 +169,13 @@ class Settings:
     max_import_bytes: int = setting(20 * MIB, integer(1024, 1024 * MIB))
     max_import_rows: int = setting(100_000, integer(1, 10_000_000))
     max_attachment_bytes: int = setting(10 * MIB, integer(1024, 1024 * MIB))
+    max_projects_per_user: int = setting(500, integer(1, 1_000_000))
+    max_tasks_per_project: int = setting(1_000_000, integer(1, 1_000_000_000))
+    max_tokens_per_user: int = setting(100, integer(1, 100_000))
+    max_attachments_per_user_bytes: int = setting(1024 * MIB, integer(1024, 2**60))
+    max_attachments_per_project_bytes: int = setting(5 * 1024 * MIB, integer(1024, 2**60))
+    attachment_types: tuple[str, ...] = setting((), media_types)
+    history_events_per_task: int = setting(1_000, integer(1, 1_000_000_000))
     changes_retention_days: int = setting(30, integer(1, 3650))
     sentry_dsn: str | None = setting(None, secret=True)
     otel_exporter_otlp_endpoint: str | None = setting(None)

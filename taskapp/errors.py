@@ -164,6 +164,13 @@ class Conflict(Refusal, status=409, code="conflict"):
     """
 
 
+class QuotaExceeded(Refusal, status=409, code="quota-exceeded"):
+    """There is as much of this already as the service's operator allows: delete some of it first.
+
+    curl $URL/api/v1/projects -H "Authorization: Bearer $TOKEN"
+    """
+
+
 class EmailTaken(Refusal, status=409, code="email-taken"):
     """Another account has this e-mail address; capital letters make no difference.
 
@@ -288,7 +295,7 @@ class StorageFull(Refusal, status=503, code="storage-full"):
 
 # What every route that wants a credential may say, every write of tasks, and every conditional write.
 CREDENTIALS = (Unauthorized, InvalidToken, TokenExpired, TokenRevoked, InsufficientScope)
-WRITES = (Forbidden, NotFound, Conflict)
+WRITES = (Forbidden, NotFound, Conflict, QuotaExceeded)
 CONDITIONS = (StaleRevision, PreconditionRequired)
 # What stands for an error of werkzeug's own, by its status; any other is an error of ours.
 BY_STATUS: dict[int, type[Refusal]] = {

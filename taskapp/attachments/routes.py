@@ -7,7 +7,7 @@ from taskapp.attachments.schemas import ATTACHMENT, ATTACHMENT_PAGE, UPLOAD
 from taskapp.attachments.transfer import BINARY, MULTIPART, receive, send
 from taskapp.database.pages import Page
 from taskapp.database.session import Body, Row
-from taskapp.errors import Forbidden, RangeNotSatisfiable, StaleRevision
+from taskapp.errors import Forbidden, QuotaExceeded, RangeNotSatisfiable, StaleRevision
 from taskapp.web.conditional import if_match
 from taskapp.web.contract import accepts, replies
 from taskapp.web.current import caller
@@ -28,7 +28,7 @@ def list_attachments(task_id: int, query: Body) -> Page:
 
 @attachments.post(ATTACHMENTS_URL)
 @accepts(body=UPLOAD, takes=(MULTIPART,), load=receive)
-@replies(ATTACHMENT, 201, Forbidden)
+@replies(ATTACHMENT, 201, Forbidden, QuotaExceeded)
 def add_attachment(task_id: int, body: Body) -> Row:
     """Attach a file."""
     return service.add_attachment(caller(), task_id, body)

@@ -8,6 +8,7 @@ from taskapp.attachments import store
 from taskapp.attachments.models import Attachment
 from taskapp.caller import Caller
 from taskapp.database.pages import Page, page_by
+from taskapp.database.quotas import BYTES_OF_PROJECT, BYTES_OF_USER, give_back, take
 from taskapp.database.session import Body, Precondition, Row, now, one_or_raise, read
 from taskapp.errors import NotFound
 from taskapp.extensions import db
@@ -39,12 +40,14 @@ def add_attachment(caller: Caller, task_id: int, body: Body) -> Row:
     """Name bytes that are in the store already.
 
     Raises:
-        TaskNotFound, Forbidden
+        TaskNotFound, Forbidden, QuotaExceeded
     """
     lock = tasks.lock_project_of(caller, task_id)
     values = {**body, "task_id": task_id, "created_by": caller.user_id, "created_at": now()}
     inserted = sa.insert(ATTACHMENTS).values(values).returning(ATTACHMENTS)
     attachment = db.session.execute(inserted).one()
+    take(BYTES_OF_PROJECT, lock.project_id, attachment.size)
+    take(BYTES_OF_USER, caller.user_id, attachment.size)
     changes = {"attachment_id": [None, attachment.id], "name": [None, attachment.name]}
     record(lock.advance(), "attachment-created", [task_id], **changes)
     return attachment
@@ -64,6 +67,8 @@ def delete_attachment(
     precondition(attachment)
     deletion = sa.delete(ATTACHMENTS).where(ATTACHMENTS.c.id == attachment_id)
     db.session.execute(deletion)
+    give_back(BYTES_OF_PROJECT, lock.project_id, attachment.size)
+    give_back(BYTES_OF_USER, attachment.created_by, attachment.size)
     changes = {"attachment_id": [attachment_id, None], "name": [attachment.name, None]}
     record(lock.advance(), "attachment-deleted", [task_id], **changes)
 

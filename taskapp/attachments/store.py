@@ -7,6 +7,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from taskapp.errors import StorageFull
 from taskapp.extensions import settings
 
 DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+KEPT_FREE = 64 * 1024 * 1024  # bytes of the disk, for the database and its log
 GRACE_SECONDS = 3600  # between an upload's bytes and the commit of its row lie far fewer
 
 
@@ -26,10 +28,16 @@ def path(sha256: str = "") -> Path:
 
 
 @contextmanager
-def draft() -> Iterator[IO[bytes]]:
-    """A file to write into; it is gone afterwards, unless `put` kept it."""
+def draft(size: int = 0) -> Iterator[IO[bytes]]:
+    """A file to write so many bytes into; it is gone afterwards, unless `put` kept it.
+
+    Raises:
+        StorageFull: Afterwards the disk would have too little room for other writes.
+    """
     try:
         path().mkdir(exist_ok=True)
+        if shutil.disk_usage(path()).free - size < KEPT_FREE:
+            raise StorageFull
         with NamedTemporaryFile(dir=path(), delete=False) as file:
             try:
                 yield file

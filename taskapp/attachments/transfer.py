@@ -1,6 +1,7 @@
 """Bytes over HTTP, in bounded memory: one multipart part in, a file or a range of it out."""
 
 import re
+from fnmatch import fnmatchcase
 from typing import Any
 
 from flask import Response, request, send_file
@@ -27,7 +28,7 @@ def receive(schema: Schema) -> Body:
     if request.mimetype != MULTIPART or request.content_encoding not in (None, "", "identity"):
         raise errors.UnsupportedMediaType(f"The body must be uncompressed {MULTIPART}.")
     most = settings().max_attachment_bytes
-    with store.draft() as draft:
+    with store.draft(request.content_length or 0) as draft:
         name, file = _parse(schema, most + FORM_OVERHEAD, draft)
         size = draft.seek(0, 2)
         if size > most:
@@ -35,8 +36,21 @@ def receive(schema: Schema) -> Body:
         media_type = file.mimetype
         if not MEDIA_TYPE.fullmatch(media_type):
             media_type = BINARY
+        _check_type(media_type)
         sha256 = store.put(draft)
     return {"name": name, "media_type": media_type, "size": size, "sha256": sha256}
+
+
+def _check_type(media_type: str) -> None:
+    """Refuse what is none of ATTACHMENT_TYPES, as it was declared.
+
+    Raises:
+        UnsupportedMediaType
+    """
+    allowed = settings().attachment_types
+    if allowed and not any(fnmatchcase(media_type, pattern) for pattern in allowed):
+        names = ", ".join(allowed)
+        raise errors.UnsupportedMediaType(f"Files of type {media_type} are not taken: {names}.")
 
 
 def _parse(schema: Schema, most: int, draft: Any) -> tuple[str, FileStorage]:

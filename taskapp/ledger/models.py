@@ -21,6 +21,9 @@ class Project(Base):
     inbox_of: Mapped[int | None] = part_of("users.id", unique=True)
     archived_at: Mapped[dt.datetime | None]
     revision: Mapped[int]
+    # What quotas compare (database/quotas.py).
+    task_count: Mapped[int] = mapped_column(server_default="0")
+    attachment_bytes: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]
 

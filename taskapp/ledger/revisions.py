@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from taskapp.caller import Caller
+from taskapp.database.quotas import TASKS_OF_PROJECT, refuse
 from taskapp.database.session import Body, now, one_or_raise
 from taskapp.errors import Forbidden, NotFound
 from taskapp.extensions import db
@@ -30,7 +32,7 @@ from taskapp.ledger.access import (
 # Both rows are locked, so that PostgreSQL shows both as they are once the lock is held. On SQLite
 # the transaction holds the database's one lock from its beginning.
 LOCKED = (
-    sa.select(PROJECTS.c.id, PROJECTS.c.revision, MEMBERSHIPS.c.role)
+    sa.select(PROJECTS.c.id, PROJECTS.c.revision, PROJECTS.c.task_count, MEMBERSHIPS.c.role)
     .join(MEMBERSHIPS, MEMBERSHIPS.c.project_id == PROJECTS.c.id)
     .where(MEMBERSHIPS.c.user_id == USER_ID)
     .with_for_update(key_share=True)
@@ -38,9 +40,12 @@ LOCKED = (
 _LOCK = LOCKED.where(PROJECTS.c.id == PROJECT_ID)
 _LOCK_INBOX = LOCKED.where(PROJECTS.c.inbox_of == USER_ID)
 _ADVANCE = (
-    sa.update(PROJECTS).where(PROJECTS.c.id == PROJECT_ID).values(revision=sa.bindparam("next"))
+    sa.update(PROJECTS)
+    .where(PROJECTS.c.id == PROJECT_ID)
+    .values(revision=sa.bindparam("next"), task_count=PROJECTS.c.task_count + sa.bindparam("tasks"))
 )
 _RECORD = sa.insert(EVENTS)
+UNCOUNTED = "locks whose count of tasks changed after they had advanced"
 
 
 class Revision(NamedTuple):
@@ -59,15 +64,47 @@ class Lock:
     user_id: int | None  # None is the operator
     role: str
     before: int  # the project's revision when it was locked
+    task_count: int = 0
+    uncounted: int = 0  # tasks that came since it was written
     advanced: bool = False
 
-    def advance(self) -> Revision:
-        """The project's next revision; a transaction takes one, however much it changes."""
+    def advance(self, tasks: int = 0) -> Revision:
+        """The project's next revision; a transaction takes one, however much it changes.
+
+        `tasks` says how many come into the project, or leave it where it is negative.
+
+        Raises:
+            QuotaExceeded
+        """
         following = self.before + 1
+        if tasks > 0 and self.task_count + tasks > TASKS_OF_PROJECT.most:
+            refuse(TASKS_OF_PROJECT, self.task_count, tasks)
+        self.task_count += tasks
+        self.uncounted += tasks
         if not self.advanced:
             self.advanced = True
-            db.session.execute(_ADVANCE, {"in_id": self.project_id, "next": following})
+            self.write()
+        elif tasks:
+            db.session.info.setdefault(UNCOUNTED, {})[self.project_id] = self
         return Revision(self.project_id, following, self.user_id)
+
+    def write(self) -> None:
+        """Write the revision, and how many tasks came."""
+        values = {"in_id": self.project_id, "next": self.before + 1}
+        db.session.execute(_ADVANCE, {**values, "tasks": self.uncounted})
+        self.uncounted = 0
+
+
+@sa.event.listens_for(db.session, "before_commit")
+def _write_counts(session: Session) -> None:
+    """Once a transaction: a batch of many creates changes the count with each."""
+    for lock in session.info.pop(UNCOUNTED, {}).values():
+        lock.write()
+
+
+@sa.event.listens_for(db.session, "after_rollback")
+def _forget_counts(session: Session) -> None:
+    session.info.pop(UNCOUNTED, None)
 
 
 def lock_project(caller: Caller, project_id: int | None, roles: Sequence[str] = EDIT) -> Lock:
@@ -106,7 +143,7 @@ def lock_by(
     if row.role not in roles:
         needed = " or ".join(roles)
         raise Forbidden(f"Your role here is {row.role}; this needs {needed}.")
-    return Lock(row.id, values["user_id"], row.role, row.revision)
+    return Lock(row.id, values["user_id"], row.role, row.revision, row.task_count)
 
 
 def record(

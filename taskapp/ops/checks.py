@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config import MIB
 from taskapp.auth.models import Session
+from taskapp.database.quotas import wrong_counts
 from taskapp.database.redis import shared
 from taskapp.database.session import now, read
 from taskapp.database.sqlite import database_file
@@ -185,8 +186,15 @@ def replica() -> Finding:
     return Finding("degraded", "It is away, or no replica", "See DATABASE_REPLICA_URL")
 
 
+def quotas() -> Finding:
+    wrong = wrong_counts()
+    if wrong:
+        return Finding("degraded", f"{wrong} counts are wrong", "Run flask --app wsgi purge")
+    return Finding("ok", "what is counted is there")
+
+
 HEALTH = (database, cache, counters, disk, memory, versions)
-DOCTOR = (configuration, secret, *HEALTH, replica, folders, proxies, clock)
+DOCTOR = (configuration, secret, *HEALTH, replica, folders, proxies, clock, quotas)
 
 
 def schema_found() -> str | None:

@@ -10,6 +10,7 @@ from taskapp.attachments.models import Attachment
 from taskapp.attachments.service import sweep_store
 from taskapp.auth.models import Session
 from taskapp.comments.models import Comment
+from taskapp.database.quotas import recount
 from taskapp.database.redis import shared
 from taskapp.database.session import now
 from taskapp.extensions import db, settings
@@ -47,10 +48,15 @@ def _purge() -> Iterator[tuple[str, int]]:
     for rows in (table(Comment), table(Attachment)):  # before that, their task can be restored
         cannot_come_back = _cannot_come_back(rows)
         yield f"{rows.name} of deleted tasks", _delete(rows, cannot_come_back)
+    old_changes = _past_the_newest()
+    yield "old events of tasks", _delete(EVENTS, old_changes)
     yield "counters", shared().file.sweep()
     with db.engine.connect() as connection:
         yield "tasks that older code wrote, folded anew", refold(connection)
     yield "files of attachments", sweep_store()
+    wrong = recount()
+    db.session.commit()
+    yield "counts that were wrong", wrong
 
 
 def _of_deleted_tasks(before: dt.datetime) -> sa.ColumnElement[bool]:
@@ -67,6 +73,22 @@ def _cannot_come_back(rows: sa.Table) -> sa.ColumnElement[bool]:
     deletion = sa.select(EVENTS.c.id).where(of_this_task, EVENTS.c.kind == "deleted")
     is_gone = rows.c.task_id.not_in(existing)
     return sa.and_(is_gone, ~deletion.exists())
+
+
+def _past_the_newest() -> sa.ColumnElement[bool]:
+    """Changes of a task that has more than HISTORY_EVENTS_PER_TASK; what /changes needs stays."""
+    most = settings().history_events_per_task
+    task_id = EVENTS.c.task_id
+    of_tasks = sa.select(task_id).where(task_id.is_not(None))
+    long = of_tasks.group_by(task_id)
+    long = long.having(sa.func.count() > most)
+    newest_first = EVENTS.c.id.desc()
+    place = sa.func.row_number().over(partition_by=task_id, order_by=newest_first)
+    events = sa.select(EVENTS.c.id, EVENTS.c.kind, place.label("place"))
+    ranked = events.where(task_id.in_(long)).subquery()
+    old = sa.select(ranked.c.id)
+    old = old.where(ranked.c.place > most, ranked.c.kind == "updated")
+    return EVENTS.c.id.in_(old)
 
 
 def _delete(rows: sa.Table, condition: sa.ColumnElement[bool]) -> int:

@@ -4,7 +4,7 @@ from flask import Blueprint
 
 from taskapp.database.pages import Created, Page
 from taskapp.database.session import Body, Row
-from taskapp.errors import Forbidden
+from taskapp.errors import Forbidden, QuotaExceeded
 from taskapp.personal_tokens import schemas, service
 from taskapp.web.conditional import if_match
 from taskapp.web.contract import accepts, replies
@@ -24,7 +24,7 @@ def list_tokens(query: Body) -> Page:
 
 @personal_tokens.post("/auth/tokens")
 @accepts(body=schemas.NEW_TOKEN)
-@replies(schemas.NEW_TOKEN, 201, Forbidden)
+@replies(schemas.NEW_TOKEN, 201, Forbidden, QuotaExceeded)
 def create_token(body: Body) -> Created:
     """Make a personal token for a script; its secret is shown this once."""
     made = service.create_token(caller(), body)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from taskapp.caller import Caller
 from taskapp.database.pages import Created, Page, page_by
+from taskapp.database.quotas import TOKENS_OF_USER, give_back, take
 from taskapp.database.session import (
     Body,
     Precondition,
@@ -17,7 +18,7 @@ from taskapp.database.session import (
     one_or_raise,
     read,
 )
-from taskapp.errors import InsufficientScope, Invalid, NotFound, TokenRevoked
+from taskapp.errors import InsufficientScope, Invalid, NotFound, QuotaExceeded, TokenRevoked
 from taskapp.extensions import db
 from taskapp.personal_tokens import access
 from taskapp.personal_tokens.access import TOKENS
@@ -58,8 +59,28 @@ def create_token(caller: Caller, body: Body) -> Created:
     inserted = sa.insert(TOKENS).values(values)
     result = insert_or_raise(inserted.returning(*SHOWN), TokenRevoked)
     token = result.one()
+    _count(caller.user_id)
     _log("token created", caller, token.id)
     return Created(token, {"token": secret})
+
+
+def _count(user_id: int) -> None:
+    """Where there is no room, those go first whose time is over.
+
+    Raises:
+        QuotaExceeded
+    """
+    try:
+        take(TOKENS_OF_USER, user_id)
+    except QuotaExceeded:
+        at = now()
+        live = sa.update(TOKENS).where(TOKENS.c.user_id == user_id, TOKENS.c.ended_at.is_(None))
+        over = live.where(TOKENS.c.expires_at <= at).values(ended_at=at)
+        ended = db.session.execute(over.returning(TOKENS.c.id)).all()
+        if not ended:
+            raise
+        give_back(TOKENS_OF_USER, user_id, len(ended))
+        take(TOKENS_OF_USER, user_id)
 
 
 def get_token(user_id: int, token_id: int) -> Row:
@@ -83,6 +104,7 @@ def end_token(caller: Caller, token_id: int, precondition: Precondition) -> None
     update = sa.update(TOKENS).where(TOKENS.c.id == token_id)
     update = update.values(ended_at=now())
     db.session.execute(update)
+    give_back(TOKENS_OF_USER, caller.user_id)
     _log("token ended", caller, token_id)
 
 

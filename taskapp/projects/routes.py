@@ -4,7 +4,7 @@ from flask import Blueprint
 
 from taskapp.database.pages import Page
 from taskapp.database.session import Body, Row
-from taskapp.errors import Conflict, Forbidden
+from taskapp.errors import Conflict, Forbidden, QuotaExceeded
 from taskapp.projects import schemas, service
 from taskapp.web.conditional import if_match
 from taskapp.web.contract import accepts, replies
@@ -15,7 +15,7 @@ projects = Blueprint("projects", __name__, url_prefix="/api/v1/projects")
 PROJECT_URL = "/<id:project_id>"
 MEMBERS_URL = "/<id:project_id>/members"
 MEMBER_URL = f"{MEMBERS_URL}/<id:user_id>"
-REFUSALS = (Forbidden, Conflict)
+REFUSALS = (Forbidden, Conflict, QuotaExceeded)
 
 
 @projects.get("")
@@ -28,7 +28,7 @@ def list_projects(query: Body) -> Page:
 
 @projects.post("")
 @accepts(body=schemas.PROJECT)
-@replies(schemas.PROJECT, 201)
+@replies(schemas.PROJECT, 201, QuotaExceeded)
 def create_project(body: Body) -> Row:
     """Create a shared project, and own it."""
     return service.create_project(caller(), body)

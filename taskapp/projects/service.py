@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from taskapp.caller import Caller
 from taskapp.database.pages import Page, page_by
+from taskapp.database.quotas import PROJECTS_OF_USER, take
 from taskapp.database.session import (
     Body,
     Precondition,
@@ -70,7 +71,9 @@ def get_project(caller: Caller, project_id: int) -> Row:
 
 
 def create_project(caller: Caller, body: Body) -> Row:
+    """Raises QuotaExceeded."""
     project_id = open_project(caller.user_id, **body)
+    take(PROJECTS_OF_USER, caller.user_id)
     return db.session.execute(_visible(caller, project_id)).one()
 
 
@@ -135,6 +138,7 @@ def add_member(caller: Caller, project_id: int, body: Body) -> Row:
     user_id = users.user_id_of(body["email"])
     revision = lock.advance()
     join(revision, user_id, body["role"], AlreadyMember)
+    take(PROJECTS_OF_USER, user_id)
     record(revision, "member-added", member=[None, user_id], role=[None, body["role"]])
     return _locked_member(lock, user_id)
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
+from taskapp.database.quotas import PROJECTS_OF_USER, give_back
 from taskapp.database.session import now
 from taskapp.errors import Conflict
 from taskapp.extensions import db
@@ -51,6 +52,7 @@ def leave(lock: Lock, user_id: int) -> None:
     _unassign(revision, user_id)
     left = sa.delete(MEMBERSHIPS).filter_by(project_id=lock.project_id, user_id=user_id)
     db.session.execute(left)
+    give_back(PROJECTS_OF_USER, user_id)
     record(revision, "member-removed", member=[user_id, None])
 
 
@@ -70,6 +72,7 @@ def delete_project(lock: Lock) -> None:
     revision = lock.advance()
     _record_deleted_tasks(revision)
     record(revision, "project-deleted")
+    give_back(PROJECTS_OF_USER, members_of(lock.project_id))
     db.session.execute(sa.delete(PROJECTS).where(PROJECTS.c.id == lock.project_id))
 
 

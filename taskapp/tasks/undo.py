@@ -142,7 +142,7 @@ def _check(lock: Lock, tasks: Sequence[Body]) -> None:
 
 
 def _insert(lock: Lock, tasks: Sequence[Body]) -> None:
-    revision = lock.advance()
+    revision = lock.advance(tasks=len(tasks))
     for chunk in chunks(tasks):
         rows = [_row(revision, task) for task in chunk]
         for row in rows:  # one by one: each is the parent of those after it

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
+from taskapp.database.quotas import TASKS_OF_PROJECT, give_back
 from taskapp.database.session import Body, Row, changed_fields, insert_or_raise, now, read
 from taskapp.errors import Conflict
 from taskapp.extensions import db
@@ -90,7 +91,7 @@ def insert(caller: Caller, lock: Lock, body: Body) -> Row:
     check_relations(caller, lock.project_id, None, body)
     body = with_time_zone(body, caller.timezone)
     refuse_faults({}, body)
-    revision = lock.advance()
+    revision = lock.advance(tasks=1)
     row = new_row(revision, body)
     task = _write(_INSERT.returning(*COLUMNS), revision.project_id, row)
     insert_labels([(task.id, task.labels)])
@@ -109,7 +110,7 @@ def insert_many(lock: Lock, bodies: Sequence[Body]) -> list[int]:
     """
     if not bodies:
         return []
-    revision = lock.advance()
+    revision = lock.advance(tasks=len(bodies))
     for chunk in chunks(bodies):
         db.session.execute(_INSERT, [new_row(revision, body) for body in chunk])
     inserted = (
@@ -148,7 +149,9 @@ def update(caller: Caller, task: Row, source: Lock, target: Lock, body: Body) ->
     if "labels" in change.fields:
         replace_labels([(task.id, after.labels)])
     if moves:
-        _move_children(task.id, source.advance(), revision)
+        below = descendants(task.id)
+        target.advance(tasks=1 + len(below))
+        _move_children(task.id, below, source.advance(tasks=-1 - len(below)), revision)
     kind = "moved" if moves else "updated"
     revisions.record_each(revision, kind, [(task.id, change.fields)])
     return after
@@ -193,7 +196,7 @@ def record_inserted(lock: Lock, inserted: Sequence[tuple[int, Body]]) -> None:
 def delete(task_id: int, lock: Lock) -> None:
     """Delete a task and what is below it; the events hold what `undo.py` needs."""
     ids = [task_id, *descendants(task_id)]
-    revision = lock.advance()
+    revision = lock.advance(tasks=-len(ids))
     for chunk in chunks(ids[::-1]):  # lowest first: SQLite cascades 1,000 deep
         tasks = db.session.execute(sa.select(*KEPT).where(TASKS.c.id.in_(chunk)))
         deleted = [(task.id, _to_nothing(task._mapping)) for task in tasks]
@@ -223,6 +226,7 @@ def _insert_next(revision: Revision, task: Mapping[Any, Any], series: Mapping[An
     )
     row.update(reminders.columns(row, task, []))
     next_id = db.session.execute(_INSERT.returning(TASKS.c.id), row).scalar_one()
+    give_back(TASKS_OF_PROJECT, revision.project_id, -1)  # what is done is never refused for it
     insert_labels([(next_id, row["labels"])])
     revisions.record_each(revision, "created", [(next_id, _from_nothing(body))])
     return {"next_id": next_id}
@@ -274,9 +278,8 @@ def _left_behind(task: Row, target: Lock) -> Body:
     return {"parent_id": None, "assignee_id": None}
 
 
-def _move_children(task_id: int, source: Revision, target: Revision) -> None:
+def _move_children(task_id: int, below: Sequence[int], source: Revision, target: Revision) -> None:
     """Children go with their parent; assignees who are no members there are cleared."""
-    below = descendants(task_id)
     is_member = TASKS.c.assignee_id.in_(access.members_of(target.project_id))
     values = {
         "project_id": target.project_id,

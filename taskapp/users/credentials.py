@@ -33,6 +33,8 @@ def end_tokens(user_id: int) -> None:
     """End every personal token of a user."""
     tokens = Base.metadata.tables["personal_tokens"]
     _end(tokens, tokens.c.user_id == user_id)
+    users = Base.metadata.tables["users"]
+    db.session.execute(sa.update(users).where(users.c.id == user_id).values(token_count=0))
 
 
 def _end(table: sa.Table, *which: sa.ColumnElement[bool]) -> None:

@@ -25,5 +25,9 @@ class User(Base):
     is_active: Mapped[bool]
     timezone: Mapped[str] = mapped_column(server_default="UTC")  # an IANA name
     password_hash: Mapped[str]
+    # What quotas compare (database/quotas.py).
+    project_count: Mapped[int] = mapped_column(server_default="0")  # shared ones
+    token_count: Mapped[int] = mapped_column(server_default="0")
+    attachment_bytes: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]

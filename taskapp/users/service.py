@@ -27,7 +27,7 @@ from taskapp.users.access import USERS, UserNotFound, check_password, email_key
 from taskapp.users.models import User
 
 log = logging.getLogger(__name__)
-HIDDEN = {"email_key", "password_hash"}
+HIDDEN = {"email_key", "password_hash", "project_count", "token_count", "attachment_bytes"}
 _INBOX = sa.select(PROJECTS.c.id).where(PROJECTS.c.inbox_of == USERS.c.id)
 COLUMNS = [
     *(column for column in USERS.c if column.name not in HIDDEN),
