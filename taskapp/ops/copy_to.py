@@ -96,9 +96,10 @@ def _snapshot(source: sa.Engine) -> sa.Connection:
 def _copy(table: sa.Table, reader: sa.Connection, writer: sa.Connection) -> Content:
     """Copy a table; a row that names another one of the same table gets that name afterwards."""
     content = Content(0, 0)
+    no_parents: Row = dict.fromkeys(column.name for column in _parents(table))
     for rows in _pieces(table, reader):
         content = _add(content, rows)
-        writer.execute(sa.insert(table), [_without_parents(table, row) for row in rows])
+        writer.execute(sa.insert(table), [row | no_parents for row in rows])
     return content
 
 
@@ -121,10 +122,6 @@ def _read(connection: sa.Connection, select: sa.Select[Any]) -> list[Row]:
 def _parents(table: sa.Table) -> list[sa.Column[Any]]:
     """The columns that name a row of the same table."""
     return [key.parent for key in table.foreign_keys if key.column.table is table]
-
-
-def _without_parents(table: sa.Table, row: Row) -> Row:
-    return row | {column.name: None for column in _parents(table)}
 
 
 def _copy_parents(reader: sa.Connection, writer: sa.Connection) -> None:

@@ -89,6 +89,12 @@ class Worker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
         """Look often whether the master is still there."""
         return super().wait(min(timeout, CHECK_PARENT_EVERY))
 
+    def notify(self) -> None:
+        """Before each request: under load a worker never waits, and would never look."""
+        super().notify()
+        if os.getppid() != self.ppid:
+            self.alive = False
+
     def notify_rarely(self) -> None:
         """Tell the master that a long request makes progress."""
         now = time.monotonic()

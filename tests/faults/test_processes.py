@@ -59,3 +59,17 @@ def test_a_reload_without_room_in_memory_ends_nobody(on_sqlite: dict[str, str]) 
 
         assert {service.ask("/health")[0] for _ in range(6)} == {200}
         assert service.master.is_running()
+
+
+def test_workers_go_when_their_master_is_killed_under_load(on_sqlite: dict[str, str]) -> None:
+    """Each ends after the request that it has in hand, and nothing acknowledged is lost."""
+    with running(**on_sqlite) as service:
+        load, workers = Load(service), service.workers
+        with load.going():
+            wait_until(lambda: len(load.acknowledged) > 5)
+            service.master.send_signal(signal.SIGKILL)
+            gone, alive = psutil.wait_procs(workers, timeout=20)
+
+    assert (len(gone), alive) == (2, [])
+    with running(**on_sqlite) as service:
+        assert load.missing(service) == set()
