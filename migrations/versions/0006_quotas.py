@@ -4,7 +4,7 @@ About ten seconds for a million tasks: each table that is counted is read once. 
 beside it, but what they write is not counted: `flask purge` puts every count right. Undone by the
 downgrade, which loses nothing else.
 
-Revises: 0004
+Revises: 0005
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 PROJECTS_OF_USERS = """
 UPDATE users SET project_count = counted.n FROM (
   SELECT memberships.user_id AS id, count(*) AS n FROM memberships
