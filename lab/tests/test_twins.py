@@ -129,9 +129,8 @@ def test_without_a_database_it_lives_and_says_so(kind: str, tmp_path: Any) -> No
 
 
 def test_the_twins_models_are_a_part_of_taskapps_schema() -> None:
-    import taskapp.projects.models
-
     import taskapp.auth.models
+    import taskapp.ledger.models
     import taskapp.tasks.models
     import taskapp.users.models  # noqa: F401
 
