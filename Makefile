@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Each file of pins is complete: nothing is installed but the wheels that `make pins` saw.
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
+# Each file of pins is complete: nothing is installed but what `make pins` saw.
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps
 .DEFAULT_GOAL := help
 .PHONY: help install serve seed pictures test test-lab test-client test-page test-faults fuzz lint-openapi check bench bench-quick bench-taste bench-growth \
   bench-cache instructions predict lab lab-full lab-taste lab-sample format pins audit sbom clean
@@ -35,7 +35,8 @@ install: $(VENV)/dev $(VENV)/lab ## Make .venv with everything pinned
 
 serve: $(VENV)/runtime ## Migrate, then serve on http://127.0.0.1:8000
 	$(BIN)/flask --app wsgi db upgrade
-	$(BIN)/gunicorn wsgi:app
+	@$(BIN)/flask --app wsgi courier & courier=$$!; trap 'kill $$courier 2>/dev/null' EXIT INT TERM; \
+	  $(BIN)/gunicorn wsgi:app
 
 seed: $(VENV)/runtime ## Fill a realistic demo
 	$(BIN)/flask --app wsgi db upgrade

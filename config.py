@@ -11,6 +11,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -130,6 +131,13 @@ def long_secret(value: str) -> str:
     return value
 
 
+def networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(name) for name in names(value))
+    except ValueError:
+        raise ValueError("must be networks, as in: 10.1.0.0/16, fd00::/8") from None
+
+
 def setting(default: Any, parse: Callable[[str], Any] = text, *, secret: bool = False) -> Any:
     return field(default=default, repr=not secret, metadata={"parse": parse, "secret": secret})
 
@@ -176,6 +184,8 @@ class Settings:
     max_attachments_per_project_bytes: int = setting(5 * 1024 * MIB, integer(1024, 2**60))
     attachment_types: tuple[str, ...] = setting((), media_types)
     history_events_per_task: int = setting(1_000, integer(1, 1_000_000_000))
+    max_webhooks_per_project: int = setting(20, integer(0, 1000))
+    webhook_networks: tuple[IPv4Network | IPv6Network, ...] = setting((), networks)
     changes_retention_days: int = setting(30, integer(1, 3650))
     sentry_dsn: str | None = setting(None, secret=True)
     otel_exporter_otlp_endpoint: str | None = setting(None)

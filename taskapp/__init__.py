@@ -112,6 +112,7 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.attachments.routes import attachments
     from taskapp.auth.routes import auth
     from taskapp.comments.routes import comments
+    from taskapp.courier.loop import courier
     from taskapp.exchange.routes import exchange
     from taskapp.mcp.routes import mcp
     from taskapp.ops.backup import backup
@@ -128,12 +129,13 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.tasks.routes import tasks
     from taskapp.users.routes import users
     from taskapp.web.docs import docs
+    from taskapp.webhooks.routes import webhooks
 
     people = (auth, personal_tokens, users, projects)
-    work = (tasks, comments, attachments, sync, exchange, reports, mcp)
+    work = (tasks, comments, attachments, sync, exchange, reports, webhooks, mcp)
     for room in (*people, *work, health, docs):
         app.register_blueprint(room)
-    for command in (seed, doctor, backup, restore, copy_to, purge):
+    for command in (seed, doctor, backup, restore, copy_to, purge, courier):
         app.cli.command(cls=OperatorCommand)(command)
     app.cli.command("openapi")(print_openapi)
     app.cli.add_command(accounts)

@@ -9,6 +9,10 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any, NamedTuple
 
+import sqlalchemy as sa
+
+from taskapp.extensions import db
+from taskapp.ledger.access import EVENTS
 from tests.conftest import PASSWORD, Client, Json, add, made
 
 ANYONE, SECRET, SIGNED_IN, SESSION = "anyone", "secret", "signed-in", "session"
@@ -22,6 +26,7 @@ LOGIN = {"email": "alice@example.com", "password": PASSWORD}
 PASSWORDS = {"current_password": PASSWORD, "new_password": PASSWORD}
 COMMENT = {"body": "Twice a week"}
 TASK = {"title": "Water the fern"}
+HOOK = {"url": "https://example.com/hooks/tasks"}
 API = "/api/v1"
 
 
@@ -34,10 +39,7 @@ class Call(NamedTuple):
     body: Json | None = None
 
     def filled(self, names: Json) -> Call:
-        body = self.body and {
-            name: value.format(**names) if isinstance(value, str) else value
-            for name, value in self.body.items()
-        }
+        body = self.body and {name: _filled(value, names) for name, value in self.body.items()}
         return self._replace(path=self.path.format(**names), body=body)
 
     def send(self, client: Client, **options: Any) -> Any:
@@ -45,6 +47,14 @@ class Call(NamedTuple):
         if uploads and self.method == "POST":
             options["data"] = {"file": (BytesIO(b"a fern"), "fern.txt")}
         return client.open(self.path, method=self.method, json=self.body, **options)
+
+
+def _filled(value: Any, names: Json) -> Any:
+    """A name alone stands for its value, whatever the type."""
+    if not isinstance(value, str):
+        return value
+    alone = value.startswith("{") and value[1:-1] in names
+    return names[value[1:-1]] if alone else value.format(**names)
 
 
 CALLS = [
@@ -109,6 +119,17 @@ CALLS = [
     Call(EDITOR, "PATCH", f"{API}/tasks/{{task}}", {"title": "Water the yew"}),
     Call(EDITOR, "POST", f"{API}/tasks/{{deleted}}/restore"),
     Call(EDITOR, "DELETE", f"{API}/tasks/{{task}}"),
+    Call(OWNER, "GET", f"{API}/projects/{{project}}/webhooks"),
+    Call(OWNER, "POST", f"{API}/projects/{{project}}/webhooks", HOOK),
+    Call(OWNER, "GET", f"{API}/projects/{{project}}/webhooks/{{webhook}}"),
+    Call(OWNER, "PATCH", f"{API}/projects/{{project}}/webhooks/{{webhook}}", {"format": "text"}),
+    Call(OWNER, "GET", f"{API}/projects/{{project}}/webhooks/{{webhook}}/deliveries"),
+    Call(OWNER, "POST", f"{API}/projects/{{project}}/webhooks/{{webhook}}/test"),
+    Call(OWNER, "POST", f"{API}/projects/{{project}}/webhooks/{{webhook}}/rotate"),
+    Call(OWNER, "POST", f"{API}/projects/{{project}}/webhooks/{{webhook}}/skip"),
+    Call(OWNER, "POST", f"{API}/projects/{{project}}/webhooks/{{webhook}}/replay",
+         {"from_event": "{event}"}),
+    Call(OWNER, "DELETE", f"{API}/projects/{{project}}/webhooks/{{webhook}}"),
     Call(OWNER, "PATCH", f"{API}/projects/{{project}}", {"name": "Yard"}),
     Call(OWNER, "POST", f"{API}/projects/{{project}}/members",
          {"email": "charlie@example.com", "role": "viewer"}),
@@ -132,6 +153,13 @@ def sign_in(client: Client, email: str) -> Json:
     return dict(response.get_json())
 
 
+def newest_event(client: Client) -> int:
+    with client.application.app_context():
+        event_id = db.session.scalar(sa.select(sa.func.max(EVENTS.c.id)))
+    assert event_id is not None
+    return int(event_id)
+
+
 def names_for(caller: Client, alice: Client, shared: Json) -> Json:
     """What stands for the names in braces: Alice's project, and the caller's own session."""
     dora = {**NEW_USER, "email": "dora@example.com"}
@@ -151,8 +179,10 @@ def names_for(caller: Client, alice: Client, shared: Json) -> Json:
         "comment": made(alice, f"tasks/{task}/comments", **COMMENT)["id"],
         "attachment": attach.send(alice).get_json()["id"],
         "user": user,
+        "webhook": made(alice, f"projects/{shared['id']}/webhooks", **HOOK)["id"],
         "refresh": refresh,
         "session": caller.get(f"{API}/auth/sessions").get_json()["items"][-1]["id"],
         "token": made(caller, "auth/tokens", name="x", scopes=["read"])["id"],
+        "event": newest_event(alice),
         "static": "README.txt",
     }

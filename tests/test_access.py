@@ -134,7 +134,18 @@ def test_every_route_knows_its_callers(kind: str, cast: dict[str, Client], share
 def test_every_route_has_a_rule(app: Flask) -> None:
     urls = app.url_map.bind("localhost")
     names = dict.fromkeys(
-        ("project", "task", "deleted", "user", "session", "token", "comment", "attachment"), 1
+        (
+            "project",
+            "task",
+            "deleted",
+            "user",
+            "session",
+            "token",
+            "comment",
+            "attachment",
+            "webhook",
+        ),
+        1,
     ) | {"static": "x"}
     ruled = {(urls.match(call.path.format(**names), call.method)[0], call.method) for call in CALLS}
     routes = {

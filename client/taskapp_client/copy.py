@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from dataclasses import dataclass
 
@@ -49,8 +48,7 @@ def _next_page(service: Service, store: Store, result: Synced) -> Json | None:
     query: Json = {"limit": PAGE}
     if cursor:
         query["cursor"] = cursor
-    etag = store.state("etag") if store.state("cursor_day") == _today() else ""
-    answer = service.get("/changes", query, etag=etag, also=(410,))
+    answer = service.get("/changes", query, etag=store.state("etag"), also=(410,))
     if answer.status == 304:
         return None
     if answer.status == 410:
@@ -80,26 +78,11 @@ def _apply(store: Store, page: Json, result: Synced) -> None:
         if not page["has_more"]:
             store.run("DELETE FROM tasks WHERE round < ?", number)
             store.set_state(complete="yes")
-        _move_on(store, page)
+        # An idle poll keeps its cursor, so that the next one can be a 304.
+        is_idle = page["next_cursor"] == page["cursor"]
+        store.set_state(cursor=page["next_cursor"], etag=page["etag"] if is_idle else "")
     result.changed += len(rows)
     result.gone += len(gone)
-
-
-def _move_on(store: Store, page: Json) -> None:
-    """Store the next cursor.
-
-    After an idle poll the cursor stays for the day, so that the next poll can be a 304; it moves on
-    once a day, because cursors expire.
-    """
-    is_idle = not page["tasks"] and not page["deleted"] and not page["has_more"]
-    if is_idle and store.state("cursor_day") == _today():
-        store.set_state(etag=page["etag"])
-    else:
-        store.set_state(cursor=page["next_cursor"], etag="", cursor_day=_today())
-
-
-def _today() -> str:
-    return dt.datetime.now(dt.UTC).date().isoformat()
 
 
 def tasks(store: Store) -> list[Json]:

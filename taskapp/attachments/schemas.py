@@ -13,7 +13,7 @@ BYTES |= {"description": "Any bytes, MAX_ATTACHMENT_BYTES (10 MiB) at most, with
 class AttachmentSchema(fields.Resource):
     """A file on a task."""
 
-    url = "/api/v1/tasks/{task_id}/attachments/{id}"
+    location = "/api/v1/tasks/{task_id}/attachments/{id}"
     id = fields.Int(dump_only=True)
     task_id = fields.Int(dump_only=True)
     name = fields.Text(max=255, dump_only=True, metadata=example("fern.jpg"))

@@ -7,7 +7,7 @@ from taskapp.web.fields import example
 class CommentSchema(fields.Resource):
     """A comment on a task. Clients write `body`."""
 
-    url = "/api/v1/tasks/{task_id}/comments/{id}"
+    location = "/api/v1/tasks/{task_id}/comments/{id}"
     id = fields.Int(dump_only=True)
     task_id = fields.Int(dump_only=True)
     body = fields.Text(min=1, max=10_000, required=True, metadata=example("Done at noon."))

@@ -1,13 +1,13 @@
 """Who sees a project, and who may do what in it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
 from taskapp.database import replica
 from taskapp.database.session import one_or_raise, read
-from taskapp.errors import NotFound
+from taskapp.errors import Forbidden, NotFound
 from taskapp.extensions import db
 from taskapp.ledger.models import Event, Membership, Project
 from taskapp.schema import BigInt, table
@@ -91,6 +91,24 @@ def require_project(project_id: int) -> None:
     """
     project = sa.select(PROJECTS.c.id).where(PROJECTS.c.id == project_id)
     one_or_raise(read(project), ProjectNotFound)
+
+
+def require_role(caller: Caller, project_id: int, roles: Sequence[str]) -> None:
+    """Refuse unless the caller has one of the roles in the project.
+
+    Raises:
+        ProjectNotFound: They do not see it, or there is none.
+        Forbidden: They have another role.
+    """
+    values = {"in_id": project_id, "user_id": caller.user_id}
+    role = one_or_raise(read(_ROLE_IN, values), ProjectNotFound).role
+    if role not in roles:
+        raise role_is_too_small(role, roles)
+
+
+def role_is_too_small(role: str, roles: Sequence[str]) -> Forbidden:
+    needed = " or ".join(roles)
+    return Forbidden(f"Your role here is {role}; this needs {needed}.")
 
 
 def require_visible(caller: Caller, project_id: int) -> None:

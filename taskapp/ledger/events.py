@@ -19,7 +19,7 @@ KINDS = (
     *("comment-created", "comment-updated", "comment-deleted"),
     *("attachment-created", "attachment-deleted"),
     *("member-added", "member-updated", "member-removed"),
-    *("project-created", "project-updated", "project-deleted"),
+    *("project-created", "project-updated", "project-deleted", "webhook-disabled"),
 )
 _SHOWN_NAMES = ("id", "revision", "at", "user_id", "kind", "changes")
 _SHOWN = [EVENTS.c[name] for name in _SHOWN_NAMES]

@@ -12,7 +12,7 @@ ONE_OF_EACH = validate.Length(min=1, max=len(SCOPES))
 class TokenSchema(fields.Resource):
     """A personal token; `feed` opens the calendar feed and nothing else."""
 
-    url = "/api/v1/auth/tokens/{id}"
+    location = "/api/v1/auth/tokens/{id}"
     id = fields.Int(dump_only=True)
     name = fields.Text(min=1, max=200, trim=True, required=True, metadata=example("nightly"))
     scopes = fields.List(fields.Choice(tuple(SCOPES)), required=True, validate=ONE_OF_EACH)

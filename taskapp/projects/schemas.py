@@ -8,7 +8,7 @@ from taskapp.web.fields import example
 class ProjectSchema(fields.Resource):
     """A project. Clients write `name`, `description` and `archived_at`."""
 
-    url = "/api/v1/projects/{id}"
+    location = "/api/v1/projects/{id}"
     id = fields.Int(dump_only=True)
     name = fields.Text(min=1, max=200, trim=True, required=True, metadata=example("Garden"))
     description = fields.Text(max=20_000)
@@ -23,7 +23,7 @@ class ProjectSchema(fields.Resource):
 class MemberSchema(fields.Resource):
     """A member of a project."""
 
-    url = "/api/v1/projects/{project_id}/members/{user_id}"
+    location = "/api/v1/projects/{project_id}/members/{user_id}"
     user_id = fields.Int(dump_only=True)
     email = fields.Email(required=True)
     name = fields.Text(max=200, dump_only=True)

@@ -15,7 +15,7 @@ from taskapp.web.fields import PageQuerySchema, example, page_of
 class TaskSchema(fields.Resource):
     """A task. Clients write every field that is not read-only."""
 
-    url = "/api/v1/tasks/{id}"
+    location = "/api/v1/tasks/{id}"
     id = fields.Int(dump_only=True)
     project_id = fields.Int()
     external_id = fields.Text(min=1, max=200, allow_none=True, metadata=example("crm/4711"))

@@ -11,7 +11,7 @@ from taskapp.web.fields import PageQuerySchema, example
 class UserSchema(fields.Resource):
     """A user. Admins write every field that is not read-only."""
 
-    url = "/api/v1/users/{id}"
+    location = "/api/v1/users/{id}"
     id = fields.Int(dump_only=True)
     email = fields.Email(required=True)
     name = fields.Text(min=1, max=200, trim=True, required=True, metadata=example("Alice"))

@@ -224,7 +224,8 @@ def _as_sent(schema: Schema, name: str, value: str) -> str:
 def respond(result: Any, contract: Contract) -> Response:
     """Render what a view returned, by its kind."""
     if contract.reply is None:
-        return current_app.response_class(status=contract.status)
+        body = None if contract.status == HTTPStatus.NO_CONTENT else b""
+        return current_app.response_class(body, contract.status)
     match result:
         case Created(row, secrets):
             return _row_reply(row, HTTPStatus.CREATED, contract, secrets)
@@ -245,7 +246,7 @@ def _row_reply(row: sa.Row[Any], status: int, contract: Contract, secrets: Body)
     headers: dict[str, str] = {}
     if status == HTTPStatus.CREATED and isinstance(contract.reply, Resource):
         names = {**row._mapping, **(request.view_args or {})}
-        headers["Location"] = contract.reply.url.format_map(names)
+        headers["Location"] = contract.reply.location.format_map(names)
     body = encode({**row._mapping, **secrets} if secrets else row)
     return conditional.answer(body, status, conditional.etag(row), headers)
 

@@ -287,7 +287,7 @@ class OneOf(fields.Field[Any]):
 class Resource(Schema):
     """What has a URL of its own, made from its fields and the request's path."""
 
-    url: ClassVar[str]
+    location: ClassVar[str]
 
 
 class PageQuerySchema(Schema):

@@ -30,6 +30,10 @@ RIGHTLY_OF_FIELDS = {
     "Not a list of": "no pattern can say that each stands there once",
     "Missing data for required field.": "of imports: a page may have been cut to `fields`",
     "This time is over.": "the clock says so",
+    "This project has no such event.": "events are rows",
+    "Must be an address": "an address is more than a pattern",
+    "Must begin with https://": "the operator may allow http",
+    "Must hold no user": "an address is more than a pattern",
 }
 BYSTANDER, CAST = 1, {"2", "3", "4", "5"}  # in the order of `populate`
 

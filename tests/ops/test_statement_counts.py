@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 
 from taskapp.extensions import db
 from taskapp.web import openapi
+from tests.calls import HOOK, newest_event
 from tests.conftest import PASSWORD, Client, Json
 
 DOCS = Path(__file__).parents[2] / "docs" / "performance.md"
@@ -98,6 +99,13 @@ class Scene:
     def token(self) -> Json:
         made: Json = self.alice.post(f"{AUTH}/tokens", json=SCRIPT).get_json()
         return made
+
+    @property
+    def hooks(self) -> str:
+        return f"{self.project}/webhooks"
+
+    def hook(self) -> str:
+        return str(self.alice.post(self.hooks, json=HOOK).headers["Location"])
 
     def comment(self) -> str:
         return str(self.alice.post(f"{self.tasks}/comments", json=SAID).headers["Location"])
@@ -241,6 +249,28 @@ CALLS: dict[str, Call] = {
     ),
     "DELETE /tasks/{task_id}": lambda s: s.alice.delete(s.tasks),
     "POST /tasks/{task_id}/restore": lambda s: s.alice.post(f"{s.tasks}/restore"),
+    "GET /projects/{project_id}/webhooks": lambda s: s.alice.get(s.hooks),
+    "POST /projects/{project_id}/webhooks": lambda s: s.alice.post(s.hooks, json=HOOK),
+    "GET /projects/{project_id}/webhooks/{webhook_id}": lambda s: s.alice.get(s.hook()),
+    "PATCH /projects/{project_id}/webhooks/{webhook_id}": lambda s: s.alice.patch(
+        s.hook(), json={"format": "text"}
+    ),
+    "GET /projects/{project_id}/webhooks/{webhook_id}/deliveries": lambda s: s.alice.get(
+        f"{s.hook()}/deliveries"
+    ),
+    "POST /projects/{project_id}/webhooks/{webhook_id}/test": lambda s: s.alice.post(
+        f"{s.hook()}/test"
+    ),
+    "POST /projects/{project_id}/webhooks/{webhook_id}/rotate": lambda s: s.alice.post(
+        f"{s.hook()}/rotate"
+    ),
+    "POST /projects/{project_id}/webhooks/{webhook_id}/skip": lambda s: s.alice.post(
+        f"{s.hook()}/skip"
+    ),
+    "POST /projects/{project_id}/webhooks/{webhook_id}/replay": lambda s: s.alice.post(
+        f"{s.hook()}/replay", json={"from_event": newest_event(s.alice)}
+    ),
+    "DELETE /projects/{project_id}/webhooks/{webhook_id}": lambda s: s.alice.delete(s.hook()),
     "DELETE /projects/{project_id}/members/{user_id}": lambda s: s.alice.delete(s.member),
     "DELETE /projects/{project_id}": lambda s: s.alice.delete(s.project),
     "DELETE /users/{user_id}": lambda s: s.admin.delete(f"{USERS}/{s.dora['id']}"),

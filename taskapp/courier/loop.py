@@ -1,0 +1,82 @@
+"""`flask courier`: looks once a second for what is due, and delivers with several threads.
+
+A thread stands by one target at a time, so a slow or dead one delays no other.
+"""
+
+import logging
+import signal
+import threading
+import time
+from types import FrameType
+
+import click
+from flask import Flask, current_app
+
+from taskapp.courier import delivery
+
+INTERVAL = 1.0  # seconds between looks
+THREADS = 16
+log = logging.getLogger(__name__)
+
+
+class Courier:
+    """Delivers until it is told to stop, and then finishes what it has begun."""
+
+    def __init__(self, app: Flask, speed: float = 1.0) -> None:
+        self.app, self.speed = app, speed
+        self.stopping = threading.Event()
+        self.free = threading.Semaphore(THREADS)
+        self.busy: set[threading.Thread] = set()
+
+    def run(self) -> None:
+        """Look, deliver, wait; returns when it was told to stop and all threads have ended."""
+        log.info("courier started")
+        while not self.stopping.is_set():
+            if not self._start_one():
+                self.stopping.wait(INTERVAL)
+        for thread in list(self.busy):
+            thread.join()
+        log.info("courier stopped")
+
+    def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        self.stopping.set()
+
+    def _start_one(self) -> bool:
+        """Take one webhook that is due and give it a thread; whether there was one."""
+        if not self.free.acquire(timeout=INTERVAL):
+            return True
+        lease = None
+        try:
+            with self.app.app_context():
+                lease = delivery.take_lease() if delivery.any_due() else None
+        except Exception:
+            log.exception("courier could not look for work")
+            self.stopping.wait(INTERVAL)
+        if lease is None:
+            self.free.release()
+            return False
+        thread = threading.Thread(target=self._deliver, args=(lease,))
+        self.busy.add(thread)
+        thread.start()
+        return True
+
+    def _deliver(self, lease: delivery.Lease) -> None:
+        try:
+            with self.app.app_context():
+                delivery.deliver(lease, self.speed)
+        except Exception:  # the lease runs out, and the delivery is tried again
+            log.exception("delivery broke off")
+            time.sleep(INTERVAL)
+        finally:
+            self.busy.discard(threading.current_thread())
+            self.free.release()
+
+
+@click.option("--speed", default=1.0, hidden=True, help="Makes the schedule faster, for tests.")
+def courier(speed: float) -> None:
+    """Deliver webhooks, until it is stopped."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy
+    running = Courier(app, speed)
+    signal.signal(signal.SIGTERM, running.stop)
+    signal.signal(signal.SIGINT, running.stop)
+    running.run()

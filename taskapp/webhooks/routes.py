@@ -1,0 +1,93 @@
+"""The webhook endpoints, for owners of a project."""
+
+from flask import Blueprint
+
+from taskapp.database.pages import Created, Page
+from taskapp.database.session import Body, Row
+from taskapp.errors import CursorExpired, Forbidden, QuotaExceeded
+from taskapp.web.conditional import if_match
+from taskapp.web.contract import accepts, replies
+from taskapp.web.current import caller
+from taskapp.web.fields import PageQuerySchema, page_of
+from taskapp.webhooks import schemas, service
+from taskapp.webhooks.schemas import NewWebhookSchema, WebhookSchema
+
+webhooks = Blueprint("webhooks", __name__, url_prefix="/api/v1/projects/<id:project_id>/webhooks")
+ONE = "/<id:webhook_id>"
+WEBHOOK, NEW_WEBHOOK = WebhookSchema(), NewWebhookSchema()
+CHANGES = WebhookSchema(partial=True)
+
+
+@webhooks.get("")
+@accepts(query=PageQuerySchema())
+@replies(page_of(WebhookSchema)(), 200, Forbidden)
+def list_webhooks(project_id: int, query: Body) -> Page:
+    """List the webhooks of a project."""
+    return service.list_webhooks(caller(), project_id, query)
+
+
+@webhooks.post("")
+@accepts(body=WEBHOOK)
+@replies(NEW_WEBHOOK, 201, Forbidden, QuotaExceeded)
+def create_webhook(project_id: int, body: Body) -> Created:
+    """Create a webhook; its secret is shown this once."""
+    return service.create_webhook(caller(), project_id, body)
+
+
+@webhooks.get(ONE)
+@replies(WEBHOOK, 200, Forbidden)
+def get_webhook(project_id: int, webhook_id: int) -> Row:
+    """Get one webhook."""
+    return service.get_webhook(caller(), project_id, webhook_id)
+
+
+@webhooks.patch(ONE)
+@accepts(body=CHANGES)
+@replies(WEBHOOK, 200, Forbidden, CursorExpired)
+def update_webhook(project_id: int, webhook_id: int, body: Body) -> Row:
+    """Change a webhook; switched on again, it goes on where it stopped."""
+    return service.update_webhook(caller(), project_id, webhook_id, body, if_match())
+
+
+@webhooks.delete(ONE)
+@replies(None, 204, Forbidden)
+def delete_webhook(project_id: int, webhook_id: int) -> None:
+    """Delete a webhook."""
+    service.delete_webhook(caller(), project_id, webhook_id, if_match())
+
+
+@webhooks.post(f"{ONE}/rotate")
+@replies(schemas.RotatedSchema(), 200, Forbidden)
+def rotate_secret(project_id: int, webhook_id: int) -> Body:
+    """Make a new secret; both sign for 24 hours."""
+    return service.rotate_secret(caller(), project_id, webhook_id)
+
+
+@webhooks.post(f"{ONE}/test")
+@replies(None, 202, Forbidden)
+def test_webhook(project_id: int, webhook_id: int) -> None:
+    """Have a test event delivered."""
+    service.request_test(caller(), project_id, webhook_id)
+
+
+@webhooks.post(f"{ONE}/replay")
+@accepts(body=schemas.ReplaySchema())
+@replies(None, 202, Forbidden, CursorExpired)
+def replay_events(project_id: int, webhook_id: int, body: Body) -> None:
+    """Deliver again, from an event on."""
+    service.replay(caller(), project_id, webhook_id, body["from_event"])
+
+
+@webhooks.post(f"{ONE}/skip")
+@replies(None, 204, Forbidden)
+def skip_event(project_id: int, webhook_id: int) -> None:
+    """Pass over the event that fails."""
+    service.skip(caller(), project_id, webhook_id)
+
+
+@webhooks.get(f"{ONE}/deliveries")
+@accepts(query=PageQuerySchema())
+@replies(page_of(schemas.DeliverySchema)(), 200, Forbidden)
+def list_deliveries(project_id: int, webhook_id: int, query: Body) -> Page:
+    """List the last hundred attempts, oldest first."""
+    return service.list_deliveries(caller(), project_id, webhook_id, query)

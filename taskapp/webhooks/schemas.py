@@ -1,0 +1,61 @@
+"""Webhooks on the wire."""
+
+from marshmallow import Schema, validate
+
+from taskapp.ledger.events import KINDS
+from taskapp.web import fields
+from taskapp.web.fields import example
+from taskapp.webhooks.addresses import MAX_URL
+from taskapp.webhooks.models import FORMATS, RESULTS
+
+KIND = fields.Choice(KINDS)
+SHOWN_ONCE = {"description": "The secret to verify signatures with; shown this once."}
+
+
+class WebhookSchema(fields.Resource):
+    """A webhook: where the events of a project are sent."""
+
+    location = "/api/v1/projects/{project_id}/webhooks/{id}"
+    id = fields.Int(dump_only=True)
+    url = fields.Text(
+        min=1, max=MAX_URL, required=True, metadata=example("https://example.com/hooks/tasks")
+    )
+    kinds = fields.List(
+        KIND,
+        validate=validate.Length(max=len(KINDS)),
+        metadata={"description": "Kinds of events to send; an empty list stands for all."},
+    )
+    format = fields.Choice(FORMATS)
+    is_active = fields.Bool()
+    failing_since = fields.Time(dump_only=True, allow_none=True)
+    created_at = fields.Time(dump_only=True)
+
+
+class NewWebhookSchema(WebhookSchema):
+    """A new webhook, with its secret."""
+
+    secret = fields.Text(max=100, dump_only=True, metadata=SHOWN_ONCE)
+
+
+class RotatedSchema(Schema):
+    """The new secret; for 24 hours the old one signs, too."""
+
+    secret = fields.Text(max=100, required=True, metadata=SHOWN_ONCE)
+
+
+class ReplaySchema(Schema):
+    """From which event on."""
+
+    from_event = fields.Int(required=True, metadata=example(4711))
+
+
+class DeliverySchema(Schema):
+    """One attempt."""
+
+    id = fields.Int(required=True)
+    event_id = fields.Int(min=0, required=True)
+    at = fields.Time(required=True)
+    status = fields.Choice(RESULTS, required=True)
+    code = fields.Int(min=100, max=599, required=True, allow_none=True)
+    ms = fields.Int(min=0, required=True)
+    next_at = fields.Time(required=True, allow_none=True)

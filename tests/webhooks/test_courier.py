@@ -1,0 +1,230 @@
+"""What the courier delivers: signed, in order, at least once, to nobody that it may not reach"""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from taskapp.courier import schedule, transport
+from taskapp.database.session import transaction
+from taskapp.extensions import db
+from taskapp.webhooks import addresses
+from taskapp.webhooks.service import WEBHOOKS
+from tests.conftest import Client, Json
+from tests.webhooks.conftest import Receiver, run_courier
+from tests.webhooks.test_webhooks import url_of
+
+
+def add_task(client: Client, project: Json, title: str) -> None:
+    response = client.post("/api/v1/tasks", json={"title": title, "project_id": project["id"]})
+    assert response.status_code == 201
+
+
+def bodies(receiver: Receiver) -> list[Json]:
+    return [json.loads(body) for _, body in receiver.received]
+
+
+def titles(receiver: Receiver) -> list[str]:
+    return [body["data"]["changes"]["title"][1] for body in bodies(receiver)]
+
+
+def make_due(app: Flask) -> None:
+    """As if the time of the next attempt had come."""
+    with app.app_context(), transaction():
+        past = WEBHOOKS.c.created_at
+        db.session.execute(sa.update(WEBHOOKS).values(next_at=past, leased_until=past))
+
+
+def test_the_official_package_verifies_every_delivery(
+    app: Flask, alice: Client, shared: Json, webhook: Json, receiver: Receiver
+) -> None:
+    add_task(alice, shared, "Water the fern")
+    run_courier(app)
+
+    headers, body = receiver.received[0]
+    verified = Webhook(webhook["secret"]).verify(body, headers)
+    assert verified["type"] == "created"
+    assert verified["data"]["changes"]["title"] == [None, "Water the fern"]
+    with pytest.raises(WebhookVerificationError):
+        Webhook(webhook["secret"]).verify(body + b" ", headers)
+
+
+def test_events_arrive_in_order_and_once(
+    app: Flask, alice: Client, shared: Json, webhook: Json, receiver: Receiver
+) -> None:
+    for number in range(5):
+        add_task(alice, shared, f"Task {number}")
+    run_courier(app)
+    run_courier(app)
+
+    assert titles(receiver) == [f"Task {number}" for number in range(5)]
+
+
+def test_only_the_kinds_that_are_wanted_are_sent(
+    app: Flask, alice: Client, shared: Json, webhook: Json, receiver: Receiver
+) -> None:
+    alice.patch(url_of(shared, webhook["id"]), json={"kinds": ["deleted"]})
+    add_task(alice, shared, "Water the fern")
+    tasks = alice.get(f"/api/v1/tasks?project_id={shared['id']}").get_json()["items"]
+    alice.delete(f"/api/v1/tasks/{tasks[0]['id']}")
+    run_courier(app)
+
+    assert [body["type"] for body in bodies(receiver)] == ["deleted"]
+
+
+def test_a_failed_delivery_holds_up_its_own_webhook_and_is_tried_again(
+    app: Flask, alice: Client, shared: Json, webhook: Json, receiver: Receiver
+) -> None:
+    receiver.answers = [500]
+    add_task(alice, shared, "First")
+    add_task(alice, shared, "Second")
+    run_courier(app)
+    assert titles(receiver) == ["First"]
+    failing = alice.get(url_of(shared, webhook["id"])).get_json()
+    assert failing["failing_since"] is not None
+
+    make_due(app)
+    run_courier(app)
+    assert titles(receiver) == ["First", "First", "Second"]
+    ids = [headers["webhook-id"] for headers, _ in receiver.received]
+    assert ids[0] == ids[1] != ids[2]
+    assert alice.get(url_of(shared, webhook["id"])).get_json()["failing_since"] is None
+
+
+def test_what_is_gone_is_switched_off_and_leaves_an_event(
+    app: Flask, alice: Client, shared: Json, webhook: Json, receiver: Receiver
+) -> None:
+    receiver.answers = [410]
+    add_task(alice, shared, "First")
+    run_courier(app)
+    assert alice.get(url_of(shared, webhook["id"])).get_json()["is_active"] is False
+
+    alice.patch(url_of(shared, webhook["id"]), json={"is_active": True})
+    run_courier(app)
+    kinds = [body["type"] for body in bodies(receiver)]
+    assert kinds == ["created", "created", "webhook-disabled"]
+
+
+def test_an_event_can_be_passed_over(
+    app: Flask, alice: Client, shared: Json, webhook: Json, receiver: Receiver
+) -> None:
+    receiver.answers = [400]
+    add_task(alice, shared, "Poison")
+    add_task(alice, shared, "Second")
+    run_courier(app)
+    assert alice.post(url_of(shared, webhook["id"], "skip")).status_code == 204
+    run_courier(app)
+
+    assert titles(receiver) == ["Poison", "Second"]
+
+
+def test_a_test_event_is_sent_on_demand(
+    app: Flask, alice: Client, shared: Json, webhook: Json, receiver: Receiver
+) -> None:
+    assert alice.post(url_of(shared, webhook["id"], "test")).status_code == 202
+    run_courier(app)
+
+    assert [body["type"] for body in bodies(receiver)] == ["test"]
+    Webhook(webhook["secret"]).verify(receiver.received[0][1], receiver.received[0][0])
+
+
+def test_both_secrets_sign_after_a_rotation(
+    app: Flask, alice: Client, shared: Json, webhook: Json, receiver: Receiver
+) -> None:
+    rotated = alice.post(url_of(shared, webhook["id"], "rotate")).get_json()
+    add_task(alice, shared, "Water the fern")
+    run_courier(app)
+
+    headers, body = receiver.received[0]
+    for secret in (webhook["secret"], rotated["secret"]):
+        assert Webhook(secret).verify(body, headers)
+
+
+def test_deliveries_say_what_came_of_each_attempt(
+    app: Flask, alice: Client, shared: Json, webhook: Json, receiver: Receiver
+) -> None:
+    receiver.answers = [500]
+    add_task(alice, shared, "First")
+    run_courier(app)
+    make_due(app)
+    run_courier(app)
+
+    listed = alice.get(url_of(shared, webhook["id"], "deliveries")).get_json()["items"]
+    assert [(each["status"], each["code"]) for each in listed] == [
+        *(("failed", 500), ("delivered", 204))
+    ]
+    assert listed[0]["next_at"] is not None
+
+
+@pytest.mark.parametrize(
+    ("webhook_format", "member"), [("slack", "text"), ("discord", "content"), ("text", None)]
+)
+def test_a_chat_gets_a_line_for_people(
+    app: Flask,
+    alice: Client,
+    shared: Json,
+    receiver: Receiver,
+    loopback_allowed: None,
+    webhook_format: str,
+    member: str | None,
+) -> None:
+    body = {"url": receiver.url, "format": webhook_format}
+    assert alice.post(url_of(shared), json=body).status_code == 201
+    add_task(alice, shared, "Water the fern")
+    run_courier(app)
+
+    text = receiver.received[0][1].decode()
+    line = json.loads(text)[member] if member else text
+    assert line.startswith("Garden: ")
+    assert line.endswith("created: Water the fern")
+
+
+def test_a_long_value_is_cut_and_says_so(
+    app: Flask, alice: Client, shared: Json, webhook: Json, receiver: Receiver
+) -> None:
+    body = {"title": "x", "description": "ä" * 15_000, "project_id": shared["id"]}
+    alice.post("/api/v1/tasks", json=body)
+    run_courier(app)
+
+    data = bodies(receiver)[0]["data"]
+    assert len(data["changes"]["description"][1]) == 1000
+    assert data["truncated"] is True
+
+
+def test_a_name_that_leads_inside_is_refused_at_connect(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resolver(*_: Any, **__: Any) -> Any:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.7", 443))]
+
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", resolver)
+    with app.app_context():
+        answer = transport.post("https://hook.example.test/", b"{}", {})
+
+    assert answer.code is None
+
+
+def test_a_redirect_is_not_followed(
+    app: Flask, alice: Client, shared: Json, webhook: Json, receiver: Receiver
+) -> None:
+    receiver.answers, receiver.headers = [302], {"Location": receiver.url}
+    add_task(alice, shared, "First")
+    run_courier(app)
+
+    assert len(receiver.received) == 1
+    assert alice.get(url_of(shared, webhook["id"])).get_json()["failing_since"] is not None
+
+
+def test_the_schedule_is_that_of_the_contract() -> None:
+    waits = [schedule.delay(attempts, None).total_seconds() for attempts in range(1, 12)]
+    planned = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400, 86_400, 86_400]
+
+    assert all(0.89 * p <= w <= 1.11 * p for p, w in zip(planned, waits, strict=True))
+    assert schedule.delay(1, 60.0).total_seconds() == 60
+    assert schedule.delay(1, 10.0**9).total_seconds() == 86_400
