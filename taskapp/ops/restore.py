@@ -28,6 +28,7 @@ from taskapp.ops.backup import (
     sha256,
 )
 from taskapp.ops.checks import schema_found
+from taskapp.webhooks.access import pause_webhooks
 
 OTHER_KIND = (
     "the backup is of another kind of database: restore it into {0}, with DATABASE_URL set to that,"
@@ -111,3 +112,4 @@ def _advance_revisions_and_ids() -> None:
         sequences.raise_to(db.session.connection(), {table.name: revision for table in tables})
         for project_id in db.session.scalars(renumber).all():
             record(Revision(project_id, revision, None), RESTORED)
+        pause_webhooks(db.session.connection())

@@ -15,6 +15,7 @@ from taskapp.courier import schedule, transport
 from taskapp.database.session import transaction
 from taskapp.extensions import db
 from taskapp.webhooks import addresses
+from taskapp.webhooks.access import pause_webhooks
 from taskapp.webhooks.service import WEBHOOKS
 from tests.conftest import Client, Json
 from tests.webhooks.conftest import Receiver, run_courier
@@ -219,6 +220,21 @@ def test_a_redirect_is_not_followed(
 
     assert len(receiver.received) == 1
     assert alice.get(url_of(shared, webhook["id"])).get_json()["failing_since"] is not None
+
+
+def test_nobody_is_called_after_a_restore(
+    app: Flask, alice: Client, shared: Json, webhook: Json, receiver: Receiver
+) -> None:
+    add_task(alice, shared, "Before the restore")
+    with app.app_context(), transaction():
+        assert pause_webhooks(db.session.connection()) == 1
+    run_courier(app)
+    assert receiver.received == []
+
+    alice.patch(url_of(shared, webhook["id"]), json={"is_active": True})
+    add_task(alice, shared, "After it")
+    run_courier(app)
+    assert titles(receiver) == ["After it"]
 
 
 def test_the_schedule_is_that_of_the_contract() -> None:
