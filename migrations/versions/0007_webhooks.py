@@ -3,7 +3,7 @@
 The tables are new and empty, so it takes no time. Old workers may run beside it: they know nothing
 of the tables. Undone by `flask db downgrade`, which deletes all webhooks.
 
-Revises: 0005
+Revises: 0006
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 MOMENT = sa.DateTime(timezone=True).with_variant(sa.DateTime(), "sqlite")
 
