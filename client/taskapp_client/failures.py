@@ -57,8 +57,6 @@ BY_STATUS: dict[int, type[Failure]] = {
     428: Conflict,
     429: Unavailable,
 }
-UNKNOWN = "Unknown field."
-INSTEAD = {"due_on": " Write a time besides the day: 'tomorrow 17:00'."}
 NEXT_STEP = {
     "unauthorized": "Sign in with `tasks login`.",
     "invalid-token": "Sign in again with `tasks login`.",
@@ -101,8 +99,4 @@ def _reasons(problem: Json) -> Iterator[str]:
         place = reason.get("pointer") or reason.get("parameter") or ""
         name = place.lstrip("/")
         detail = reason.get("detail", "")
-        if detail == UNKNOWN:
-            detail = (
-                f"this service is older than `tasks` and does not know it.{INSTEAD.get(name, '')}"
-            )
         yield f"  {name}: {detail}"

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from taskapp_client import Json, copy, filters, projects, tables
-from taskapp_client.failures import Refused
 from taskapp_client.session import Session, json_option, note, pass_session, print_json, print_lines
 
 
@@ -43,13 +42,6 @@ def _online(session: Session, chosen: filters.Filters, limit: int) -> list[Json]
     """The tasks, and one more than the limit where there are more."""
     query = chosen.query(session.service)
     query["limit"] = min(limit + 1, 200)
-    try:
-        return list(islice(session.service.items("/tasks", query), limit + 1))
-    except Refused as error:
-        if "  tz: " not in error.message:
-            raise
-    note("This service is older than `tasks`: its days are those of UTC.")
-    del query["tz"]
     return list(islice(session.service.items("/tasks", query), limit + 1))
 
 

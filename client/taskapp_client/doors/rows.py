@@ -189,13 +189,12 @@ def _line(row: Row, numbers: dict[int, int]) -> bytes:
     item["parent_id"] = numbers[id(row.parent)] if row.parent else None
     for name in ("description", "status", "priority", "labels"):
         item[name] = getattr(row, name)
-    due = row.due.fields()
-    item["due_at"] = due["due_at"]
-    optional = {"due_on": due["due_on"], "repeat": row.repeat, "reminders": row.reminders}
+    item |= row.due.fields()
+    item |= {"repeat": row.repeat, "reminders": row.reminders}
     for name in ("created_at", "completed_at"):
         moment = getattr(row, name)
-        optional[name] = days.as_utc(moment) if moment else None
-    item |= {name: value for name, value in optional.items() if value}
+        if moment:
+            item[name] = days.as_utc(moment)
     return json.dumps(item, ensure_ascii=False).encode() + b"\n"
 
 
