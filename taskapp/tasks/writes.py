@@ -80,6 +80,9 @@ class Change:
         return not self.fields.keys().isdisjoint(MOVES_REMINDERS)
 
 
+NO_REMINDERS: Body = {"pending_reminders": [], "next_reminder_at": None}
+
+
 def insert(caller: Caller, lock: Lock, body: Body) -> Row:
     """Insert a task, of a body that has a title.
 
@@ -112,7 +115,9 @@ def insert_many(lock: Lock, bodies: Sequence[Body]) -> list[int]:
         return []
     revision = lock.advance(tasks=len(bodies))
     for chunk in chunks(bodies):
-        db.session.execute(_INSERT, [new_row(revision, body) for body in chunk])
+        # Many rows are one statement, whose columns are those of its first row.
+        rows = [{**NO_REMINDERS, **new_row(revision, body)} for body in chunk]
+        db.session.execute(_INSERT, rows)
     inserted = (
         sa.select(TASKS.c.id, TASKS.c.title)
         .where(TASKS.c.project_id == lock.project_id, TASKS.c.revision == revision.revision)
