@@ -1,13 +1,16 @@
 """Bytes over HTTP, in bounded memory: one multipart part in, a file or a range of it out."""
 
 import re
+import unicodedata
 from fnmatch import fnmatchcase
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response, request, send_file
 from marshmallow import Schema
 from werkzeug.datastructures import FileStorage
 from werkzeug.formparser import FormDataParser
+from werkzeug.http import dump_options_header
 
 from taskapp import errors
 from taskapp.attachments import store
@@ -20,6 +23,8 @@ MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")  #
 FORM_OVERHEAD = 256 * 1024  # bytes that the form may take besides the file
 MAX_PARTS = 20  # are read, to name those that are too many
 UNSAFE_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")  # what makes a header or a path
+# Signs that turn the direction of writing make `exe.txt` of a name that ends in `.exe`.
+REORDERING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 ONE_RANGE = re.compile(r"bytes=([0-9]{1,18}-[0-9]{0,18}|-(?P<last>[0-9]{1,18}))")
 
 
@@ -80,15 +85,28 @@ def send(attachment: Row) -> Response:
         raise errors.StaleRevision
     _settle_range(tag, attachment.size)
     response = send_file(
-        store.path(attachment.sha256),
-        BINARY,
-        as_attachment=True,
-        download_name=UNSAFE_IN_A_NAME.sub("_", attachment.name),
-        etag=tag,
-        last_modified=attachment.created_at,
+        store.path(attachment.sha256), BINARY, etag=tag, last_modified=attachment.created_at
     )
+    response.headers["Content-Disposition"] = _disposition(attachment.name)
     response.headers["Cache-Control"] = "private, no-cache"  # as everywhere
     return response
+
+
+def _disposition(name: str) -> str:
+    """An attachment with this name, and one in ASCII for programs that know no other (RFC 6266)."""
+    safe = UNSAFE_IN_A_NAME.sub("_", REORDERING.sub("", name)).strip()
+    if not safe.strip("."):
+        safe = "file"
+    if safe.isascii():
+        return dump_options_header("attachment", {"filename": safe})
+    in_ascii = unicodedata.normalize("NFKD", safe).encode("ascii", "ignore").decode()
+    stem, dot, ending = in_ascii.rpartition(".")
+    useful = in_ascii if (stem or ending).strip(" ._-") else "file"
+    if dot and not stem.strip(" ._-"):
+        useful = f"file.{ending}" if ending else "file"
+    quoted = quote(safe, safe="!#$&+-.^_`|~")  # RFC 8187, section 3.2.1
+    names = {"filename": useful, "filename*": f"UTF-8''{quoted}"}
+    return dump_options_header("attachment", names)
 
 
 def _settle_range(tag: str, size: int) -> None:
