@@ -135,8 +135,7 @@ def _json(sent: Upload) -> Rows:
         raise Invalid(errors=[{"pointer": "", "detail": "The body must be an object."}])
     unknown = envelope.keys() - TaskImportSchema().fields.keys()
     if unknown:
-        found = [{"pointer": f"/{name}", "detail": "Unknown field."} for name in sorted(unknown)]
-        raise Invalid(errors=found[:MAX_REASONS])
+        raise Invalid(errors=reasons(dict.fromkeys(sorted(unknown), ["Unknown field."])))
     items = envelope.get("items")
     if not isinstance(items, list):
         raise Invalid.field("items", 'A list of tasks, as {"items": [{"title": "Fern"}]}.')

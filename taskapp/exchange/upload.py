@@ -73,7 +73,7 @@ def receive() -> Upload:
     if request.mimetype == MULTIPART:
         return _from_form()
     charset = request.mimetype_params.get("charset", "utf-8")
-    media_type = _known(request.mimetype or JSON, charset)
+    media_type = _known(request.mimetype, charset)
     return Upload(spool(_pieces()), media_type, charset.lower())
 
 
