@@ -135,7 +135,7 @@ def _json(sent: Upload) -> Rows:
         raise Invalid(errors=[{"pointer": "", "detail": "The body must be an object."}])
     unknown = envelope.keys() - TaskImportSchema().fields.keys()
     if unknown:
-        raise Invalid(errors=reasons(dict.fromkeys(sorted(unknown), ["Unknown field."])))
+        raise Invalid(errors=reasons({name: ["Unknown field."] for name in sorted(unknown)}))
     items = envelope.get("items")
     if not isinstance(items, list):
         raise Invalid.field("items", 'A list of tasks, as {"items": [{"title": "Fern"}]}.')
