@@ -1,0 +1,72 @@
+"""The folding that search and sorting share"""
+
+from __future__ import annotations
+
+import pytest
+
+from taskapp.tasks.folding import MAX_KEY_BYTES, MAX_WORDS, fold, title_key, words
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("Water", "water"),
+        ("Ähre", "ahre"),
+        ("Łódź", "lodz"),
+        ("İstanbul", "istanbul"),
+        ("Ёлка", "елка"),
+        ("Straße", "strasse"),
+        ("Æther", "aether"),
+        ("ﬁne", "fine"),
+        ("がぎぐ", "がぎぐ"),
+        ("한국어", "한국어"),
+        ("ที่บ้าน", "ที่บ้าน"),
+        ("שָׁלוֹם", "שלום"),
+        ("مُحَمَّد", "محمد"),
+        ("“a” – b", '"a" - b'),  # noqa: RUF001 - as people type them
+    ],
+)
+def test_case_accents_width_and_quotes_make_no_difference(text: str, folded: str) -> None:
+    assert fold(text) == folded
+
+
+def test_a_run_without_spaces_is_found_by_each_pair_of_its_letters() -> None:
+    assert words("買う牛乳") == ["買う", "う牛", "牛乳", "乳"]
+    assert words("buy牛乳now") == ["buy", "牛乳", "乳", "now"]
+    assert words("two words, two") == ["two", "words"]
+
+
+def test_at_most_5_000_words_of_a_task_are_found() -> None:
+    many = " ".join(f"word{number}" for number in range(MAX_WORDS + 100))
+
+    assert len(words(many)) == MAX_WORDS
+    assert words(many)[-1] == f"word{MAX_WORDS - 1}"
+
+
+def test_titles_sort_by_what_is_folded_first() -> None:
+    titles = ["zebra", "Apple", "äpfel", "apple", "Zebra"]
+
+    assert sorted(titles, key=title_key) == ["äpfel", "Apple", "apple", "Zebra", "zebra"]
+    longest = title_key("\U0001f600" * 500)
+    assert len(longest.encode()) <= 2 * MAX_KEY_BYTES + 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("don't", "don’t"),  # noqa: RUF001 - as phones type it
+        ("ＦＵＬＬ", "full"),  # noqa: RUF001 - in the width of ideographs
+        ("CAFÉ", "cafe\u0301"),
+        ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+        ("soft\u00adhyphen", "softhyphen"),
+        ("\ufeffmark", "mark"),
+        ("①", "1"),
+        ("㎏", "kg"),
+        ("a\u2011b", "a-b"),
+        ("ｶﾞ", "ガ"),
+        ("أحمد", "احمد"),
+    ],
+)
+def test_what_people_take_for_equal_is_equal_when_folded(first: str, second: str) -> None:
+    assert fold(first) == fold(second)
+    assert words(fold(first)) == words(fold(second))
