@@ -22,7 +22,7 @@ class Refusal(Exception):
     """A request that the service will not carry out, and why.
 
     The first paragraph of each docstring is what `/problems/<code>` says; the second is the
-    command that mends it.
+    command that fixes it.
     """
 
     status: ClassVar[int] = 500

@@ -208,7 +208,7 @@ def test_explains_every_problem_to_people_and_to_programs(anonymous: Client) -> 
     items = anonymous.get("/problems").get_json()["items"]
     assert len({item["code"] for item in items}) == len(items) > 30
     for item in items:
-        assert "curl " in item["mend"]
+        assert "curl " in item["fix"]
         assert anonymous.get(f"/problems/{item['code']}").get_json() == item
     accept = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     for path in ("/problems", "/problems/conflict"):

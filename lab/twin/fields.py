@@ -58,7 +58,7 @@ def instant(value: Any) -> dt.datetime:
     try:
         utc = dt.datetime.fromisoformat(value.upper()).astimezone(dt.UTC)
     except (ValueError, OverflowError):
-        raise ValueError("There is no such time.") from None
+        raise ValueError("This is not a valid date and time.") from None
     if not 1970 <= utc.year <= 2999:
         raise ValueError("Years go from 1970 to 2999, in UTC.")
     return utc

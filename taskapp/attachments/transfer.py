@@ -68,13 +68,13 @@ def _parse(schema: Schema, most: int, draft: Any) -> tuple[str, FileStorage]:
     try:
         _, texts, files = parser.parse_from_environ(request.environ)
     except ValueError:
-        raise errors.MalformedRequest("The body is no well-formed multipart form.") from None
+        raise errors.MalformedRequest("The body is not a well-formed multipart form.") from None
     form: dict[str, str | None] = dict.fromkeys(texts)
     for part, file in files.items():
         form[part] = file.filename or None
     name: str = schema.load(form)["file"]
     if len(files.getlist("file")) > 1 or "file" in texts:
-        raise errors.Invalid.field("file", "Sent twice.")
+        raise errors.Invalid.field("file", "Send one part `file`.")
     return name, files["file"]
 
 

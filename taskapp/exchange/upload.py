@@ -137,7 +137,7 @@ def _parsed(draft: IO[bytes], most: int) -> Upload:
     try:
         _, texts, files = parser.parse_from_environ(request.environ)
     except ValueError:
-        raise errors.MalformedRequest("The body is no well-formed multipart form.") from None
+        raise errors.MalformedRequest("The body is not a well-formed multipart form.") from None
     sent = [*texts, *(name for name, _ in files.items(multi=True))]
     if sent != ["file"] or "file" in texts:
         detail = "Send one part, a file with the name `file`: curl -F file=@NAME"

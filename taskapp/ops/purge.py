@@ -52,7 +52,7 @@ def _purge() -> Iterator[tuple[str, int]]:
     yield "old events of tasks", _delete(EVENTS, old_changes)
     yield "counters", shared().file.sweep()
     with db.engine.connect() as connection:
-        yield "tasks that older code wrote, folded anew", refold(connection)
+        yield "search words of tasks that an older version wrote", refold(connection)
     yield "files of attachments", sweep_store()
     wrong = recount()
     db.session.commit()

@@ -52,7 +52,7 @@ def create_token(caller: Caller, body: Body) -> Created:
     at = now()
     ends = body.get("expires_at")
     if ends is not None and ends <= at:
-        raise Invalid.field("expires_at", "This time is over.")
+        raise Invalid.field("expires_at", "This must be in the future.")
     secret = access.PREFIX + token_urlsafe(32)  # 256 random bits need no slow hash
     digest = access.digest(secret)
     values = {**body, "user_id": caller.user_id, "digest": digest, "created_at": at}

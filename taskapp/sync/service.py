@@ -33,7 +33,7 @@ Positions = dict[int, Position]  # by project id
 
 
 class Cursor(NamedTuple):
-    """How far a client was told, when the last answer was made."""
+    """How far a client had read, when the last answer was made."""
 
     at: float  # seconds since the epoch
     revisions: Revisions  # of the projects that it saw: deletions were told up to there

@@ -140,7 +140,7 @@ def _check(lock: Lock, rows: Sequence[ImportRow]) -> None:
         for name in ("id", "external_id"):
             key = (name, row.item.get(name))
             if key[1] and key in seen:
-                reasons.append(row.reason(name, "Another row has it, too."))
+                reasons.append(row.reason(name, "Another row has the same value."))
             seen.add(key)
         reasons += _faults(row, members, parents)
         for field, detail in faults({} if row.task is None else row.task._mapping, row.item, steps):

@@ -19,7 +19,9 @@ def session_of(caller: Caller) -> int:
         Forbidden: The credential is a personal token, which has none.
     """
     if caller.session_id is None:
-        raise Forbidden("This credential is no session: sign in, or delete the token.")
+        raise Forbidden(
+            "A personal token is no session: sign in for this; a token can only delete itself."
+        )
     return caller.session_id
 
 

@@ -17,7 +17,7 @@ users = Blueprint("users", __name__, url_prefix="/api/v1/users")
 @users.get("/me")
 @replies(schemas.USER)
 def get_me() -> Row:
-    """Show yourself."""
+    """Get the current user."""
     return service.get_user(caller().user_id)
 
 
@@ -33,7 +33,7 @@ def update_me(body: Body) -> Row:
 @accepts(body=schemas.CURRENT_PASSWORD)
 @replies(None, 204, Conflict, Forbidden, WrongCredentials)
 def delete_me(body: Body) -> None:
-    """Delete yourself, your inbox and the projects that only you are in."""
+    """Delete the current user, their inbox and the projects that only they are in."""
     service.delete_me(caller(), body["current_password"], if_match())
 
 

@@ -122,7 +122,9 @@ def update_me(caller: Caller, body: Body, precondition: Precondition) -> Row:
     changes = dict(body)
     password = changes.pop("current_password", None)
     if "email" in changes and password is None:
-        raise Invalid.field("current_password", "A new address wants the current password.")
+        raise Invalid.field(
+            "current_password", "Changing the e-mail address requires `current_password`."
+        )
     if password is not None:
         check_password(caller, password)
     return update_user(caller.user_id, changes, precondition)

@@ -34,13 +34,13 @@ TASK_PAGE_POLICY = (
 
 
 class ProblemTypeSchema(Schema):
-    """What a problem code means, and the command that mends it."""
+    """What a problem code means, and the command that fixes it."""
 
     code = Text(max=100, required=True)
     status = Int(min=400, max=599, required=True)
     title = Text(max=100, required=True)
     meaning = Text(max=2000, required=True)
-    mend = Text(max=2000, required=True)
+    fix = Text(max=2000, required=True)
 
 
 class ProblemTypesSchema(Schema):
@@ -159,5 +159,5 @@ def _explained(kind: type[errors.Refusal]) -> dict[str, Any]:
         "status": kind.status,
         "title": errors.title(kind),
         "meaning": errors.explanation(kind),
-        "mend": command.strip(),
+        "fix": command.strip(),
     }

@@ -206,7 +206,7 @@ class Time(fields.DateTime):
         try:
             utc = dt.datetime.fromisoformat(value.upper()).astimezone(dt.UTC)
         except (ValueError, OverflowError):
-            raise ValidationError("There is no such time.") from None
+            raise ValidationError("This is not a valid date and time.") from None
         if not 1970 <= utc.year <= 2999:
             raise ValidationError("Years go from 1970 to 2999, in UTC.")
         return utc

@@ -115,7 +115,10 @@ def _replay(name: str, payload: str, key: str) -> Response:
         status, headers, body = orjson.loads(answer)
         headers.append(("Idempotency-Replayed", "true"))
         return current_app.response_class(body, status, headers)
-    raise errors.Conflict("It was carried out before; its answer is sealed with a key of old.")
+    raise errors.Conflict(
+        "This request was carried out before, but its stored response cannot be opened any more: "
+        "SECRET_KEY was changed."
+    )
 
 
 def _digest(value: bytes, key: str) -> str:
