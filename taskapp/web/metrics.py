@@ -15,14 +15,18 @@ from taskapp.extensions import db
 
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-REQUESTS = Counter("taskapp_requests", "Answers.", ["method", "route", "status"])
-SECONDS = Histogram("taskapp_request_seconds", "Time.", ["method", "route"], buckets=BUCKETS)
-IN_PROGRESS = Gauge("taskapp_requests_in_progress", "Now.", multiprocess_mode="livesum")
+REQUESTS = Counter("taskapp_requests", "Responses sent.", ["method", "route", "status"])
+SECONDS = Histogram(
+    "taskapp_request_seconds", "Request duration.", ["method", "route"], buckets=BUCKETS
+)
+IN_PROGRESS = Gauge(
+    "taskapp_requests_in_progress", "Requests in progress.", multiprocess_mode="livesum"
+)
 DATABASE = Histogram("taskapp_database_seconds", "Database time of a request.", buckets=BUCKETS)
-SIGN_INS = Counter("taskapp_sign_ins", "Sign-ins that were tried.", ["outcome"])
-CREATED = Counter("taskapp_tasks_created", "Tasks made.")
+SIGN_INS = Counter("taskapp_sign_ins", "Sign-in attempts, by outcome.", ["outcome"])
+CREATED = Counter("taskapp_tasks_created", "Tasks created.")
 DONE = Counter("taskapp_tasks_done", "Tasks that became done.")
-LOOKUPS = Counter("taskapp_cache_lookups", "Lists looked for in the cache.", ["outcome"])
+LOOKUPS = Counter("taskapp_cache_lookups", "Cache lookups, by outcome.", ["outcome"])
 SIGN_IN_OUTCOMES = {200: "ok", 401: "refused", 429: "limited"}
 _requests = lru_cache(4096)(REQUESTS.labels)
 _seconds = lru_cache(1024)(SECONDS.labels)
