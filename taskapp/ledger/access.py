@@ -23,6 +23,15 @@ Seen = list[tuple[int, int, str]]  # (project id, revision, role)
 # Statements of every request are built once: to build one takes longer than to run it.
 USER_ID = sa.bindparam("user_id", type_=BigInt)
 PROJECT_ID = sa.bindparam("in_id", type_=BigInt)
+OF_CALLER = MEMBERSHIPS.c.user_id == USER_ID
+_IN_PROJECT = MEMBERSHIPS.c.project_id == PROJECT_ID
+_OF_MEMBERSHIP = PROJECTS.c.id == MEMBERSHIPS.c.project_id
+_PROJECT_IDS = sa.select(MEMBERSHIPS.c.project_id)
+_USER_IDS = sa.select(MEMBERSHIPS.c.user_id)
+_ROLE_IN = sa.select(MEMBERSHIPS.c.role).where(OF_CALLER, _IN_PROJECT)
+_SEEN_COLUMNS = (MEMBERSHIPS.c.project_id, PROJECTS.c.revision, MEMBERSHIPS.c.role)
+_WITH_PROJECT = sa.select(*_SEEN_COLUMNS).join(PROJECTS, _OF_MEMBERSHIP)
+_SEEN = _WITH_PROJECT.where(OF_CALLER).order_by(MEMBERSHIPS.c.project_id)
 
 
 class ProjectNotFound(NotFound):
@@ -31,23 +40,14 @@ class ProjectNotFound(NotFound):
 
 def visible_projects(user_id: int | sa.BindParameter[int]) -> sa.Select[int]:
     """The ids of the projects that a user sees, to stand inside another SELECT."""
-    return sa.select(MEMBERSHIPS.c.project_id).where(MEMBERSHIPS.c.user_id == user_id)
+    of_user = MEMBERSHIPS.c.user_id == user_id
+    return _PROJECT_IDS.where(of_user)
 
 
 def members_of(project_id: int) -> sa.Select[int]:
     """The ids of a project's members, to stand inside another statement."""
-    return sa.select(MEMBERSHIPS.c.user_id).where(MEMBERSHIPS.c.project_id == project_id)
-
-
-_SEEN = (
-    sa.select(MEMBERSHIPS.c.project_id, PROJECTS.c.revision, MEMBERSHIPS.c.role)
-    .join(PROJECTS, PROJECTS.c.id == MEMBERSHIPS.c.project_id)
-    .where(MEMBERSHIPS.c.user_id == USER_ID)
-    .order_by(MEMBERSHIPS.c.project_id)
-)
-_ROLE_IN = sa.select(MEMBERSHIPS.c.role).where(
-    MEMBERSHIPS.c.user_id == USER_ID, MEMBERSHIPS.c.project_id == PROJECT_ID
-)
+    in_project = MEMBERSHIPS.c.project_id == project_id
+    return _USER_IDS.where(in_project)
 
 
 def seen_by(caller: Caller, saw: Iterable[int] = ()) -> Seen:
@@ -58,7 +58,7 @@ def seen_by(caller: Caller, saw: Iterable[int] = ()) -> Seen:
     """
     values = {"user_id": caller.user_id}
     seen: Seen = [tuple(row) for row in read(_SEEN, values)]
-    out_of_sight = set(saw) - set(ids_of(seen))
+    out_of_sight = set(saw).difference(ids_of(seen))
     if not out_of_sight:
         replica.prefer(_SEEN, values, seen)
     return seen
@@ -80,7 +80,8 @@ def ids_of(seen: Seen, project_id: int | None = None) -> list[int]:
 
 def role_in(project_id: int, user_id: int) -> str | None:
     """The role, read inside the writing transaction; under the project's lock it cannot change."""
-    return db.session.scalar(_ROLE_IN, {"in_id": project_id, "user_id": user_id})
+    values = {"in_id": project_id, "user_id": user_id}
+    return db.session.scalar(_ROLE_IN, values)
 
 
 def require_project(project_id: int) -> None:
@@ -89,7 +90,8 @@ def require_project(project_id: int) -> None:
     Raises:
         ProjectNotFound
     """
-    project = sa.select(PROJECTS.c.id).where(PROJECTS.c.id == project_id)
+    by_id = PROJECTS.c.id == project_id
+    project = sa.select(PROJECTS.c.id).where(by_id)
     one_or_raise(read(project), ProjectNotFound)
 
 
@@ -101,9 +103,9 @@ def require_role(caller: Caller, project_id: int, roles: Sequence[str]) -> None:
         Forbidden: They have another role.
     """
     values = {"in_id": project_id, "user_id": caller.user_id}
-    role = one_or_raise(read(_ROLE_IN, values), ProjectNotFound).role
-    if role not in roles:
-        raise role_is_too_small(role, roles)
+    membership = one_or_raise(read(_ROLE_IN, values), ProjectNotFound)
+    if membership.role not in roles:
+        raise role_is_too_small(membership.role, roles)
 
 
 def role_is_too_small(role: str, roles: Sequence[str]) -> Forbidden:

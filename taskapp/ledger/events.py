@@ -23,6 +23,12 @@ KINDS = (
 )
 _SHOWN_NAMES = ("id", "revision", "at", "user_id", "kind", "changes")
 _SHOWN = [EVENTS.c[name] for name in _SHOWN_NAMES]
+_CROSSES = EVENTS.c.kind.in_(ENTERS | LEAVES | {RESTORED})
+_IS_DELETION = EVENTS.c.kind == "deleted"
+_IS_SHOWN_OF_TASK = EVENTS.c.kind != "moved-away"
+_IN_ORDER = (EVENTS.c.revision, EVENTS.c.id)
+_NEWEST_FIRST = EVENTS.c.id.desc()
+_DELETION = (EVENTS.c.project_id, EVENTS.c.revision, EVENTS.c.at, EVENTS.c.changes)
 
 
 def crossings(project_id: int, after: int, until: int) -> list[tuple[int | None, str]]:
@@ -30,11 +36,12 @@ def crossings(project_id: int, after: int, until: int) -> list[tuple[int | None,
 
     Where the project was restored from a backup, one of them has no task id.
     """
-    kinds = ENTERS | LEAVES | {RESTORED}
+    of_project = EVENTS.c.project_id == project_id
+    is_later = EVENTS.c.revision > after
+    is_in_time = EVENTS.c.revision <= until
     crossing = sa.select(EVENTS.c.task_id, EVENTS.c.kind)
-    crossing = crossing.where(EVENTS.c.project_id == project_id, EVENTS.c.kind.in_(kinds))
-    crossing = crossing.where(EVENTS.c.revision > after, EVENTS.c.revision <= until)
-    crossing = crossing.order_by(EVENTS.c.revision, EVENTS.c.id)
+    crossing = crossing.where(of_project, _CROSSES, is_later, is_in_time)
+    crossing = crossing.order_by(*_IN_ORDER)
     result = read(crossing)
     return [tuple(row) for row in result]
 
@@ -49,31 +56,36 @@ class Events(NamedTuple):
 
 def project_events(project_id: int, after: int, limit: int) -> Events:
     """The events of a project past one of them: its ids grow in the order of its revisions."""
+    of_project = EVENTS.c.project_id == project_id
+    is_past = EVENTS.c.id > after
     past = sa.select(*_SHOWN, EVENTS.c.task_id)
-    past = past.where(EVENTS.c.project_id == project_id, EVENTS.c.id > after)
+    past = past.where(of_project, is_past)
     past = past.order_by(EVENTS.c.id).limit(limit + 1)
     rows = read(past).all()
-    items = [dict(row._mapping) for row in rows[:limit]]
     has_more = len(rows) > limit
-    last = items[-1]["id"] if items else after
+    items = [dict(row._mapping) for row in rows[:limit]]
+    last = after
+    if items:
+        last = items[-1]["id"]
     return Events(items, has_more, [last])
 
 
 def last_deletion(task_id: int, user_id: int) -> sa.Select[Any]:
     """The newest event by which a task was deleted from a project that the user sees."""
-    deletion = sa.select(EVENTS.c.project_id, EVENTS.c.revision, EVENTS.c.at, EVENTS.c.changes)
-    deletion = deletion.where(EVENTS.c.task_id == task_id, EVENTS.c.kind == "deleted")
+    of_task = EVENTS.c.task_id == task_id
     visible = visible_projects(user_id)
-    deletion = deletion.where(EVENTS.c.project_id.in_(visible))
-    newest = EVENTS.c.id.desc()
-    return deletion.order_by(newest).limit(1)
+    is_visible = EVENTS.c.project_id.in_(visible)
+    deletion = sa.select(*_DELETION)
+    deletion = deletion.where(of_task, _IS_DELETION, is_visible)
+    return deletion.order_by(_NEWEST_FIRST).limit(1)
 
 
 def list_events(caller: Caller, task_id: int, query: Body) -> Page:
     """A task's history, as far as the caller sees the projects it was in."""
-    shown = sa.select(*_SHOWN)
-    shown = shown.where(EVENTS.c.task_id == task_id, EVENTS.c.kind != "moved-away")
+    of_task = EVENTS.c.task_id == task_id
     visible = visible_projects(caller.user_id)
-    shown = shown.where(EVENTS.c.project_id.in_(visible))
+    is_visible = EVENTS.c.project_id.in_(visible)
+    shown = sa.select(*_SHOWN)
+    shown = shown.where(of_task, _IS_SHOWN_OF_TASK, is_visible)
     page = page_by(shown, Event.id, **query)
     return page.only("revision", "at", "user_id", "kind", "changes")

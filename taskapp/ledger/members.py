@@ -10,6 +10,8 @@ from taskapp.extensions import db
 from taskapp.ledger.access import MEMBERSHIPS, PROJECTS
 from taskapp.ledger.revisions import Revision, record
 
+_INSERT_PROJECT = sa.insert(PROJECTS).returning(PROJECTS.c.id)
+
 
 def open_project(user_id: int, name: str, **values: Any) -> int:
     """Insert a project with its owner; `inbox_of` makes it the inbox. Returns its id.
@@ -26,8 +28,8 @@ def open_project(user_id: int, name: str, **values: Any) -> int:
         "updated_at": created_at,
         **values,
     }
-    insert = sa.insert(PROJECTS).values(project)
-    result = db.session.execute(insert.returning(PROJECTS.c.id))
+    insert = _INSERT_PROJECT.values(project)
+    result = db.session.execute(insert)
     project_id: int = result.scalar_one()
     revision = Revision(project_id, 1, user_id)
     join(revision, user_id, "owner", TokenRevoked)

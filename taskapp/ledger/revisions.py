@@ -22,6 +22,7 @@ from taskapp.ledger.access import (
     EDIT,
     EVENTS,
     MEMBERSHIPS,
+    OF_CALLER,
     OWN,
     PROJECT_ID,
     PROJECTS,
@@ -30,21 +31,19 @@ from taskapp.ledger.access import (
     role_is_too_small,
 )
 
+_LOCKED_COLUMNS = (PROJECTS.c.id, PROJECTS.c.revision, PROJECTS.c.task_count, MEMBERSHIPS.c.role)
+_OF_PROJECT = MEMBERSHIPS.c.project_id == PROJECTS.c.id
+_WITH_ROLE = sa.select(*_LOCKED_COLUMNS).join(MEMBERSHIPS, _OF_PROJECT)
 # Both rows are locked, so that PostgreSQL shows both as they are once the lock is held. On SQLite
 # the transaction holds the database's one lock from its beginning.
-LOCKED = (
-    sa.select(PROJECTS.c.id, PROJECTS.c.revision, PROJECTS.c.task_count, MEMBERSHIPS.c.role)
-    .join(MEMBERSHIPS, MEMBERSHIPS.c.project_id == PROJECTS.c.id)
-    .where(MEMBERSHIPS.c.user_id == USER_ID)
-    .with_for_update(key_share=True)
-)
-_LOCK = LOCKED.where(PROJECTS.c.id == PROJECT_ID)
-_LOCK_INBOX = LOCKED.where(PROJECTS.c.inbox_of == USER_ID)
-_ADVANCE = (
-    sa.update(PROJECTS)
-    .where(PROJECTS.c.id == PROJECT_ID)
-    .values(revision=sa.bindparam("next"), task_count=PROJECTS.c.task_count + sa.bindparam("tasks"))
-)
+LOCKED = _WITH_ROLE.where(OF_CALLER).with_for_update(key_share=True)
+_BY_ID = PROJECTS.c.id == PROJECT_ID
+_IS_INBOX = PROJECTS.c.inbox_of == USER_ID
+_LOCK = LOCKED.where(_BY_ID)
+_LOCK_INBOX = LOCKED.where(_IS_INBOX)
+_NEXT: sa.BindParameter[int] = sa.bindparam("next")
+_TASK_COUNT = PROJECTS.c.task_count + sa.bindparam("tasks")
+_ADVANCE = sa.update(PROJECTS).where(_BY_ID).values(revision=_NEXT, task_count=_TASK_COUNT)
 _RECORD = sa.insert(EVENTS)
 UNCOUNTED = "locks whose count of tasks changed after they had advanced"
 
@@ -78,28 +77,32 @@ class Lock:
             QuotaExceeded
         """
         following = self.before + 1
-        if tasks > 0 and self.task_count + tasks > TASKS_OF_PROJECT.most:
+        task_count = self.task_count + tasks
+        if tasks > 0 and task_count > TASKS_OF_PROJECT.most:
             refuse(TASKS_OF_PROJECT, self.task_count, tasks)
-        self.task_count += tasks
+        self.task_count = task_count
         self.uncounted += tasks
         if not self.advanced:
             self.advanced = True
             self.write()
         elif tasks:
-            db.session.info.setdefault(UNCOUNTED, {})[self.project_id] = self
+            locks = db.session.info.setdefault(UNCOUNTED, {})
+            locks[self.project_id] = self
         return Revision(self.project_id, following, self.user_id)
 
     def write(self) -> None:
         """Write the revision, and how many tasks came."""
-        values = {"in_id": self.project_id, "next": self.before + 1}
-        db.session.execute(_ADVANCE, {**values, "tasks": self.uncounted})
+        following = self.before + 1
+        values = {"in_id": self.project_id, "next": following, "tasks": self.uncounted}
+        db.session.execute(_ADVANCE, values)
         self.uncounted = 0
 
 
 @sa.event.listens_for(db.session, "before_commit")
 def _write_counts(session: Session) -> None:
     """Once a transaction: a batch of many creates changes the count with each."""
-    for lock in session.info.pop(UNCOUNTED, {}).values():
+    locks = session.info.pop(UNCOUNTED, {})
+    for lock in locks.values():
         lock.write()
 
 
@@ -116,13 +119,16 @@ def lock_project(caller: Caller, project_id: int | None, roles: Sequence[str] = 
         Forbidden: The caller has none of the roles in it.
     """
     values = {"in_id": project_id, "user_id": caller.user_id}
-    statement = _LOCK if project_id else _LOCK_INBOX
+    statement = _LOCK_INBOX
+    if project_id:
+        statement = _LOCK
     return lock_by(statement, values, roles, ProjectNotFound)
 
 
 def lock_for_operator(project_id: int) -> Lock | None:
     """Lock a project for what nobody asked for, as a reminder; None if there is no such project."""
-    project = sa.select(PROJECTS.c.revision).where(PROJECTS.c.id == project_id)
+    by_id = PROJECTS.c.id == project_id
+    project = sa.select(PROJECTS.c.revision).where(by_id)
     locked = project.with_for_update(key_share=True)
     revision = db.session.scalar(locked)
     if revision is None:
@@ -149,8 +155,10 @@ def lock_by(
 def lock_as_operator(project_id: int) -> Lock | None:
     """Lock a project for what nobody has asked for, as the courier; None where it is gone."""
     project = sa.select(PROJECTS.c.id, PROJECTS.c.revision, PROJECTS.c.task_count)
-    select = project.where(PROJECTS.c.id == project_id)
-    row = db.session.execute(select.with_for_update(key_share=True)).one_or_none()
+    by_id = PROJECTS.c.id == project_id
+    locked = project.where(by_id).with_for_update(key_share=True)
+    result = db.session.execute(locked)
+    row = result.one_or_none()
     if row is None:
         return None
     return Lock(row.id, None, "operator", row.revision, row.task_count)
@@ -160,12 +168,14 @@ def record(
     revision: Revision, kind: str, task_ids: Iterable[int | None] = (None,), **changes: Any
 ) -> None:
     """Leave an event for each task, or one for the project: who changed what, at which revision."""
-    record_each(revision, kind, ((task_id, changes) for task_id in task_ids))
+    same_for_all = ((task_id, changes) for task_id in task_ids)
+    record_each(revision, kind, same_for_all)
 
 
 def record_each(revision: Revision, kind: str, changes: Iterable[tuple[int | None, Body]]) -> None:
     """Leave an event for each task, with what changed in it."""
-    common = {**revision._asdict(), "kind": kind, "at": now()}
+    common = revision._asdict()
+    common.update(kind=kind, at=now())
     events = []
     for task_id, fields in changes:
         events.append({**common, "task_id": task_id, "changes": fields})

@@ -19,6 +19,9 @@ DAYS = 30
 AGES = (7, 30, 90)  # days
 NUMBER = sa.func.count(TASKS.c.id)
 Condition = sa.ColumnElement[bool]
+_LABEL_NAME = sa.func.min(LABELS.c.name).label("name")
+_LABEL_COUNT = sa.func.count().label("count")
+_TASK_OF_LABEL = TASKS.c.id == LABELS.c.task_id
 
 
 def list_history(caller: Caller, task_id: int, query: Body) -> Page:
@@ -45,19 +48,19 @@ def list_project_events(caller: Caller, project_id: int, query: Body) -> events.
         access.require_visible(caller, project_id)
     else:
         access.require_project(project_id)
-    after = query.get("cursor") or [0]
-    return events.project_events(project_id, after[0], query["limit"])
+    cursor = query.get("cursor") or [0]
+    after, limit = cursor[0], query["limit"]
+    return events.project_events(project_id, after, limit)
 
 
 def list_labels(caller: Caller, query: Body) -> Page:
     """Labels of the tasks that the caller sees, with how many tasks have each."""
     seen = access.seen_by(caller)
     project_ids = access.ids_of(seen)
-    name = sa.func.min(LABELS.c.name).label("name")
-    tasks = sa.func.count().label("count")
-    labels = sa.select(LABELS.c.key, name, tasks)
-    labels = labels.join(TASKS, TASKS.c.id == LABELS.c.task_id)
-    labels = labels.where(TASKS.c.project_id.in_(project_ids))
+    inside = TASKS.c.project_id.in_(project_ids)
+    labels = sa.select(LABELS.c.key, _LABEL_NAME, _LABEL_COUNT)
+    labels = labels.join(TASKS, _TASK_OF_LABEL)
+    labels = labels.where(inside)
     labels = labels.group_by(LABELS.c.key)
     page = page_by(labels, TaskLabel.key, **query)
     return page.only("name", "count")
@@ -70,8 +73,10 @@ def get_stats(caller: Caller, query: Body) -> Body:
         ProjectNotFound: The caller does not see the one that `project_id` names.
     """
     seen = access.seen_by(caller)
-    project_ids = access.ids_of(seen, query.get("project_id"))
+    project_id = query.get("project_id")
+    project_ids = access.ids_of(seen, project_id)
     timezone = query.get("tz", caller.timezone)
+    zone = ZoneInfo(timezone)
     inside = TASKS.c.project_id.in_(project_ids)
     stats: Body = {}
     stats["status"] = _count_each(STATUSES, TASKS.c.status, inside)
@@ -79,7 +84,7 @@ def get_stats(caller: Caller, query: Body) -> Body:
     stats["assignee"] = _count_assignees(inside)
     stats["overdue"] = count_overdue(project_ids, timezone)
     stats["open_by_age"] = _open_by_age(inside)
-    stats["done_per_day"] = _done_per_day(inside, ZoneInfo(timezone))
+    stats["done_per_day"] = _done_per_day(inside, zone)
     return stats
 
 
@@ -92,34 +97,40 @@ def _count_each(names: tuple[str, ...], column: sa.Column[Any], inside: Conditio
 
 def _count_assignees(inside: Condition) -> list[Body]:
     counts = []
-    for user_id, count in _counts(TASKS.c.assignee_id, inside):
-        counts.append({"user_id": user_id, "count": count})
+    for user_id, number in _counts(TASKS.c.assignee_id, inside):
+        count = {"user_id": user_id, "count": number}
+        counts.append(count)
     return counts
 
 
 def _open_by_age(inside: Condition) -> list[Body]:
     """How many open tasks were created how long ago; each counts once."""
     moment = now()
-    edges = [moment - dt.timedelta(days=days) for days in reversed(AGES)]
+    ages = [dt.timedelta(days=days) for days in reversed(AGES)]
+    edges = [moment - age for age in ages]
     counts = _count_between(TASKS.c.created_at, edges, inside, IS_OPEN)
     counts.reverse()  # the last is of those past the last edge: the youngest
     limits = [*AGES, None]
     by_age = []
-    for under_days, count in zip(limits, counts, strict=True):
-        by_age.append({"under_days": under_days, "count": count})
+    for under_days, number in zip(limits, counts, strict=True):
+        count = {"under_days": under_days, "count": number}
+        by_age.append(count)
     return by_age
 
 
 def _done_per_day(inside: Condition, zone: ZoneInfo) -> list[Body]:
     """How many tasks were done on each of the last days of a time zone."""
     today = now().astimezone(zone).date()
-    days = [today - dt.timedelta(days=ago) for ago in reversed(range(DAYS))]
+    ages = [dt.timedelta(days=ago) for ago in reversed(range(DAYS))]
+    days = [today - age for age in ages]
     edges = [start_of(day, zone) for day in days]
     is_recent = TASKS.c.completed_at >= edges[0]
     counts = _count_between(TASKS.c.completed_at, edges, inside, is_recent)
+    since_first = counts[1:]
     per_day = []
-    for day, count in zip(days, counts[1:], strict=True):
-        per_day.append({"date": str(day), "count": count})
+    for day, number in zip(days, since_first, strict=True):
+        count = {"date": str(day), "count": number}
+        per_day.append(count)
     return per_day
 
 
@@ -128,13 +139,14 @@ def _count_between(
 ) -> list[int]:
     """How many tasks have a time before the first edge, before the second …, past the last."""
     before = [(column < edge, number) for number, edge in enumerate(edges)]
-    bucket = sa.case(*before, else_=len(edges)).label("bucket")
+    last = len(edges)
+    bucket = sa.case(*before, else_=last).label("bucket")
     chosen = sa.select(bucket).select_from(TASKS)
     buckets = chosen.where(*where).subquery()
     tasks = sa.func.count().label("tasks")
     counted = sa.select(buckets.c.bucket, tasks)
     counted = counted.group_by(buckets.c.bucket)
-    counts = [0] * (len(edges) + 1)
+    counts = [0] * (last + 1)
     for row in read(counted):
         counts[row.bucket] = row.tasks
     return counts
@@ -142,7 +154,9 @@ def _count_between(
 
 def _counts(column: Any, *where: Condition) -> list[tuple[Any, int]]:
     """How many tasks have each value of a column."""
-    counted = sa.select(column, NUMBER).where(*where)
+    counted = sa.select(column, NUMBER)
+    counted = counted.where(*where)
     counted = counted.group_by(column)
-    result = read(counted.order_by(column))
+    counted = counted.order_by(column)
+    result = read(counted)
     return [tuple(row) for row in result]
