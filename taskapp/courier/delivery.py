@@ -19,7 +19,7 @@ from taskapp.database.sealing import CannotOpen, unseal
 from taskapp.database.session import Body, Row, now, read, transaction
 from taskapp.extensions import db
 from taskapp.ledger.access import EVENTS
-from taskapp.ledger.revisions import lock_as_operator, record
+from taskapp.ledger.revisions import lock_for_operator, record
 from taskapp.schema import Instant
 from taskapp.webhooks.service import DELIVERIES, WEBHOOKS
 
@@ -147,7 +147,7 @@ def _fail(lease: Lease, event: Body, answer: Answer, speed: float) -> None:
 
 def _record_switched_off(webhook: Row) -> None:
     with transaction():
-        lock = lock_as_operator(webhook.project_id)
+        lock = lock_for_operator(webhook.project_id)
         if lock is not None:
             changes = {"webhook_id": [webhook.id, webhook.id], "is_active": [True, False]}
             record(lock.advance(), "webhook-disabled", **changes)

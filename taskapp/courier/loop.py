@@ -10,13 +10,21 @@ import time
 from types import FrameType
 
 import click
+import sqlalchemy as sa
 from flask import Flask, current_app
 
 from taskapp.courier import delivery
+from taskapp.database.session import now, read
+from taskapp.schema import Instant
+from taskapp.tasks import reminders
+from taskapp.tasks.models import TASKS
 
 INTERVAL = 1.0  # seconds between looks
 THREADS = 16
+REMINDERS = 500  # tasks whose reminders are fired at once
 log = logging.getLogger(__name__)
+_MOMENT = sa.bindparam("moment", type_=Instant)
+_REMINDER_IS_DUE = sa.select(TASKS.c.id).where(TASKS.c.next_reminder_at <= _MOMENT).limit(1)
 
 
 class Courier:
@@ -32,6 +40,7 @@ class Courier:
         """Look, deliver, wait; returns when it was told to stop and all threads have ended."""
         log.info("courier started")
         while not self.stopping.is_set():
+            self._fire_reminders()
             if not self._start_one():
                 self.stopping.wait(INTERVAL)
         for thread in list(self.busy):
@@ -40,6 +49,16 @@ class Courier:
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         self.stopping.set()
+
+    def _fire_reminders(self) -> None:
+        """Leave the events of reminders that are due; webhooks then tell of them."""
+        try:
+            with self.app.app_context():
+                values = {"moment": now()}
+                if read(_REMINDER_IS_DUE, values).first() is not None:
+                    reminders.fire_due(values["moment"], REMINDERS)
+        except Exception:
+            log.exception("courier could not fire reminders")
 
     def _start_one(self) -> bool:
         """Take one webhook that is due and give it a thread; whether there was one."""

@@ -152,18 +152,6 @@ def lock_by(
     return Lock(row.id, values["user_id"], row.role, row.revision, row.task_count)
 
 
-def lock_as_operator(project_id: int) -> Lock | None:
-    """Lock a project for what nobody has asked for, as the courier; None where it is gone."""
-    project = sa.select(PROJECTS.c.id, PROJECTS.c.revision, PROJECTS.c.task_count)
-    by_id = PROJECTS.c.id == project_id
-    locked = project.where(by_id).with_for_update(key_share=True)
-    result = db.session.execute(locked)
-    row = result.one_or_none()
-    if row is None:
-        return None
-    return Lock(row.id, None, "operator", row.revision, row.task_count)
-
-
 def record(
     revision: Revision, kind: str, task_ids: Iterable[int | None] = (None,), **changes: Any
 ) -> None:

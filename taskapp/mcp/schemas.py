@@ -110,6 +110,10 @@ class UpdateTaskSchema(RevisionSchema, TaskSchema):
         exclude = tuple(name for name in READ_ONLY if name not in {"id", "revision"})
 
 
+class RestoreSchema(WriteSchema, TaskIdSchema):
+    """Which deleted task."""
+
+
 class CommentSchema(WriteSchema):
     """A comment on a task."""
 

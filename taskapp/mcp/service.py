@@ -43,6 +43,11 @@ def update_task(caller: Caller, task_id: int, revision: int, body: Body) -> Body
     return {"task": tasks.update_task(caller, task_id, body, precondition)}
 
 
+def restore_task(caller: Caller, task_id: int) -> Body:
+    """Raises what the API's restore raises."""
+    return {"task": tasks.restore_task(caller, task_id)}
+
+
 def add_comment(caller: Caller, task_id: int, text: str) -> Body:
     """Raises TaskNotFound, Forbidden."""
     return {"comment": comments.add_comment(caller, task_id, {"body": text})}

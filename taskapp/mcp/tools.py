@@ -163,6 +163,19 @@ class CompleteTask(Tool):
         return service.update_task(caller, arguments["id"], arguments["revision"], done)
 
 
+class RestoreTask(Tool):
+    """Bring a deleted task back, with what was below it, its comments and attachments."""
+
+    name = "restore_task"
+    title = "Restore a deleted task"
+    arguments = schemas.RestoreSchema()
+    result = output_schema(task=TASK, repeated=REPEATED)
+    scope = "write"
+
+    def run(self, caller: Caller, arguments: Body) -> Body:
+        return service.restore_task(caller, arguments["id"])
+
+
 class Comment(Tool):
     """Add a comment to a task."""
 
@@ -230,6 +243,7 @@ ALL: list[Tool] = [
     CreateTask(),
     UpdateTask(),
     CompleteTask(),
+    RestoreTask(),
     Comment(),
     ListProjects(),
     WhatChanged(),

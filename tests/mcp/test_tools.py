@@ -99,6 +99,16 @@ def test_completes_a_task(alice: Client, task: Json) -> None:
     assert done["status"] == "done"
 
 
+def test_brings_a_deleted_task_back(alice: Client, task: Json) -> None:
+    alice.delete(f"/api/v1/tasks/{task['id']}")
+    arguments = {"id": task["id"], "request_id": new_id()}
+    restored = call(alice, "restore_task", **arguments)["structuredContent"]
+    again = call(alice, "restore_task", **arguments)["structuredContent"]
+
+    assert restored["task"]["title"] == task["title"]
+    assert (restored["repeated"], again["repeated"]) == (False, True)
+
+
 def test_comments_are_read_with_their_task(alice: Client, task: Json) -> None:
     call(alice, "comment", request_id=new_id(), task_id=task["id"], body="Twice a week")
     read = call(alice, "get_task", id=task["id"])["structuredContent"]

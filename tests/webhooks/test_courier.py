@@ -12,6 +12,7 @@ from flask import Flask
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from taskapp.courier import schedule, transport
+from taskapp.courier.loop import Courier
 from taskapp.database.session import transaction
 from taskapp.extensions import db
 from taskapp.webhooks import addresses
@@ -235,6 +236,19 @@ def test_nobody_is_called_after_a_restore(
     add_task(alice, shared, "After it")
     run_courier(app)
     assert titles(receiver) == ["After it"]
+
+
+def test_a_reminder_is_fired_once_and_told(
+    app: Flask, alice: Client, shared: Json, webhook: Json, receiver: Receiver
+) -> None:
+    body = {"title": "Call", "project_id": shared["id"], "reminders": ["2020-01-01T09:00:00Z"]}
+    assert alice.post("/api/v1/tasks", json=body).status_code == 201
+    courier = Courier(app)
+    for _ in range(2):
+        courier._fire_reminders()
+        run_courier(app)
+
+    assert [body["type"] for body in bodies(receiver)] == ["created", "reminder"]
 
 
 def test_the_schedule_is_that_of_the_contract() -> None:

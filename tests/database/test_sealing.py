@@ -1,0 +1,54 @@
+"""Secrets at rest are sealed with a key made from SECRET_KEY, today's or the previous one"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+
+from taskapp.database import sealing
+
+OLD, NEW = "o" * 64, "n" * 64
+
+
+@pytest.fixture
+def keyed(app: Flask) -> Iterator[Flask]:
+    before = app.extensions["taskapp"]
+    with app.app_context():
+        yield app
+    app.extensions["taskapp"] = before
+
+
+def use(app: Flask, key: str, previous: str | None = None) -> None:
+    settings = app.extensions["taskapp"]
+    changed = replace(settings, secret_key=key, secret_key_previous=previous)
+    app.extensions["taskapp"] = changed
+
+
+def test_what_is_sealed_can_be_opened_again(keyed: Flask) -> None:
+    sealed = sealing.seal("whsec_fern")
+
+    assert "fern" not in sealed
+    assert sealing.unseal(sealed) == "whsec_fern"
+    assert sealing.is_current(sealed)
+
+
+def test_the_previous_key_opens_while_keys_are_exchanged(keyed: Flask) -> None:
+    use(keyed, OLD)
+    sealed = sealing.seal("whsec_fern")
+    use(keyed, NEW, OLD)
+
+    assert sealing.unseal(sealed) == "whsec_fern"
+    assert not sealing.is_current(sealed)
+
+
+def test_what_no_key_opens_is_said(keyed: Flask) -> None:
+    use(keyed, OLD)
+    sealed = sealing.seal("whsec_fern")
+    use(keyed, NEW)
+
+    for text in (sealed, "", "no key:nothing", f"{sealing.key_id(NEW)}:damaged"):
+        with pytest.raises(sealing.CannotOpen):
+            sealing.unseal(text)
