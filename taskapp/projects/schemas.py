@@ -4,15 +4,18 @@ from taskapp.ledger.models import ROLES
 from taskapp.web import fields
 from taskapp.web.fields import example
 
+EXAMPLE_NAME = example("Garden")
+KINDS = ("inbox", "shared")
+
 
 class ProjectSchema(fields.Resource):
     """A project. Clients write `name`, `description` and `archived_at`."""
 
     location = "/api/v1/projects/{id}"
     id = fields.Int(dump_only=True)
-    name = fields.Text(min=1, max=200, trim=True, required=True, metadata=example("Garden"))
+    name = fields.Text(min=1, max=200, trim=True, required=True, metadata=EXAMPLE_NAME)
     description = fields.Text(max=20_000)
-    kind = fields.Choice(("inbox", "shared"), dump_only=True)
+    kind = fields.Choice(KINDS, dump_only=True)
     role = fields.Choice(ROLES, dump_only=True)
     archived_at = fields.Time(allow_none=True)
     revision = fields.Int(min=0, dump_only=True)

@@ -25,32 +25,38 @@ from taskapp.ledger.revisions import Lock, lock_project, record
 from taskapp.tasks import leaving
 from taskapp.users import access as users
 
-_SHARED = PROJECTS.c.inbox_of.is_(None)
+_project = PROJECTS.c
+_membership = MEMBERSHIPS.c
+_IS_SHARED = _project.inbox_of.is_(None)
+_KIND = sa.case((_IS_SHARED, "shared"), else_="inbox")
 PROJECT_COLUMNS = (
-    PROJECTS.c.id,
-    PROJECTS.c.name,
-    PROJECTS.c.description,
-    PROJECTS.c.archived_at,
-    PROJECTS.c.created_at,
-    PROJECTS.c.updated_at,
-    sa.case((_SHARED, "shared"), else_="inbox").label("kind"),
-    MEMBERSHIPS.c.role,
-    PROJECTS.c.revision,
+    _project.id,
+    _project.name,
+    _project.description,
+    _project.archived_at,
+    _project.created_at,
+    _project.updated_at,
+    _KIND.label("kind"),
+    _membership.role,
+    _project.revision,
 )
-_JOINED = PROJECTS.join(MEMBERSHIPS, MEMBERSHIPS.c.project_id == PROJECTS.c.id)
-_OF_CALLER = MEMBERSHIPS.c.user_id == sa.bindparam("user_id")
-_VISIBLE = sa.select(*PROJECT_COLUMNS).select_from(_JOINED).where(_OF_CALLER)
-_ONE = PROJECTS.c.id == sa.bindparam("project_id")
-_profile = users.profiles()
+_SAME_PROJECT = _membership.project_id == _project.id
+_JOINED = PROJECTS.join(MEMBERSHIPS, _SAME_PROJECT)
+_OF_CALLER = _membership.user_id == sa.bindparam("user_id")
+_WITH_ROLE = sa.select(*PROJECT_COLUMNS).select_from(_JOINED)
+_VISIBLE = _WITH_ROLE.where(_OF_CALLER)
+_ONE = _project.id == sa.bindparam("project_id")
+_PROFILES = users.profiles()
+_profile = _PROFILES.c
 MEMBER_COLUMNS = (
-    MEMBERSHIPS.c.user_id,
-    _profile.c.email,
-    _profile.c.name,
-    MEMBERSHIPS.c.role,
-    MEMBERSHIPS.c.created_at,
+    _membership.user_id,
+    _profile.email,
+    _profile.name,
+    _membership.role,
+    _membership.created_at,
 )
-_SAME_USER = _profile.c.user_id == MEMBERSHIPS.c.user_id
-_MEMBERS = sa.select(*MEMBER_COLUMNS).join(_profile, _SAME_USER)
+_SAME_USER = _profile.user_id == _membership.user_id
+_MEMBERS = sa.select(*MEMBER_COLUMNS).join(_PROFILES, _SAME_USER)
 
 
 class MemberNotFound(NotFound):
@@ -62,7 +68,8 @@ class AlreadyMember(Conflict):
 
 
 def list_projects(caller: Caller, query: Body) -> Page:
-    return page_by(_VISIBLE.params(user_id=caller.user_id), Project.id, **query)
+    projects = _VISIBLE.params(user_id=caller.user_id)
+    return page_by(projects, Project.id, **query)
 
 
 def get_project(caller: Caller, project_id: int) -> Row:
@@ -74,7 +81,7 @@ def create_project(caller: Caller, body: Body) -> Row:
     """Raises QuotaExceeded."""
     project_id = open_project(caller.user_id, **body)
     take(PROJECTS_OF_USER, caller.user_id)
-    return db.session.execute(_visible(caller, project_id)).one()
+    return _written(caller, project_id)
 
 
 def update_project(caller: Caller, project_id: int, body: Body, precondition: Precondition) -> Row:
@@ -91,10 +98,12 @@ def update_project(caller: Caller, project_id: int, body: Body, precondition: Pr
         return before
     if before.kind == "inbox" and body.get("archived_at"):
         raise Conflict("An inbox cannot be archived.")
-    update = sa.update(PROJECTS).where(PROJECTS.c.id == project_id)
-    db.session.execute(update.values(**body, updated_at=now()))
-    record(lock.advance(), "project-updated", **changed)
-    return db.session.execute(_visible(caller, project_id)).one()
+    update = sa.update(PROJECTS).where(_project.id == project_id)
+    update = update.values(**body, updated_at=now())
+    db.session.execute(update)
+    revision = lock.advance()
+    record(revision, "project-updated", **changed)
+    return _written(caller, project_id)
 
 
 def delete_project(caller: Caller, project_id: int, precondition: Precondition) -> None:
@@ -114,7 +123,7 @@ def delete_project(caller: Caller, project_id: int, precondition: Precondition) 
 def list_members(caller: Caller, project_id: int, query: Body) -> Page:
     """Raises ProjectNotFound."""
     require_visible(caller, project_id)
-    members = _MEMBERS.where(MEMBERSHIPS.c.project_id == project_id)
+    members = _members_of(project_id)
     return page_by(members, Membership.user_id, **query)
 
 
@@ -136,10 +145,11 @@ def add_member(caller: Caller, project_id: int, body: Body) -> Row:
     if project.kind == "inbox":
         raise Conflict("An inbox cannot be shared.")
     user_id = users.user_id_of(body["email"])
+    role = body["role"]
     revision = lock.advance()
-    join(revision, user_id, body["role"], AlreadyMember)
+    join(revision, user_id, role, AlreadyMember)
     take(PROJECTS_OF_USER, user_id)
-    record(revision, "member-added", member=[None, user_id], role=[None, body["role"]])
+    record(revision, "member-added", member=[None, user_id], role=[None, role])
     return _locked_member(lock, user_id)
 
 
@@ -159,9 +169,12 @@ def update_member(
         return member
     leaving.keep_an_owner(lock, user_id)
     revision = lock.advance()
-    update = sa.update(MEMBERSHIPS).filter_by(project_id=project_id, user_id=user_id)
-    db.session.execute(update.values(**body, revision=revision.revision))
-    record(revision, "member-updated", member=[user_id, user_id], **changed)
+    update = sa.update(MEMBERSHIPS)
+    update = update.filter_by(project_id=project_id, user_id=user_id)
+    update = update.values(**body, revision=revision.revision)
+    db.session.execute(update)
+    same_user = [user_id, user_id]
+    record(revision, "member-updated", member=same_user, **changed)
     return _locked_member(lock, user_id)
 
 
@@ -182,8 +195,14 @@ def remove_member(
 def _lock_own(caller: Caller, project_id: int) -> tuple[Lock, Row]:
     """The project, locked for its owner."""
     lock = lock_project(caller, project_id, OWN)
-    project = db.session.execute(_visible(caller, project_id)).one()
+    project = _written(caller, project_id)
     return lock, project
+
+
+def _written(caller: Caller, project_id: int) -> Row:
+    """The project as the writing transaction sees it."""
+    project = _visible(caller, project_id)
+    return db.session.execute(project).one()
 
 
 def _visible(caller: Caller, project_id: int) -> sa.Select[Any]:
@@ -191,9 +210,13 @@ def _visible(caller: Caller, project_id: int) -> sa.Select[Any]:
     return project.params(user_id=caller.user_id, project_id=project_id)
 
 
+def _members_of(project_id: int) -> sa.Select[Any]:
+    return _MEMBERS.where(_membership.project_id == project_id)
+
+
 def _member(project_id: int, user_id: int) -> sa.Select[Any]:
-    members = _MEMBERS.where(MEMBERSHIPS.c.project_id == project_id)
-    return members.where(MEMBERSHIPS.c.user_id == user_id)
+    members = _members_of(project_id)
+    return members.where(_membership.user_id == user_id)
 
 
 def _locked_member(lock: Lock, user_id: int) -> Row:
