@@ -15,7 +15,9 @@ def pause_webhooks(connection: sa.Connection) -> int:
     After a restore or a copy nobody is called by accident: an owner switches each on again.
     """
     of_project = EVENTS.c.project_id == WEBHOOKS.c.project_id
-    newest = sa.select(sa.func.coalesce(sa.func.max(EVENTS.c.id), 0)).where(of_project)
-    values = {"event_id": newest.scalar_subquery(), "is_active": False, "test_requested": False}
-    paused = connection.execute(sa.update(WEBHOOKS).where(WEBHOOKS.c.is_active).values(values))
+    last_id = sa.func.coalesce(sa.func.max(EVENTS.c.id), 0)
+    newest = sa.select(last_id).where(of_project).scalar_subquery()
+    values = {"event_id": newest, "is_active": False, "test_requested": False}
+    update = sa.update(WEBHOOKS).where(WEBHOOKS.c.is_active)
+    paused = connection.execute(update.values(values))
     return paused.rowcount

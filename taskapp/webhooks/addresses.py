@@ -19,6 +19,7 @@ NOT_GLOBAL = [
     )
 ]
 MAX_URL = 2000
+BAD_TEXT = "Must be an address in ASCII without blanks, of at most 2000 characters."
 
 
 class BadAddress(ValueError):
@@ -31,8 +32,10 @@ def check(url: str, networks: Sequence[IPNetwork]) -> SplitResult:
     Raises:
         BadAddress
     """
-    if len(url) > MAX_URL or not url.isascii() or any(ord(c) <= 32 or c == "\\" for c in url):
-        raise BadAddress("Must be an address in ASCII without blanks, of at most 2000 characters.")
+    if len(url) > MAX_URL or not url.isascii():
+        raise BadAddress(BAD_TEXT)
+    if any(ord(sign) <= 32 or sign == "\\" for sign in url):
+        raise BadAddress(BAD_TEXT)
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -76,7 +79,8 @@ def resolve(host: str, port: int, scheme: str, networks: Sequence[IPNetwork]) ->
 
 def may_connect(address: str, scheme: str, networks: Sequence[IPNetwork]) -> bool:
     """Whether a webhook may connect to this IP address."""
-    ip: IPAddress = ipaddress.ip_address(address.partition("%")[0])
+    without_zone, _, _ = address.partition("%")
+    ip: IPAddress = ipaddress.ip_address(without_zone)
     mapped = getattr(ip, "ipv4_mapped", None)
     ip = mapped or ip
     if _is_in(ip, networks):

@@ -8,19 +8,17 @@ from taskapp.errors import CursorExpired, Forbidden, QuotaExceeded
 from taskapp.web.conditional import if_match
 from taskapp.web.contract import accepts, replies
 from taskapp.web.current import caller
-from taskapp.web.fields import PageQuerySchema, page_of
+from taskapp.web.fields import PAGE_QUERY
 from taskapp.webhooks import schemas, service
-from taskapp.webhooks.schemas import NewWebhookSchema, WebhookSchema
+from taskapp.webhooks.schemas import NEW_WEBHOOK, WEBHOOK
 
 webhooks = Blueprint("webhooks", __name__, url_prefix="/api/v1/projects/<id:project_id>/webhooks")
 ONE = "/<id:webhook_id>"
-WEBHOOK, NEW_WEBHOOK = WebhookSchema(), NewWebhookSchema()
-CHANGES = WebhookSchema(partial=True)
 
 
 @webhooks.get("")
-@accepts(query=PageQuerySchema())
-@replies(page_of(WebhookSchema)(), 200, Forbidden)
+@accepts(query=PAGE_QUERY)
+@replies(schemas.WEBHOOK_PAGE, 200, Forbidden)
 def list_webhooks(project_id: int, query: Body) -> Page:
     """List the webhooks of a project."""
     return service.list_webhooks(caller(), project_id, query)
@@ -42,7 +40,7 @@ def get_webhook(project_id: int, webhook_id: int) -> Row:
 
 
 @webhooks.patch(ONE)
-@accepts(body=CHANGES)
+@accepts(body=schemas.WEBHOOK_PATCH)
 @replies(WEBHOOK, 200, Forbidden, CursorExpired)
 def update_webhook(project_id: int, webhook_id: int, body: Body) -> Row:
     """Change a webhook; switched on again, it goes on where it stopped."""
@@ -57,7 +55,7 @@ def delete_webhook(project_id: int, webhook_id: int) -> None:
 
 
 @webhooks.post(f"{ONE}/rotate")
-@replies(schemas.RotatedSchema(), 200, Forbidden)
+@replies(schemas.ROTATED, 200, Forbidden)
 def rotate_secret(project_id: int, webhook_id: int) -> Body:
     """Make a new secret; both sign for 24 hours."""
     return service.rotate_secret(caller(), project_id, webhook_id)
@@ -71,7 +69,7 @@ def test_webhook(project_id: int, webhook_id: int) -> None:
 
 
 @webhooks.post(f"{ONE}/replay")
-@accepts(body=schemas.ReplaySchema())
+@accepts(body=schemas.REPLAY)
 @replies(None, 202, Forbidden, CursorExpired)
 def replay_events(project_id: int, webhook_id: int, body: Body) -> None:
     """Deliver again, from an event on."""
@@ -86,8 +84,8 @@ def skip_event(project_id: int, webhook_id: int) -> None:
 
 
 @webhooks.get(f"{ONE}/deliveries")
-@accepts(query=PageQuerySchema())
-@replies(page_of(schemas.DeliverySchema)(), 200, Forbidden)
+@accepts(query=PAGE_QUERY)
+@replies(schemas.DELIVERY_PAGE, 200, Forbidden)
 def list_deliveries(project_id: int, webhook_id: int, query: Body) -> Page:
     """List the last hundred attempts, oldest first."""
     return service.list_deliveries(caller(), project_id, webhook_id, query)

@@ -9,6 +9,9 @@ from taskapp.webhooks.addresses import MAX_URL
 from taskapp.webhooks.models import FORMATS, RESULTS
 
 KIND = fields.Choice(KINDS)
+ALL_KINDS = validate.Length(max=len(KINDS))
+EXAMPLE_URL = example("https://example.com/hooks/tasks")
+WHICH_KINDS = {"description": "Kinds of events to send; an empty list stands for all."}
 SHOWN_ONCE = {"description": "The secret to verify signatures with; shown this once."}
 
 
@@ -17,14 +20,8 @@ class WebhookSchema(fields.Resource):
 
     location = "/api/v1/projects/{project_id}/webhooks/{id}"
     id = fields.Int(dump_only=True)
-    url = fields.Text(
-        min=1, max=MAX_URL, required=True, metadata=example("https://example.com/hooks/tasks")
-    )
-    kinds = fields.List(
-        KIND,
-        validate=validate.Length(max=len(KINDS)),
-        metadata={"description": "Kinds of events to send; an empty list stands for all."},
-    )
+    url = fields.Text(min=1, max=MAX_URL, required=True, metadata=EXAMPLE_URL)
+    kinds = fields.List(KIND, validate=ALL_KINDS, metadata=WHICH_KINDS)
     format = fields.Choice(FORMATS)
     is_active = fields.Bool()
     failing_since = fields.Time(dump_only=True, allow_none=True)
@@ -59,3 +56,12 @@ class DeliverySchema(Schema):
     code = fields.Int(min=100, max=599, required=True, allow_none=True)
     ms = fields.Int(min=0, required=True)
     next_at = fields.Time(required=True, allow_none=True)
+
+
+WEBHOOK = WebhookSchema()
+WEBHOOK_PATCH = WebhookSchema(partial=True)
+WEBHOOK_PAGE = fields.page_of(WebhookSchema)()
+NEW_WEBHOOK = NewWebhookSchema()
+ROTATED = RotatedSchema()
+REPLAY = ReplaySchema()
+DELIVERY_PAGE = fields.page_of(DeliverySchema)()

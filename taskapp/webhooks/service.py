@@ -27,25 +27,31 @@ from taskapp.schema import table
 from taskapp.webhooks import addresses
 from taskapp.webhooks.models import Delivery, Webhook
 
-WEBHOOKS, DELIVERIES = table(Webhook), table(Delivery)
+WEBHOOKS = table(Webhook)
+DELIVERIES = table(Delivery)
+_webhook = WEBHOOKS.c
+_event = EVENTS.c
 SHOWN = (
-    WEBHOOKS.c.id,
-    WEBHOOKS.c.url,
-    WEBHOOKS.c.kinds,
-    WEBHOOKS.c.format,
-    WEBHOOKS.c.is_active,
-    WEBHOOKS.c.failing_since,
-    WEBHOOKS.c.created_at,
+    _webhook.id,
+    _webhook.url,
+    _webhook.kinds,
+    _webhook.format,
+    _webhook.is_active,
+    _webhook.failing_since,
+    _webhook.created_at,
 )
 DELIVERY_NAMES = ("id", "event_id", "at", "status", "code", "ms", "next_at")
 DELIVERY_SHOWN = [DELIVERIES.c[name] for name in DELIVERY_NAMES]
 BOTH_SIGN = dt.timedelta(hours=24)  # after a rotation
 SECRET_BYTES = 32
 LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_OF_PROJECT = EVENTS.c.project_id == PROJECT_ID
-_NEWEST_EVENT = sa.select(sa.func.max(EVENTS.c.id)).where(_OF_PROJECT)
-_OLDEST_EVENT = sa.select(sa.func.min(EVENTS.c.id)).where(_OF_PROJECT)
-_HOW_MANY = sa.select(sa.func.count()).select_from(WEBHOOKS)
+_OF_PROJECT = _event.project_id == PROJECT_ID
+_LAST = sa.func.max(_event.id)
+_FIRST = sa.func.min(_event.id)
+_NEWEST_EVENT = sa.select(_LAST).where(_OF_PROJECT)
+_OLDEST_EVENT = sa.select(_FIRST).where(_OF_PROJECT)
+_COUNT = sa.func.count()
+_HOW_MANY = sa.select(_COUNT).select_from(WEBHOOKS)
 
 
 class WebhookNotFound(NotFound):
@@ -59,7 +65,8 @@ class EventGone(CursorExpired):
 def list_webhooks(caller: Caller, project_id: int, query: Body) -> Page:
     """Raises ProjectNotFound, Forbidden."""
     require_role(caller, project_id, OWN)
-    webhooks = sa.select(*SHOWN).where(WEBHOOKS.c.project_id == project_id)
+    of_project = _webhook.project_id == project_id
+    webhooks = sa.select(*SHOWN).where(of_project)
     return page_by(webhooks, Webhook.id, **query)
 
 
@@ -88,8 +95,8 @@ def create_webhook(caller: Caller, project_id: int, body: Body) -> Created:
     row["is_active"] = body.get("is_active", True)
     row["sealed_secret"] = seal(secret)
     row["event_id"] = _newest_event(project_id)
-    inserted = sa.insert(WEBHOOKS).values(row).returning(*SHOWN)
-    webhook = db.session.execute(inserted).one()
+    inserted = sa.insert(WEBHOOKS).values(row)
+    webhook = db.session.execute(inserted.returning(*SHOWN)).one()
     return Created(webhook, {"secret": secret})
 
 
@@ -110,7 +117,8 @@ def update_webhook(
     values = {name: body[name] for name in changed}
     if values.keys() & {"url", "format"}:
         url = body.get("url") or unseal(before.sealed_url)
-        values |= _address(url, body.get("format", before.format))
+        webhook_format = body.get("format", before.format)
+        values |= _address(url, webhook_format)
     if values.get("is_active"):
         _refuse_lost_events(before)
         values |= _untried()
@@ -125,7 +133,9 @@ def delete_webhook(
     """Raises ProjectNotFound, Forbidden, WebhookNotFound, StaleRevision."""
     _locked(caller, project_id, webhook_id)
     precondition(_shown(project_id, webhook_id))
-    db.session.execute(sa.delete(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id))
+    is_it = _webhook.id == webhook_id
+    delete = sa.delete(WEBHOOKS).where(is_it)
+    db.session.execute(delete)
 
 
 def rotate_secret(caller: Caller, project_id: int, webhook_id: int) -> Body:
@@ -159,10 +169,11 @@ def replay(caller: Caller, project_id: int, webhook_id: int, from_event: int) ->
     _locked(caller, project_id, webhook_id)
     if from_event > _newest_event(project_id):
         raise Invalid.field("from_event", "This project has no such event.")
-    oldest = db.session.scalar(_OLDEST_EVENT, {"in_id": project_id})
+    oldest = _oldest_event(project_id)
     if oldest is None or from_event < oldest:
         raise EventGone(f"The first event that is kept is {oldest}.")
-    _write(webhook_id, {"event_id": from_event - 1, **_untried()})
+    passed_over = from_event - 1
+    _write(webhook_id, {"event_id": passed_over, **_untried()})
 
 
 def skip(caller: Caller, project_id: int, webhook_id: int) -> None:
@@ -172,8 +183,9 @@ def skip(caller: Caller, project_id: int, webhook_id: int) -> None:
         ProjectNotFound, Forbidden, WebhookNotFound
     """
     webhook = _locked(caller, project_id, webhook_id)
-    of_project = sa.select(sa.func.min(EVENTS.c.id)).where(EVENTS.c.project_id == project_id)
-    event_id = db.session.scalar(of_project.where(EVENTS.c.id > webhook.event_id))
+    is_after = _event.id > webhook.event_id
+    next_event = _OLDEST_EVENT.where(is_after)
+    event_id = db.session.scalar(next_event, {"in_id": project_id})
     if webhook.attempts > 0 and event_id is not None:
         _write(webhook_id, {"event_id": event_id, **_untried()})
 
@@ -181,13 +193,15 @@ def skip(caller: Caller, project_id: int, webhook_id: int) -> None:
 def list_deliveries(caller: Caller, project_id: int, webhook_id: int, query: Body) -> Page:
     """The last hundred attempts, oldest first. Raises ProjectNotFound, Forbidden, …NotFound."""
     get_webhook(caller, project_id, webhook_id)
-    deliveries = sa.select(*DELIVERY_SHOWN).where(DELIVERIES.c.webhook_id == webhook_id)
+    of_webhook = DELIVERIES.c.webhook_id == webhook_id
+    deliveries = sa.select(*DELIVERY_SHOWN).where(of_webhook)
     return page_by(deliveries, Delivery.id, **query)
 
 
 def new_secret() -> str:
     """A secret as Standard Webhooks writes it: 256 random bits."""
-    return f"whsec_{b64encode(token_bytes(SECRET_BYTES)).decode()}"
+    secret = b64encode(token_bytes(SECRET_BYTES))
+    return f"whsec_{secret.decode()}"
 
 
 def _checked(url: str) -> str:
@@ -200,7 +214,9 @@ def _checked(url: str) -> str:
 
 def _address(url: str, webhook_format: str) -> Body:
     """An address of a chat is a credential: it is shown masked."""
-    shown = url if webhook_format == "standard" else addresses.masked(url)
+    shown = url
+    if webhook_format != "standard":
+        shown = addresses.masked(url)
     return {"url": shown, "sealed_url": seal(url), "format": webhook_format}
 
 
@@ -224,12 +240,19 @@ def _untried() -> Body:
 
 
 def _newest_event(project_id: int) -> int:
-    return db.session.scalar(_NEWEST_EVENT, {"in_id": project_id}) or 0
+    newest = db.session.scalar(_NEWEST_EVENT, {"in_id": project_id})
+    return newest or 0
+
+
+def _oldest_event(project_id: int) -> int | None:
+    oldest: int | None = db.session.scalar(_OLDEST_EVENT, {"in_id": project_id})
+    return oldest
 
 
 def _refuse_too_many(project_id: int) -> None:
     most = settings().max_webhooks_per_project
-    count = db.session.scalar(_HOW_MANY.where(WEBHOOKS.c.project_id == project_id))
+    of_project = _webhook.project_id == project_id
+    count = db.session.scalar(_HOW_MANY.where(of_project))
     if count is not None and count >= most:
         detail = f"This project has {count} webhooks; MAX_WEBHOOKS_PER_PROJECT is {most}."
         raise QuotaExceeded(detail)
@@ -237,8 +260,9 @@ def _refuse_too_many(project_id: int) -> None:
 
 def _refuse_lost_events(webhook: Row) -> None:
     """Refuse to go on at a bookmark behind which events are no longer kept."""
-    oldest = db.session.scalar(_OLDEST_EVENT, {"in_id": webhook.project_id})
-    if oldest is not None and webhook.event_id < oldest - 1 and webhook.event_id > 0:
+    oldest = _oldest_event(webhook.project_id)
+    bookmark = webhook.event_id
+    if oldest is not None and 0 < bookmark < oldest - 1:
         detail = f"The first event that is kept is {oldest}: replay from it."
         raise EventGone(detail)
 
@@ -247,17 +271,23 @@ def _locked(caller: Caller, project_id: int, webhook_id: int) -> Row:
     """All of a webhook, with its project locked for an owner."""
     lock_project(caller, project_id, OWN)
     which = sa.select(WEBHOOKS).filter_by(id=webhook_id, project_id=project_id)
-    return one_or_raise(db.session.execute(which), WebhookNotFound)
+    result = db.session.execute(which)
+    return one_or_raise(result, WebhookNotFound)
 
 
 def _shown(project_id: int, webhook_id: int) -> Row:
     """A webhook as it is shown, inside the writing transaction."""
-    return db.session.execute(_one(project_id, webhook_id)).one()
+    webhook = _one(project_id, webhook_id)
+    return db.session.execute(webhook).one()
 
 
 def _one(project_id: int, webhook_id: int) -> sa.Select[Any]:
-    return sa.select(*SHOWN).where(WEBHOOKS.c.id == webhook_id, WEBHOOKS.c.project_id == project_id)
+    is_it = _webhook.id == webhook_id
+    of_project = _webhook.project_id == project_id
+    return sa.select(*SHOWN).where(is_it, of_project)
 
 
 def _write(webhook_id: int, values: Body) -> None:
-    db.session.execute(sa.update(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id).values(values))
+    is_it = _webhook.id == webhook_id
+    update = sa.update(WEBHOOKS).where(is_it)
+    db.session.execute(update.values(values))

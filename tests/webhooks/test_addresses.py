@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+from typing import Any
 
 import pytest
 
@@ -54,3 +56,44 @@ def test_http_needs_a_network_of_the_operator() -> None:
 
 def test_shows_where_a_credential_leads_and_no_more() -> None:
     assert addresses.masked("https://hooks.example/T0/secret?x=1") == "https://hooks.example/…"
+
+
+@pytest.mark.parametrize("address", ["10.0.255.255", "10.2.0.0", "fbff::1", "fe00::1"])
+def test_a_network_ends_where_it_ends(address: str) -> None:
+    assert not addresses.may_connect(address, "http", PRIVATE)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/" + "a" * (addresses.MAX_URL - 19),
+        "https://example.com/a b",
+        "https://example.com\\@10.0.0.1/",
+        "https://exämple.com/",
+        "https://user:secret@example.com/",
+        "https://example.com:0/",
+        "https://example.com:port/",
+        "https://[::1",
+        "ftp://example.com/",
+        "https:///path",
+    ],
+)
+def test_the_text_of_an_address_is_judged(url: str) -> None:
+    with pytest.raises(addresses.BadAddress):
+        addresses.check(url, ())
+
+
+def test_the_longest_address_is_taken() -> None:
+    url = "https://example.com/" + "a" * (addresses.MAX_URL - 20)
+
+    assert addresses.check(url, ()).hostname == "example.com"
+
+
+def test_one_bad_address_of_a_name_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    def two_addresses(*_: Any, **__: Any) -> list[Any]:
+        return [(0, 0, 0, "", ("8.8.8.8", 443)), (0, 0, 0, "", ("10.0.0.1", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", two_addresses)
+
+    with pytest.raises(addresses.BadAddress):
+        addresses.resolve("example.com", 443, "https", ())
