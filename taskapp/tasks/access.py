@@ -11,18 +11,18 @@ from taskapp.extensions import db
 from taskapp.ledger import access, events, revisions
 from taskapp.ledger.revisions import Lock
 from taskapp.schema import BigInt
-from taskapp.tasks.models import COLUMNS, TASKS
+from taskapp.tasks.models import COLUMNS, TASK
 
 TASK_ID = sa.bindparam("task_id", type_=BigInt)
 _VISIBLE = sa.select(*COLUMNS).where(
-    TASKS.c.id == TASK_ID, TASKS.c.project_id.in_(access.visible_projects(access.USER_ID))
+    TASK.id == TASK_ID, TASK.project_id.in_(access.visible_projects(access.USER_ID))
 )
 _VISIBLE_BY_KEY = sa.select(*COLUMNS).where(
-    TASKS.c.project_id == access.PROJECT_ID,
-    TASKS.c.external_id == sa.bindparam("external_id"),
-    TASKS.c.project_id.in_(access.visible_projects(access.USER_ID)),
+    TASK.project_id == access.PROJECT_ID,
+    TASK.external_id == sa.bindparam("external_id"),
+    TASK.project_id.in_(access.visible_projects(access.USER_ID)),
 )
-_PROJECT_OF_TASK = sa.select(TASKS.c.project_id).where(TASKS.c.id == TASK_ID).scalar_subquery()
+_PROJECT_OF_TASK = sa.select(TASK.project_id).where(TASK.id == TASK_ID).scalar_subquery()
 _LOCK = revisions.LOCKED.where(access.PROJECTS.c.id == _PROJECT_OF_TASK)
 
 
@@ -51,10 +51,11 @@ def visible_task_by_key(caller: Caller, project_id: int, external_id: str) -> Ro
 
 def was_deleted(caller: Caller, task_id: int) -> bool:
     """Whether this is a deleted task of a project that the caller sees."""
-    is_alive = read(sa.select(TASKS.c.id).where(TASKS.c.id == task_id)).first()
-    if is_alive is not None:
+    live = sa.select(TASK.id).where(TASK.id == task_id)
+    if read(live).first() is not None:
         return False
-    return read(events.last_deletion(task_id, caller.user_id)).first() is not None
+    deletion = events.last_deletion(task_id, caller.user_id)
+    return read(deletion).first() is not None
 
 
 @dataclass

@@ -14,7 +14,7 @@ from taskapp.extensions import db
 from taskapp.ledger import access
 from taskapp.ledger.revisions import Lock
 from taskapp.tasks import writes
-from taskapp.tasks.models import COLUMNS, TASKS
+from taskapp.tasks.models import COLUMNS, TASK
 from taskapp.tasks.query import chunks
 from taskapp.tasks.recurrence import Steps
 from taskapp.tasks.rows import faults
@@ -96,7 +96,7 @@ def _settle_times(lock: Lock, row: ImportRow) -> int:
 
 def _match(lock: Lock, items: Sequence[Body]) -> list[ImportRow]:
     keys = {item["external_id"] for item in items if item.get("external_id")}
-    tasks = {task.external_id: task for task in _tasks_by(lock, TASKS.c.external_id, keys)}
+    tasks = {task.external_id: task for task in _tasks_by(lock, TASK.external_id, keys)}
     rows = []
     for number, item in enumerate(items):
         task = tasks.get(item.get("external_id"))
@@ -131,7 +131,7 @@ def _check(lock: Lock, rows: Sequence[ImportRow]) -> None:
     """
     members = set(db.session.scalars(access.members_of(lock.project_id)))
     named_parents = {row.item["parent_id"] for row in rows if row.item.get("parent_id")}
-    parents = {task.id for task in _tasks_by(lock, TASKS.c.id, named_parents)}
+    parents = {task.id for task in _tasks_by(lock, TASK.id, named_parents)}
     parents.update(row.item["id"] for row in rows if row.item.get("id"))
     seen: set[tuple[str, Any]] = set()
     reasons: list[Reason] = []
@@ -168,8 +168,8 @@ def _refuse_circles(lock: Lock, rows: Sequence[ImportRow]) -> None:
     """
     if not any(row.item.get("parent_id") for row in rows):
         return
-    children = sa.select(TASKS.c.id, TASKS.c.parent_id).where(
-        TASKS.c.project_id == lock.project_id, TASKS.c.parent_id.is_not(None)
+    children = sa.select(TASK.id, TASK.parent_id).where(
+        TASK.project_id == lock.project_id, TASK.parent_id.is_not(None)
     )
     graph = {task_id: [parent_id] for task_id, parent_id in db.session.execute(children)}
     try:
@@ -182,7 +182,7 @@ def _refuse_circles(lock: Lock, rows: Sequence[ImportRow]) -> None:
 
 def _tasks_by(lock: Lock, column: sa.Column[Any], values: set[Any]) -> Iterator[Row]:
     """The project's tasks that have one of these values."""
-    in_project = sa.select(*COLUMNS).where(TASKS.c.project_id == lock.project_id)
+    in_project = sa.select(*COLUMNS).where(TASK.project_id == lock.project_id)
     for chunk in chunks(list(values)):
         yield from db.session.execute(in_project.where(column.in_(chunk)))
 

@@ -14,6 +14,7 @@ from taskapp.database.session import Body
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MICROSECOND = dt.timedelta(microseconds=1)
 DAY = dt.timedelta(days=1)
+MICROSECONDS_OF_DAY = DAY // MICROSECOND
 DAYS_OF = {"today": 1, "week": 7}
 Fault = tuple[str, str]  # a field, and what is wrong with it
 
@@ -26,7 +27,8 @@ def rank(due_at: dt.datetime | None, due_on: dt.date | None) -> int | None:
     if due_at is not None:
         return (due_at - EPOCH) // MICROSECOND * 2 + 1
     if due_on is not None:
-        return (due_on - EPOCH.date()).days * (DAY // MICROSECOND) * 2
+        days = (due_on - EPOCH.date()).days
+        return days * MICROSECONDS_OF_DAY * 2
     return None
 
 
@@ -48,7 +50,9 @@ def faults(before: Mapping[Any, Any], body: Body) -> Iterator[Fault]:
     after = {"due_at": None, "due_on": None, **before, **body}
     if after["due_at"] is None or after["due_on"] is None:
         return
-    field, other = ("due_on", "due_at") if body.get("due_on") else ("due_at", "due_on")
+    field, other = "due_at", "due_on"
+    if body.get("due_on"):
+        field, other = other, field
     yield field, f'A task is due at a moment or on a day: send "{other}": null beside it.'
 
 
@@ -60,13 +64,12 @@ class Edge(NamedTuple):
 
     def parameters(self, name: str) -> Body:
         """The parameters of a condition with this limit; see `filters.py`."""
-        ranks = (rank(None, self.day) or 0, rank(self.at, None) or 0)
-        return {
-            f"{name}_day": self.day,
-            f"{name}_at": self.at,
-            f"{name}_low": min(ranks),
-            f"{name}_high": max(ranks),
-        }
+        of_day = rank(None, self.day) or 0
+        of_moment = rank(self.at, None) or 0
+        parameters: Body = {f"{name}_day": self.day, f"{name}_at": self.at}
+        parameters[f"{name}_low"] = min(of_day, of_moment)
+        parameters[f"{name}_high"] = max(of_day, of_moment)
+        return parameters
 
 
 def with_days(query: Body, timezone: str, now: dt.datetime) -> Body:
@@ -79,14 +82,19 @@ def with_days(query: Body, timezone: str, now: dt.datetime) -> Body:
     today = moment.astimezone(zone).date()
     limits: Body = {}
     if query.get("due") in DAYS_OF:
-        end = today + dt.timedelta(days=DAYS_OF[query["due"]])
-        limits.update(Edge(today, start_of(today, zone)).parameters("since"))
-        limits.update(Edge(end, start_of(end, zone)).parameters("until"))
+        days = DAYS_OF[query["due"]]
+        end = today + DAY * days
+        since = Edge(today, start_of(today, zone))
+        limits.update(since.parameters("since"))
+        until = Edge(end, start_of(end, zone))
+        limits.update(until.parameters("until"))
     if query.get("due") == "overdue":
-        limits.update(Edge(today, moment).parameters("until"))
+        until = Edge(today, moment)
+        limits.update(until.parameters("until"))
     if "due_before" in query:
         before = query["due_before"]
-        limits.update(Edge(before.astimezone(zone).date(), before).parameters("due_before"))
+        day = before.astimezone(zone).date()
+        limits.update(Edge(day, before).parameters("due_before"))
     if "due_after" in query:
         after = query["due_after"]
         following = after.astimezone(zone).date() + DAY

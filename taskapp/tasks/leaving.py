@@ -18,7 +18,7 @@ from taskapp.ledger.access import (
     visible_projects,
 )
 from taskapp.ledger.revisions import Lock, Revision, lock_project, record
-from taskapp.tasks.models import TASKS
+from taskapp.tasks.models import TASK, TASKS
 
 
 class LastOwner(Conflict):
@@ -35,7 +35,8 @@ def leave_all(user: Caller) -> None:
     for project_id in db.session.scalars(projects):
         with suppress(ProjectNotFound):  # it or the member went while its lock was waited for
             lock = lock_project(user, project_id, VIEW)
-            if db.session.scalars(members_of(project_id)).all() == [user.user_id]:
+            member_ids = db.session.scalars(members_of(project_id)).all()
+            if member_ids == [user.user_id]:
                 delete_project(lock)
             else:
                 leave(lock, user.user_id)
@@ -63,7 +64,8 @@ def keep_an_owner(lock: Lock, user_id: int) -> None:
         LastOwner
     """
     others = members_of(lock.project_id).where(MEMBERSHIPS.c.user_id != user_id)
-    if db.session.scalars(others.where(MEMBERSHIPS.c.role == "owner")).first() is None:
+    other_owners = others.where(MEMBERSHIPS.c.role == "owner")
+    if db.session.scalars(other_owners).first() is None:
         raise LastOwner
 
 
@@ -73,26 +75,23 @@ def delete_project(lock: Lock) -> None:
     _record_deleted_tasks(revision)
     record(revision, "project-deleted")
     give_back(PROJECTS_OF_USER, members_of(lock.project_id))
-    db.session.execute(sa.delete(PROJECTS).where(PROJECTS.c.id == lock.project_id))
+    is_this_one = PROJECTS.c.id == lock.project_id
+    db.session.execute(sa.delete(PROJECTS).where(is_this_one))
 
 
 def _record_deleted_tasks(revision: Revision) -> None:
     # Each goes with its project then, and none with a parent: SQLite cascades 1,000 deep.
-    orphaned = (
-        sa.update(TASKS)
-        .where(TASKS.c.project_id == revision.project_id)
-        .values(parent_id=None)
-        .returning(TASKS.c.id)
-    )
-    record(revision, "deleted", db.session.scalars(orphaned).all())
+    in_project = TASK.project_id == revision.project_id
+    orphaned = sa.update(TASKS).where(in_project).values(parent_id=None)
+    task_ids = db.session.scalars(orphaned.returning(TASK.id)).all()
+    record(revision, "deleted", task_ids)
 
 
 def _unassign(revision: Revision, user_id: int) -> None:
-    cleared = (
-        sa.update(TASKS)
-        .where(TASKS.c.project_id == revision.project_id, TASKS.c.assignee_id == user_id)
-        .values(assignee_id=None, revision=revision.revision, updated_at=now())
-        .returning(TASKS.c.id)
-    )
+    in_project = TASK.project_id == revision.project_id
+    is_theirs = TASK.assignee_id == user_id
+    assigned = sa.update(TASKS).where(in_project, is_theirs)
+    cleared = assigned.values(assignee_id=None, revision=revision.revision, updated_at=now())
+    cleared = cleared.returning(TASK.id)
     task_ids = db.session.scalars(cleared).all()
     record(revision, "updated", task_ids, assignee_id=[user_id, None])

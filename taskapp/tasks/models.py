@@ -121,6 +121,7 @@ class Task(Base):
 
 
 TASKS = table(Task)
+TASK = TASKS.c
 HIDDEN = {
     *("due", "words", "folded", "title_key", "pending_reminders", "next_reminder_at"),
     *("series_id", "occurrence", "next_id", "due_wall"),

@@ -18,20 +18,20 @@ from taskapp.database.session import Body, now, read
 from taskapp.extensions import db
 from taskapp.tasks.due import with_days
 from taskapp.tasks.filters import FILTERS, IN_PROJECTS, Condition, FilterKey, filters_of, has_label
-from taskapp.tasks.models import COLUMNS, TASKS
+from taskapp.tasks.models import COLUMNS, TASK
 from taskapp.tasks.search import Search, search_for
 
 CHUNK = 500  # rows or ids in a statement; SQLite takes 32,766 values
 MAX_SEPARATE_PROJECTS = 16
 # What clients sort by, and the column that has its order.
 SORTS: dict[str, sa.Column[Any]] = {
-    "id": TASKS.c.id,
-    "title": TASKS.c.title_key,
-    "status": TASKS.c.status,
-    "priority": TASKS.c.priority,
-    "due_at": TASKS.c.due,
-    "created_at": TASKS.c.created_at,
-    "updated_at": TASKS.c.updated_at,
+    "id": TASK.id,
+    "title": TASK.title_key,
+    "status": TASK.status,
+    "priority": TASK.priority,
+    "due_at": TASK.due,
+    "created_at": TASK.created_at,
+    "updated_at": TASK.updated_at,
 }
 
 
@@ -104,7 +104,7 @@ def occurrences(task_ids: list[int]) -> dict[int, int]:
     """Of tasks that repeat, the number of each in its series."""
     numbers: dict[int, int] = {}
     for ids in chunks(task_ids):
-        in_series = sa.select(TASKS.c.id, TASKS.c.occurrence).where(TASKS.c.id.in_(ids))
+        in_series = sa.select(TASK.id, TASK.occurrence).where(TASK.id.in_(ids))
         numbers.update((task.id, task.occurrence) for task in read(in_series))
     return numbers
 
@@ -112,7 +112,7 @@ def occurrences(task_ids: list[int]) -> dict[int, int]:
 def count_overdue(project_ids: list[int], timezone: str) -> int:
     """How many open tasks are late, by the day that it is in a time zone."""
     values = with_days({"due": "overdue"}, timezone, now())
-    overdue = sa.select(TASKS.c.id).where(IN_PROJECTS, FILTERS["due", "overdue"])
+    overdue = sa.select(TASK.id).where(IN_PROJECTS, FILTERS["due", "overdue"])
     return count(overdue, {**values, "projects": project_ids})
 
 
@@ -169,11 +169,11 @@ def _statement(shape: Shape) -> sa.Select[Any]:
     if shape.empty:
         chosen = chosen.where(_after(shape.sorts, shape.empty))
     if not shape.projects:
-        return _ordered(chosen.where(IN_PROJECTS), TASKS.c, shape.sorts)
+        return _ordered(chosen.where(IN_PROJECTS), TASK, shape.sorts)
     parts = []
     for number in range(shape.projects):
-        in_project = TASKS.c.project_id == bindparam(f"project_{number}")
-        parts.append(_ordered(chosen.where(in_project), TASKS.c, shape.sorts))
+        in_project = TASK.project_id == bindparam(f"project_{number}")
+        parts.append(_ordered(chosen.where(in_project), TASK, shape.sorts))
     if len(parts) == 1:
         return parts[0]
     merged = sa.union_all(*(sa.select(part.subquery()) for part in parts)).subquery()

@@ -9,6 +9,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 MAX_LENGTH = 500  # characters
 MAX_PERIODS = 2000  # days, weeks, months or years that are looked at for one date
@@ -82,17 +83,15 @@ def parse(text: str) -> Rule:
         raise InvalidRule(f"FREQ must be one of {', '.join(FREQUENCIES)}.")
     if "COUNT" in parts and "UNTIL" in parts:
         raise InvalidRule("A rule has COUNT or UNTIL, not both.")
-    rule = Rule(
-        frequency,
-        interval=_number(parts, "INTERVAL", 999) or 1,
-        count=_number(parts, "COUNT", 999),
-        until=_until(parts),
-        by_day=_by_day(parts),
-        by_month_day=_numbers(parts, "BYMONTHDAY", 31, negative=True),
-        by_month=_numbers(parts, "BYMONTH", 12),
-        by_set_pos=_numbers(parts, "BYSETPOS", 366, negative=True),
-        week_start=_week_start(parts),
-    )
+    interval = _number(parts, "INTERVAL", 999) or 1
+    count = _number(parts, "COUNT", 999)
+    until = _until(parts)
+    by_day = _by_day(parts)
+    by_month_day = _numbers(parts, "BYMONTHDAY", 31, negative=True)
+    by_month = _numbers(parts, "BYMONTH", 12)
+    by_set_pos = _numbers(parts, "BYSETPOS", 366, negative=True)
+    days = (by_day, by_month_day, by_month, by_set_pos)
+    rule = Rule(frequency, interval, count, until, *days, week_start=_week_start(parts))
     _check_together(rule)
     return rule
 
@@ -114,7 +113,9 @@ def first_after(rule: Rule, start: dt.date, steps: Steps | None = None) -> dt.da
         matching = [day for day in days if _matches(rule, day)]
         for day in _at_positions(matching, rule.by_set_pos):
             if day > start:
-                return day if day.year <= last_year else None
+                if day.year > last_year:
+                    return None
+                return day
     return None
 
 
@@ -146,12 +147,15 @@ def _numbers(
 ) -> tuple[int, ...]:
     if name not in parts:
         return ()
-    lowest = -highest if negative else 1
+    lowest, also = 1, ""
+    if negative:
+        lowest, also = -highest, f" or -{highest} to -1"
     numbers = []
     for text in parts[name].split(","):
-        number = int(text) if NUMBER.fullmatch(text) else 0
+        number = 0
+        if NUMBER.fullmatch(text):
+            number = int(text)
         if number == 0 or not lowest <= number <= highest:
-            also = f" or {lowest} to -1" if negative else ""
             raise InvalidRule(f"{name} takes 1 to {highest}{also}.")
         numbers.append(number)
     return tuple(numbers)
@@ -199,7 +203,9 @@ def _check_together(rule: Rule) -> None:
     if numbered and rule.frequency in {"DAILY", "WEEKLY"}:
         raise InvalidRule("BYDAY has numbers with FREQ=MONTHLY and FREQ=YEARLY only.")
     of_a_year = rule.frequency == "YEARLY" and not rule.by_month
-    highest = 53 if of_a_year else 5
+    highest = 5
+    if of_a_year:
+        highest = 53
     if numbered > highest:
         raise InvalidRule(f"BYDAY counts up to {highest} here.")
     if rule.by_month_day and rule.frequency == "WEEKLY":
@@ -226,7 +232,8 @@ def _periods(rule: Rule, start: dt.date, last_year: int) -> Iterator[list[dt.dat
         if first is None or first.year > last_year:
             return
         if rule.frequency == "YEARLY":
-            yield [day for month in range(1, 13) for day in _month(rule, first.year, month)]
+            months = [_month(rule, first.year, month) for month in range(1, 13)]
+            yield list(chain.from_iterable(months))
         elif rule.frequency == "MONTHLY":
             yield _month(rule, first.year, first.month)
         elif rule.frequency == "WEEKLY":
@@ -268,7 +275,8 @@ def _matches(rule: Rule, day: dt.date) -> bool:
         return False
     if rule.by_month_day:
         length = calendar.monthrange(day.year, day.month)[1]
-        if day.day not in rule.by_month_day and day.day - length - 1 not in rule.by_month_day:
+        from_the_end = day.day - length - 1
+        if not {day.day, from_the_end}.intersection(rule.by_month_day):
             return False
     return not rule.by_day or any(_is_weekday(rule, each, day) for each in rule.by_day)
 
@@ -280,7 +288,9 @@ def _is_weekday(rule: Rule, wanted: Weekday, day: dt.date) -> bool:
         return True
     if rule.frequency == "YEARLY" and not rule.by_month:
         place = day.timetuple().tm_yday
-        length = 366 if calendar.isleap(day.year) else 365
+        length = 365
+        if calendar.isleap(day.year):
+            length = 366
     else:
         place = day.day
         length = calendar.monthrange(day.year, day.month)[1]
@@ -295,7 +305,9 @@ def _at_positions(days: list[dt.date], positions: tuple[int, ...]) -> list[dt.da
         return days
     picked = set()
     for position in positions:
-        index = position - 1 if position > 0 else len(days) + position
+        index = position - 1
+        if position < 0:
+            index = len(days) + position
         if 0 <= index < len(days):
             picked.add(days[index])
     return sorted(picked)

@@ -6,21 +6,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from taskapp.tasks import search
-from taskapp.tasks.models import TASKS
+from taskapp.tasks.models import TASK, TASKS
 
 ROWS = 500  # in a transaction: some hundredths of a second
-_WRITTEN_BEFORE = TASKS.c.title_key == ""
+_WRITTEN_BEFORE = TASK.title_key == ""
 _PIECE = (
-    sa.select(TASKS.c.id, TASKS.c.title, TASKS.c.description)
-    .where(_WRITTEN_BEFORE, TASKS.c.id > sa.bindparam("after"))
-    .order_by(TASKS.c.id)
+    sa.select(TASK.id, TASK.title, TASK.description)
+    .where(_WRITTEN_BEFORE, TASK.id > sa.bindparam("after"))
+    .order_by(TASK.id)
     .limit(ROWS)
 )
 # A row that was written meanwhile is left for the next time: its text is not the one that was read.
 _REFOLD = sa.update(TASKS).where(
-    TASKS.c.id == sa.bindparam("task_id"),
-    TASKS.c.title == sa.bindparam("old_title"),
-    TASKS.c.description == sa.bindparam("old_description"),
+    TASK.id == sa.bindparam("task_id"),
+    TASK.title == sa.bindparam("old_title"),
+    TASK.description == sa.bindparam("old_description"),
 )
 
 

@@ -7,7 +7,7 @@ from taskapp.database.session import Body
 from taskapp.errors import Invalid, NotFound
 from taskapp.extensions import db
 from taskapp.ledger import access
-from taskapp.tasks.models import TASKS
+from taskapp.tasks.models import TASK
 
 
 class AssigneeNotFound(NotFound):
@@ -36,15 +36,16 @@ def check_relations(caller: Caller, project_id: int, task_id: int | None, body: 
 
 def descendants(task_id: int) -> list[int]:
     """The ids of all tasks below a task."""
-    below = sa.select(TASKS.c.id).where(TASKS.c.parent_id == task_id).cte(recursive=True)
-    children = sa.select(TASKS.c.id).join(below, TASKS.c.parent_id == below.c.id)
-    return list(db.session.scalars(sa.select(below.union(children).c.id)))
+    below = sa.select(TASK.id).where(TASK.parent_id == task_id).cte(recursive=True)
+    children = sa.select(TASK.id).join(below, TASK.parent_id == below.c.id)
+    all_below = sa.select(below.union(children).c.id)
+    return list(db.session.scalars(all_below))
 
 
 def _check_parent(caller: Caller, project_id: int, task_id: int | None, parent_id: int) -> None:
-    parent = sa.select(TASKS.c.project_id).where(
-        TASKS.c.id == parent_id, TASKS.c.project_id.in_(access.visible_projects(caller.user_id))
-    )
+    visible = access.visible_projects(caller.user_id)
+    is_visible = TASK.project_id.in_(visible)
+    parent = sa.select(TASK.project_id).where(TASK.id == parent_id, is_visible)
     parents_project = db.session.scalar(parent)
     if parents_project is None:
         raise ParentNotFound(errors=[{"pointer": "/parent_id", "detail": "No such task."}])

@@ -16,7 +16,7 @@ from taskapp.database.session import Body, now, transaction
 from taskapp.extensions import db
 from taskapp.ledger import revisions
 from taskapp.tasks.due import Fault, to_utc
-from taskapp.tasks.models import COLUMNS, OPEN, TASKS
+from taskapp.tasks.models import COLUMNS, OPEN, TASK, TASKS
 
 MORNING = dt.time(9)  # what a time before a day counts from
 DURATION = re.compile(
@@ -79,8 +79,8 @@ def fire_due(moment: dt.datetime, limit: int) -> int:
     Each project is one transaction under its lock, so several processes may do so at once, and
     what a killed one left is done by the next.
     """
-    is_due = TASKS.c.next_reminder_at <= moment
-    chosen = sa.select(TASKS.c.project_id).where(is_due).order_by(TASKS.c.next_reminder_at)
+    is_due = TASK.next_reminder_at <= moment
+    chosen = sa.select(TASK.project_id).where(is_due).order_by(TASK.next_reminder_at)
     with transaction():
         project_ids = set(db.session.scalars(chosen.limit(limit)))
     fired = 0
@@ -95,9 +95,9 @@ def _fire_in(project_id: int, moment: dt.datetime, limit: int) -> int:
     if lock is None:  # the project was deleted meanwhile
         return 0
     due = (
-        sa.select(*COLUMNS, TASKS.c.pending_reminders)
-        .where(TASKS.c.project_id == project_id, TASKS.c.next_reminder_at <= moment)
-        .order_by(TASKS.c.next_reminder_at, TASKS.c.id)
+        sa.select(*COLUMNS, TASK.pending_reminders)
+        .where(TASK.project_id == project_id, TASK.next_reminder_at <= moment)
+        .order_by(TASK.next_reminder_at, TASK.id)
     )
     tasks = db.session.execute(due.limit(limit)).all()
     for task in tasks:
@@ -105,7 +105,7 @@ def _fire_in(project_id: int, moment: dt.datetime, limit: int) -> int:
         now_due = [at for at in pending if at <= moment]
         later = [at for at in pending if at > moment]
         values = _columns_of(later)
-        db.session.execute(sa.update(TASKS).where(TASKS.c.id == task.id).values(values))
+        db.session.execute(sa.update(TASKS).where(TASK.id == task.id).values(values))
         for at in now_due:
             revisions.record(lock.advance(), "reminder", [task.id], reminder=[None, at])
     return len(tasks)

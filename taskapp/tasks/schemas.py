@@ -84,7 +84,7 @@ class TaskQuerySchema(PageQuerySchema):
     completed_before = fields.Time()
     repeat = fields.QueryBool()
     q = fields.Text(min=1, max=200)
-    sort = fields.CommaList([sign + name for name in SORTS for sign in ("", "-")])
+    sort = fields.CommaList([*SORTS, *(f"-{name}" for name in SORTS)])
     format = fields.Text(max=10, metadata={"enum": ["json", "ndjson", "csv", "ics"]})
     bom = fields.QueryBool()
     fields = fields.CommaList(FIELDS)  # type: ignore[assignment]  # the parameter has marshmallow's own name

@@ -10,18 +10,18 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 
 from taskapp.database.session import Body
 from taskapp.tasks.folding import IS_UNSPACED, MAX_WORD_LENGTH, WORD, fold, runs, title_key, words
-from taskapp.tasks.models import TASKS
+from taskapp.tasks.models import TASK
 
 LIKE_WILDCARDS = re.compile(r"[/%_]")
 _MATCHING_ROWS = sa.text("SELECT rowid FROM task_words WHERE task_words MATCH :terms").columns(
     sa.column("rowid", sa.Integer)
 )
 _HAS_WORDS = {
-    "sqlite": TASKS.c.id.in_(_MATCHING_ROWS),
-    "postgresql": TASKS.c.words.op("@@")(sa.cast(bindparam("terms"), TSQUERY)),
+    "sqlite": TASK.id.in_(_MATCHING_ROWS),
+    "postgresql": TASK.words.op("@@")(sa.cast(bindparam("terms"), TSQUERY)),
 }
-_TEXT = TASKS.c.title + "\n" + TASKS.c.description
-_FOLDED = sa.func.coalesce(TASKS.c.folded, sa.func.lower(_TEXT))
+_TEXT = TASK.title + "\n" + TASK.description
+_FOLDED = sa.func.coalesce(TASK.folded, sa.func.lower(_TEXT))
 # How rows were folded until migration 0005, and how old workers fold beside it.
 _FORMER_WORD = re.compile(r"[^\W_]+")
 
@@ -49,7 +49,7 @@ class Search(NamedTuple):
             return sa.and_(*now)
         names = [f"former_sign_{number}" for number in range(self.former_signs)]
         formerly = [_TEXT.icontains(bindparam(name), escape="/") for name in names]
-        return sa.or_(sa.and_(*now), sa.and_(TASKS.c.folded.is_(None), *formerly))
+        return sa.or_(sa.and_(*now), sa.and_(TASK.folded.is_(None), *formerly))
 
 
 def index(title: str, description: str) -> Body:

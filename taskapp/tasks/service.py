@@ -14,7 +14,7 @@ from taskapp.ledger.access import Seen
 from taskapp.ledger.revisions import Lock
 from taskapp.tasks import bulk, query, undo, writes
 from taskapp.tasks.access import Locks, TaskNotFound, visible_task, visible_task_by_key
-from taskapp.tasks.models import COLUMNS, TASKS
+from taskapp.tasks.models import COLUMNS, TASK
 from taskapp.tasks.rows import with_time_zone
 
 
@@ -127,7 +127,7 @@ def next_occurrence(task: Row) -> int | None:
     """The id of the task that came after this one, if it is done and repeats."""
     if task.repeat is None:
         return None
-    after = sa.select(TASKS.c.next_id).where(TASKS.c.id == task.id)
+    after = sa.select(TASK.next_id).where(TASK.id == task.id)
     # A write sees what it has just written, and commits later; a read needs no transaction.
     is_writing = db.session().in_transaction()
     result = db.session.execute(after) if is_writing else read(after)
@@ -221,7 +221,7 @@ def _upsert(locks: Locks, operation: Body) -> Row:
 
 def _locked_by_key(lock: Lock, external_id: str) -> Row | None:
     by_key = sa.select(*COLUMNS).where(
-        TASKS.c.project_id == lock.project_id, TASKS.c.external_id == external_id
+        TASK.project_id == lock.project_id, TASK.external_id == external_id
     )
     return db.session.execute(by_key).one_or_none()
 

@@ -18,7 +18,7 @@ from taskapp.ledger import access, events, revisions
 from taskapp.ledger.access import EVENTS
 from taskapp.ledger.revisions import Lock, Revision
 from taskapp.tasks.access import TaskNotFound
-from taskapp.tasks.models import COLUMNS, TASKS
+from taskapp.tasks.models import COLUMNS, TASK, TASKS
 from taskapp.tasks.query import chunks
 from taskapp.tasks.rows import insert_labels, new_row
 from taskapp.tasks.writes import ExternalIdTaken
@@ -53,7 +53,7 @@ def restore_task(caller: Caller, task_id: int) -> Row:
     tasks = _tree(task_id, _deleted_together(deletion))
     _check(lock, tasks)
     _insert(lock, tasks)
-    restored = sa.select(*COLUMNS).where(TASKS.c.id == task_id)
+    restored = sa.select(*COLUMNS).where(TASK.id == task_id)
     return db.session.execute(restored).one()
 
 
@@ -76,20 +76,20 @@ def _project_of(caller: Caller, task_id: int) -> int:
 
 
 def _project_of_live(task_id: int) -> int | None:
-    return db.session.scalar(sa.select(TASKS.c.project_id).where(TASKS.c.id == task_id))
+    project_id = sa.select(TASK.project_id).where(TASK.id == task_id)
+    return db.session.scalar(project_id)
 
 
 def _deleted_together(deletion: Row) -> dict[int, Body]:
     """The tasks that one revision deleted, by id, with the values that they had."""
-    together = sa.select(EVENTS.c.task_id, EVENTS.c.changes).where(
-        EVENTS.c.project_id == deletion.project_id,
-        EVENTS.c.revision == deletion.revision,
-        EVENTS.c.kind == "deleted",
-    )
-    return {
-        event.task_id: _values_before(event.task_id, event.changes)
-        for event in db.session.execute(together)
-    }
+    deletions = sa.select(EVENTS.c.task_id, EVENTS.c.changes).where(EVENTS.c.kind == "deleted")
+    in_project = EVENTS.c.project_id == deletion.project_id
+    by_revision = EVENTS.c.revision == deletion.revision
+    together = deletions.where(in_project, by_revision)
+    tasks = {}
+    for task_id, changes in db.session.execute(together):
+        tasks[task_id] = _values_before(task_id, changes)
+    return tasks
 
 
 def _values_before(task_id: int, changes: Mapping[str, Sequence[Any]]) -> Body:
@@ -132,8 +132,8 @@ def _check(lock: Lock, tasks: Sequence[Body]) -> None:
             task["assignee_id"] = None
     keys = [task["external_id"] for task in tasks if task.get("external_id")]
     for chunk in chunks(keys):
-        taken = sa.select(TASKS.c.id, TASKS.c.external_id).where(
-            TASKS.c.project_id == lock.project_id, TASKS.c.external_id.in_(chunk)
+        taken = sa.select(TASK.id, TASK.external_id).where(
+            TASK.project_id == lock.project_id, TASK.external_id.in_(chunk)
         )
         other = db.session.execute(taken).first()
         if other is not None:

@@ -18,7 +18,7 @@ from taskapp.extensions import db
 from taskapp.ledger import access, revisions
 from taskapp.ledger.revisions import Lock, Revision
 from taskapp.tasks import reminders, repeats
-from taskapp.tasks.models import COLUMNS, TASKS
+from taskapp.tasks.models import COLUMNS, TASK, TASKS
 from taskapp.tasks.query import chunks
 from taskapp.tasks.relations import check_relations, descendants
 from taskapp.tasks.rows import (
@@ -32,11 +32,11 @@ from taskapp.tasks.rows import (
 
 # What decides when reminders fire.
 MOVES_REMINDERS = {"reminders", "due_at", "due_on", "status", "assignee_id"}
-SERIES = tuple(TASKS.c[name] for name in ("series_id", "occurrence", "next_id", "due_wall"))
-HIDDEN_STATE = (TASKS.c.id, TASKS.c.pending_reminders, *SERIES)
+SERIES = tuple(TASK[name] for name in ("series_id", "occurrence", "next_id", "due_wall"))
+HIDDEN_STATE = (TASK.id, TASK.pending_reminders, *SERIES)
 KEPT = (*COLUMNS, *SERIES)  # of a deleted task
 _INSERT = sa.insert(TASKS)
-_UPDATE = sa.update(TASKS).where(TASKS.c.id == sa.bindparam("task_id"))
+_UPDATE = sa.update(TASKS).where(TASK.id == sa.bindparam("task_id"))
 
 
 class ExternalIdTaken(Conflict):
@@ -119,9 +119,9 @@ def insert_many(lock: Lock, bodies: Sequence[Body]) -> list[int]:
         rows = [{**NO_REMINDERS, **new_row(revision, body)} for body in chunk]
         db.session.execute(_INSERT, rows)
     inserted = (
-        sa.select(TASKS.c.id, TASKS.c.title)
-        .where(TASKS.c.project_id == lock.project_id, TASKS.c.revision == revision.revision)
-        .order_by(TASKS.c.id)
+        sa.select(TASK.id, TASK.title)
+        .where(TASK.project_id == lock.project_id, TASK.revision == revision.revision)
+        .order_by(TASK.id)
     )
     tasks = db.session.execute(inserted).all()
     if [task.title for task in tasks] != [body["title"] for body in bodies]:
@@ -203,10 +203,10 @@ def delete(task_id: int, lock: Lock) -> None:
     ids = [task_id, *descendants(task_id)]
     revision = lock.advance(tasks=-len(ids))
     for chunk in chunks(ids[::-1]):  # lowest first: SQLite cascades 1,000 deep
-        tasks = db.session.execute(sa.select(*KEPT).where(TASKS.c.id.in_(chunk)))
+        tasks = db.session.execute(sa.select(*KEPT).where(TASK.id.in_(chunk)))
         deleted = [(task.id, _to_nothing(task._mapping)) for task in tasks]
         revisions.record_each(revision, "deleted", deleted)
-        db.session.execute(sa.delete(TASKS).where(TASKS.c.id.in_(chunk)))
+        db.session.execute(sa.delete(TASKS).where(TASK.id.in_(chunk)))
 
 
 def _insert_next(revision: Revision, task: Mapping[Any, Any], series: Mapping[Any, Any]) -> Body:
@@ -230,7 +230,7 @@ def _insert_next(revision: Revision, task: Mapping[Any, Any], series: Mapping[An
         due_wall=next_due.due_wall,
     )
     row.update(reminders.columns(row, task, []))
-    next_id = db.session.execute(_INSERT.returning(TASKS.c.id), row).scalar_one()
+    next_id = db.session.execute(_INSERT.returning(TASK.id), row).scalar_one()
     give_back(TASKS_OF_PROJECT, revision.project_id, -1)  # what is done is never refused for it
     insert_labels([(next_id, row["labels"])])
     revisions.record_each(revision, "created", [(next_id, _from_nothing(body))])
@@ -239,7 +239,7 @@ def _insert_next(revision: Revision, task: Mapping[Any, Any], series: Mapping[An
 
 def _hidden(task_id: int) -> Row:
     """The columns of a task that are not shown, where a write needs them."""
-    hidden = sa.select(*HIDDEN_STATE).where(TASKS.c.id == task_id)
+    hidden = sa.select(*HIDDEN_STATE).where(TASK.id == task_id)
     return db.session.execute(hidden).one()
 
 
@@ -252,8 +252,8 @@ def _write(statement: sa.Executable, project_id: int, values: Body) -> Row:
     try:
         return insert_or_raise(statement, ExternalIdTaken, values).one()
     except ExternalIdTaken:
-        other = sa.select(TASKS.c.id).where(
-            TASKS.c.project_id == project_id, TASKS.c.external_id == values.get("external_id")
+        other = sa.select(TASK.id).where(
+            TASK.project_id == project_id, TASK.external_id == values.get("external_id")
         )
         other_id = read(other).scalar()  # outside this transaction, which has failed
         detail = "Another task of the project has this external_id."
@@ -285,14 +285,14 @@ def _left_behind(task: Row, target: Lock) -> Body:
 
 def _move_children(task_id: int, below: Sequence[int], source: Revision, target: Revision) -> None:
     """Children go with their parent; assignees who are no members there are cleared."""
-    is_member = TASKS.c.assignee_id.in_(access.members_of(target.project_id))
+    is_member = TASK.assignee_id.in_(access.members_of(target.project_id))
     values = {
         "project_id": target.project_id,
         "revision": target.revision,
         "updated_at": now(),
-        "assignee_id": sa.case((is_member, TASKS.c.assignee_id)),
+        "assignee_id": sa.case((is_member, TASK.assignee_id)),
     }
-    moved = sa.update(TASKS).where(TASKS.c.id.in_(below)).values(values)
+    moved = sa.update(TASKS).where(TASK.id.in_(below)).values(values)
     insert_or_raise(moved, ExternalIdTaken)
     # Who sees the project that it leaves need not know of the other.
     left = [source.project_id, None]
