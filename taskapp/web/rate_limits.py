@@ -149,10 +149,12 @@ def counter(limits: Sequence[Policy]) -> Callable[[Current], None]:
     """A hook that counts each request against these; a view's own limit is counted there."""
 
     def count(current: Current) -> None:
-        if current.request.blueprint in UNLIMITED or not limiter.enabled:
+        storage: Counters | None = current_app.extensions.get("counters")
+        if storage is None or not limiter.enabled:  # this app has no limits
+            return
+        if current.request.blueprint in UNLIMITED:
             return
         keys = [(policy.key(), policy.rate.get_expiry()) for policy in limits]
-        storage: Counters = current_app.extensions["counters"]
         counts = storage.add_all(keys)
         for policy, (key, _) in zip(limits, keys, strict=True):
             if counts[key][0] > policy.rate.amount:
