@@ -15,6 +15,7 @@ from taskapp.database import engines, sequences
 from taskapp.extensions import db
 from taskapp.ops.checks import schema_found, schema_wanted
 from taskapp.schema import Base
+from taskapp.webhooks.access import pause_webhooks
 
 ROWS_AT_ONCE = 2000
 CHECKSUM_BITS = 64
@@ -38,6 +39,8 @@ def copy_to(database_url: str) -> None:
         _check_empty(target)
         _create_tables(target)
         copied = _copy_all(db.engine, target)
+        with target.begin() as connection:  # nobody is called by accident
+            pause_webhooks(connection)
     finally:
         target.dispose()
     for table, content in copied.items():

@@ -5,7 +5,7 @@ What depends on no route stands in `openapi.json`.
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from http import HTTPStatus
 from itertools import groupby
@@ -34,7 +34,8 @@ ROOMS = {"personal_tokens": "auth"}  # described with the room they belong to
 STREAM = {"type": "string", "format": "binary", "maxLength": 2**63 - 1}
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
-STREAMED_BODIES = {"text/csv", "application/x-ndjson"}
+STREAMED_BODIES = {"text/csv", "application/x-ndjson", "text/calendar"}
+FORM = {"type": "object", "properties": {"file": STREAM}, "required": ["file"]}
 EVERYWHERE = (
     errors.Invalid,
     errors.InvalidHost,
@@ -110,10 +111,14 @@ def _parameters(contract: Contract, rule: Rule, method: str) -> list[dict[str, A
     return parameters
 
 
-def _content(takes: Iterable[str], body: Schema) -> dict[str, Any]:
+def _content(takes: Sequence[str], body: Schema) -> dict[str, Any]:
     content = {}
     for media_type in takes:
-        schema = STREAM if media_type in STREAMED_BODIES else body
+        schema: Any = body
+        if media_type in STREAMED_BODIES:
+            schema = STREAM
+        if media_type == "multipart/form-data" and len(takes) > 1:  # one shape of several
+            schema = FORM
         content[media_type] = {"schema": schema}
     return content
 

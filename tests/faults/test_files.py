@@ -79,11 +79,11 @@ def test_damaged_counters_are_thrown_away_and_limits_hold(
         with counters.open("r+b") as file:
             file.truncate(0)
             file.write(content)
-        statuses = [servers.ask(f"{base}/api/v1/tasks")[0] for _ in range(50)]
+        statuses = [servers.ask(f"{base}/api/v1/tasks")[0] for _ in range(80)]
         ready = servers.ask(f"{base}/health/ready")[2]
 
     assert set(statuses) == {401, 429}
-    assert statuses.count(401) <= 45
+    assert statuses.count(401) <= 60  # what was counted before, and by each worker once more
     assert ready["checks"]["counters"] == "ok"
     with closing(sqlite3.connect(counters)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

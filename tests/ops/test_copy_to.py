@@ -15,9 +15,11 @@ from flask import Flask
 
 import config
 from taskapp import create_app
+from taskapp.database.session import now
 from taskapp.extensions import db
 from taskapp.ops import copy_to
 from taskapp.schema import Base
+from taskapp.webhooks.service import DELIVERIES
 from tests import servers
 from tests.conftest import new_database
 
@@ -81,6 +83,13 @@ def fill(variables: dict[str, str]) -> None:
             client.post(f"{task}/attachments", data={"file": (BytesIO(b"bytes"), "a.bin")}),
         ]
         assert [answer.status_code for answer in made] == [201, 201, 201]
+        project = client.post("/api/v1/projects", json={"name": "Garden"}).get_json()
+        webhooks = f"/api/v1/projects/{project['id']}/webhooks"
+        hook = {"url": "https://example.com/", "is_active": False}
+        webhook = client.post(webhooks, json=hook).get_json()
+        delivery = {"webhook_id": webhook["id"], "event_id": 1, "status": "failed", "ms": 7}
+        with app.app_context(), db.session.begin():
+            db.session.execute(sa.insert(DELIVERIES).values(**delivery, at=now()))
 
 
 def copied(variables: dict[str, str], url: str) -> str:

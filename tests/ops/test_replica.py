@@ -152,7 +152,7 @@ def test_lists_come_from_the_replica(alice: Client, pair: Pair, labelled: Json, 
 
 def test_a_feed_comes_from_the_replica(alice: Client, pair: Pair, labelled: Json) -> None:
     token = made(alice, "auth/tokens", name="phone", scopes=["feed"])
-    response, asked = pair.ask(alice, token["feed_url"])
+    response, asked = pair.ask(alice, f"{token['feed_url']}?as=todos")
 
     assert asked == {"replica"}
     assert "SUMMARY:Water the fern" in response.text

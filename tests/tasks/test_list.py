@@ -139,8 +139,8 @@ def test_sorts(alice: Client) -> None:
     for sort, order in (
         ("id", "baBéc"),
         ("-id", "céBab"),
-        ("title", "Babcé"),
-        ("-title", "écbaB"),
+        ("title", "aBbcé"),
+        ("-title", "écbBa"),
         ("status", "acébB"),
         ("-status", "Bbéca"),
         ("priority", "bBcéa"),
@@ -176,7 +176,7 @@ def test_names_each_bad_parameter(alice: Client) -> None:
         "project_id": ["", "1.0", "none", str(2**63)],
         "due": ["tomorrow", "", "today,overdue"],
         "due_before": ["2030-01-31", "", "2030-01-31T00:00:00", "0001-01-01T00:00:00%2B14:00"],
-        "updated_after": ["now", "2030-01-31T00:00:00+00:00"],  # a plus sign that was not escaped
+        "updated_after": ["now"],
         "q": ["", "x" * 201, "a%00b", "%ff", "%ed%a0%80"],
         "colour": ["red"],
         "LIMIT": ["1"],
