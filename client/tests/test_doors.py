@@ -420,7 +420,8 @@ def test_the_report_goes_to_standard_error(alice: Person) -> None:
 
     ran = alice.run("import", "--from", "todoist", str(file), "--json")
 
-    assert json.loads(ran.stdout) == {"created": 2, "updated": 0, "unchanged": 0}
+    counts = {"created": 2, "updated": 0, "unchanged": 0, "ignored": 0}
+    assert json.loads(ran.stdout) == counts
     assert ran.stderr.startswith("Kept in the description:\n")
     assert "1  dates in words that are unknown here ('Something vague')" in ran.stderr
 

@@ -103,7 +103,8 @@ def import_(
     if as_json:
         print_json(dict(counts))
     else:
-        shown = ", ".join(f"{count} {what}" for what, count in counts.items())
+        worth_saying = {what: count for what, count in counts.items() if count or what != "ignored"}
+        shown = ", ".join(f"{count} {what}" for what, count in worth_saying.items())
         click.echo(f"{'Would be: ' if dry_run else ''}{shown}.")
 
 
