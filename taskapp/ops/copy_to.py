@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import click
 import orjson
 import sqlalchemy as sa
-from alembic import command
 from flask import current_app
 
 import config
@@ -49,6 +48,8 @@ def copy_to(database_url: str) -> None:
 
 
 def _create_tables(target: sa.Engine) -> None:
+    from alembic import command  # it is large, and a server migrates nothing
+
     migrations = current_app.extensions["migrate"].migrate.get_config()
     migrations.attributes["engine"] = target
     command.upgrade(migrations, "head")

@@ -60,12 +60,12 @@ def test_bytes_stay_while_another_row_names_them(
     assert names_in(folder) == []
 
 
-def test_the_bytes_of_a_deleted_task_are_swept_away(
+def test_the_bytes_of_a_deleted_task_stay_while_it_can_be_restored(
     app: Flask, bob: Client, bobs: str, folder: Path, shared_task: Json
 ) -> None:
     bob.delete(f"/api/v1/tasks/{shared_task['id']}")
 
-    assert sweep_hours_later(app, folder) == 1
+    assert sweep_hours_later(app, folder) == 0
 
 
 def test_what_is_young_may_still_get_its_row(
