@@ -33,7 +33,10 @@ def test_registers_a_user(anonymous: httpx.Client) -> None:
     user = answer.json()
 
     assert answer.status_code == 201
-    assert answer.headers["Location"] == f"{anonymous.base_url}api/v1/users/{user['id']}"
+    assert (
+        answer.headers["Location"]
+        == str(anonymous.base_url).rstrip("/") + f"/api/v1/users/{user['id']}"
+    )
     assert answer.headers["ETag"].startswith('"')
     assert answer.headers["Cache-Control"] == "no-store"
     assert user.keys() == {"id", "email", "name", "role", "is_active", "created_at", "updated_at"}
