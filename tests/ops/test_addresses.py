@@ -32,7 +32,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     apps = []
 
     def make(**variables: str) -> FlaskClient:
-        # All apps of a process share the limiter: with limits here, the suite's apps would have them.
+        # The apps of a process share the limiter: with limits here, the others would have them.
         environment = {"TASKAPP_INSTANCE": str(tmp_path), "RATELIMIT_ENABLED": "false"}
         app = create_app(config.load({**environment, **variables}))
         apps.append(app)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import stat
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -133,3 +135,41 @@ def test_a_server_refuses_to_start_in_one_line(tmp_path: Path) -> None:
     assert started.returncode == 1
     assert started.stderr.startswith("taskapp: SECRET_KEY: production needs one")
     assert started.stderr.count("\n") == 1
+
+
+# What containers have from the image, Kubernetes from its service, and systemd from its units.
+OF_THE_IMAGE = {"PORT", "BIND", "TASKAPP_INSTANCE"}
+# Where an operator looks for a setting, and how it is written there, a comment or not.
+WRITTEN = {
+    "docker-compose.yml": (r"^ +([A-Z_]+?)(?:_FILE)?:(?: |$)", OF_THE_IMAGE),
+    "deploy/systemd/taskapp.env": (
+        r"^#?([A-Z_]+?)(?:_FILE)?=",
+        {*OF_THE_IMAGE, "ENVIRONMENT", "SECRET_KEY", "METRICS_TOKEN"},  # the units, and `deploy`
+    ),
+    "deploy/kubernetes": (r"^ +(?:# )?- (?:\{name: )?([A-Z_]+?)(?:_FILE)?[=,]", OF_THE_IMAGE),
+}
+
+
+def text_of(place: str) -> str:
+    path = servers.ROOT / place
+    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)
+
+
+@pytest.mark.parametrize("place", WRITTEN)
+def test_every_setting_stands_where_an_operator_looks_for_it(place: str) -> None:
+    pattern, elsewhere = WRITTEN[place]
+    written = set(re.findall(pattern, text_of(place), re.MULTILINE))
+
+    assert set(config.VARIABLES) - written == elsewhere
+
+
+@pytest.mark.parametrize("place", ["deploy/systemd/taskapp.env", "deploy/kubernetes"])
+def test_what_is_shown_as_a_default_is_the_default(place: str, tmp_path: Path) -> None:
+    shown = dict(re.findall(r"^ *#(?: - )?([A-Z_]+)=([^\n.]+)$", text_of(place), re.MULTILINE))
+    default = load(tmp_path, ENVIRONMENT="production", SECRET_KEY=KEY)
+
+    assert len(shown) > 20
+    for spec in fields(default):
+        if value := shown.get(spec.name.upper()):
+            assert spec.metadata["parse"](value) == getattr(default, spec.name), spec.name
