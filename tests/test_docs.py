@@ -93,6 +93,27 @@ def test_links_lead_somewhere() -> None:
                 assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
+ARCHITECTURE = (servers.ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+
+
+def test_the_map_names_every_room() -> None:
+    first_column = [in_backticks(row[0]) for row in rows(ARCHITECTURE, "The map")]
+    drawn = {name.strip("/") for names in first_column for name in names}
+    package = servers.ROOT / "taskapp"
+    rooms = {path.parent.name for path in package.glob("*/__init__.py")}
+    ground = {path.name for path in package.glob("*.py")} - {"__init__.py"}
+
+    assert drawn == rooms | ground
+
+
+def test_files_that_documents_for_developers_name_are_there() -> None:
+    contributing = (servers.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for text in (ARCHITECTURE, contributing):
+        for name in re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.py)`", text):
+            places = [servers.ROOT / name, servers.ROOT / "taskapp" / name]
+            assert any(place.exists() for place in places), name
+
+
 def test_prose_is_wrapped_at_100_columns() -> None:
     """Tables, code and addresses are as long as they are."""
     for document in (*servers.ROOT.glob("*.md"), *servers.ROOT.glob("docs/*.md")):
