@@ -13,24 +13,22 @@ from flask import current_app
 
 from taskapp import errors
 from taskapp.auth import tokens
-from taskapp.auth.models import Session
+from taskapp.auth.sessions import SESSION, SESSIONS
 from taskapp.caller import ADMIN, ANYONE, SCOPES, Caller
 from taskapp.database.session import read
 from taskapp.personal_tokens import access as personal_tokens
-from taskapp.schema import table
 from taskapp.users import access as users
 from taskapp.web.contract import contract_of
 from taskapp.web.current import SAFE_METHODS, Current, require_scope
 
-SESSIONS = table(Session)
 _active = users.active()
-_LIVE_SESSION = (
-    sa.select(_active.c.role, _active.c.timezone)
-    .join(SESSIONS, SESSIONS.c.user_id == _active.c.id)
-    .where(SESSIONS.c.id == sa.bindparam("session_id"), SESSIONS.c.ended_at.is_(None))
-    .where(SESSIONS.c.user_id == sa.bindparam("user_id"))
-    .where(SESSIONS.c.nonce == sa.bindparam("nonce"))
+_of_user = SESSION.user_id == _active.c.id
+_CALLER = sa.select(_active.c.role, _active.c.timezone).join(SESSIONS, _of_user)
+_LIVE_CALLER = _CALLER.where(SESSION.ended_at.is_(None))
+_SESSION_AND_USER = _LIVE_CALLER.where(
+    SESSION.id == sa.bindparam("session_id"), SESSION.user_id == sa.bindparam("user_id")
 )
+_LIVE_SESSION = _SESSION_AND_USER.where(SESSION.nonce == sa.bindparam("nonce"))
 
 
 class SessionEnded(errors.TokenRevoked):
@@ -40,7 +38,8 @@ class SessionEnded(errors.TokenRevoked):
 def authenticate(current: Current) -> None:
     """Find out who is calling; `current.refusal` says why it is nobody."""
     try:
-        current.caller = _caller_behind(current.request.environ.get("HTTP_AUTHORIZATION"))
+        header = current.request.environ.get("HTTP_AUTHORIZATION")
+        current.caller = _caller_behind(header)
     except errors.Refusal as refusal:
         current.refusal = refusal
     except sa.exc.DBAPIError as error:  # public routes must work while the database is down
@@ -54,7 +53,8 @@ def authorize(current: Current) -> None:
         Refusal: There is no credential, or it lacks the scope.
     """
     request = current.request
-    view = current_app.view_functions.get(request.endpoint or "")
+    endpoint = request.endpoint or ""
+    view = current_app.view_functions.get(endpoint)
     if view is None or request.method == "OPTIONS":  # the router's own 404, 405 and Allow
         return
     contract = contract_of(view)
@@ -90,17 +90,24 @@ def _password(credentials: str) -> str:
         pair = b64decode(credentials, validate=True).decode()
     except ValueError:
         raise errors.Unauthorized from None
-    return pair.partition(":")[2]
+    _, _, password = pair.partition(":")
+    return password
 
 
 def _caller_by_session(token: str) -> Caller:
     claims = tokens.check(token, "access")
     values = {"session_id": claims.session_id, "user_id": claims.user_id, "nonce": claims.nonce}
-    user = read(_LIVE_SESSION, values).one_or_none()
+    result = read(_LIVE_SESSION, values)
+    user = result.one_or_none()
     if user is None:
         raise SessionEnded
-    scopes = SCOPES[ADMIN if user.role == ADMIN else "write"]
+    widest = ADMIN if user.role == ADMIN else "write"
     expires_at = dt.datetime.fromtimestamp(claims.expires, dt.UTC)
     return Caller(
-        claims.user_id, user.role, scopes, expires_at, claims.session_id, timezone=user.timezone
+        claims.user_id,
+        user.role,
+        SCOPES[widest],
+        expires_at,
+        claims.session_id,
+        timezone=user.timezone,
     )

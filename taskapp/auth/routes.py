@@ -17,11 +17,15 @@ from taskapp.web.rate_limits import registration_rate
 auth = Blueprint("auth", __name__, url_prefix="/api/v1/auth")
 BAD_REFRESH = (errors.InvalidToken, errors.TokenExpired, errors.TokenReused, errors.TokenRevoked)
 SIGN_INS = "60 per minute"
+sign_in_limit = limiter.limit(SIGN_INS, key_func=rate_limit_key, override_defaults=False)
+registration_limit = limiter.limit(
+    registration_rate, key_func=client_address, override_defaults=False
+)
 
 
 @auth.post("/register")
 @public
-@limiter.limit(registration_rate, key_func=client_address, override_defaults=False)
+@registration_limit
 @accepts(body=NEW_USER, prepare=accounts.prepare_registration)
 @replies(USER, 201, errors.EmailTaken, errors.RegistrationClosed)
 def register(body: Body) -> Row:
@@ -31,12 +35,13 @@ def register(body: Body) -> Row:
 
 @auth.post("/login")
 @public
-@limiter.limit(SIGN_INS, key_func=rate_limit_key, override_defaults=False)
+@sign_in_limit
 @accepts(body=schemas.LOGIN)
 @replies(schemas.TOKEN_PAIR, 200, errors.WrongCredentials, once=False)
 def login(body: Body) -> Body:
     """Sign in: begin a session."""
-    return service.login(body, request.user_agent.string[:200], client_address())
+    user_agent = request.user_agent.string
+    return service.login(body, user_agent[:200], client_address())
 
 
 @auth.post("/refresh")
@@ -60,7 +65,8 @@ def logout() -> None:
 @replies(schemas.SESSION_PAGE)
 def list_sessions(query: Body) -> Page:
     """List your sessions."""
-    return service.list_sessions(caller().user_id, caller().session_id, query)
+    owner = caller()
+    return service.list_sessions(owner.user_id, owner.session_id, query)
 
 
 @auth.delete("/sessions/<id:session_id>")

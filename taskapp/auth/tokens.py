@@ -32,29 +32,36 @@ def issue(session: Row) -> Body:
 
     The refresh token lives as long as the session, the access token for minutes.
     """
-    made_at: dt.datetime = session.last_used_at
-    lifetime = dt.timedelta(minutes=settings().access_token_minutes)
-    left = made_at + lifetime - now()
-    common = {"sid": str(session.id), "nonce": session.nonce, "iat": made_at, "nbf": made_at}
-    access = {**common, "jti": _derived_id(session.refresh_jti), "exp": made_at + lifetime}
+    issued_at: dt.datetime = session.last_used_at
+    minutes = settings().access_token_minutes
+    access_ends = issued_at + dt.timedelta(minutes=minutes)
+    left = access_ends - now()
+    seconds = round(left.total_seconds())
+    common = {"sid": str(session.id), "nonce": session.nonce, "iat": issued_at, "nbf": issued_at}
+    access_jti = _derived_id(session.refresh_jti)
+    access = {**common, "jti": access_jti, "exp": access_ends}
     refresh = {**common, "jti": session.refresh_jti, "exp": session.expires_at}
     subject = str(session.user_id)
+    access_token = create_access_token(subject, additional_claims=access)
+    refresh_token = create_refresh_token(subject, additional_claims=refresh)
     return {
-        "access_token": create_access_token(subject, additional_claims=access),
-        "refresh_token": create_refresh_token(subject, additional_claims=refresh),
+        "access_token": access_token,
+        "refresh_token": refresh_token,
         "token_type": "Bearer",
-        "expires_in": max(1, round(left.total_seconds())),
+        "expires_in": max(1, seconds),
     }
 
 
 def _derived_id(refresh_jti: str) -> str:
     """The id of the access token that belongs to a refresh token."""
-    return blake2b(refresh_jti.encode(), digest_size=16, person=b"taskapp-access").hexdigest()
+    digest = blake2b(refresh_jti.encode(), digest_size=16, person=b"taskapp-access")
+    return digest.hexdigest()
 
 
 def check(token: str, kind: str) -> Claims:
     """The claims of a token of ours; the signature of each is checked once per process."""
-    claims = _verified(token, kind, settings().secret_key)
+    key = settings().secret_key
+    claims = _verified(token, kind, key)
     if claims.expires <= time.time():
         raise TokenExpired
     return claims
@@ -64,19 +71,22 @@ def check(token: str, kind: str) -> Claims:
 def _key_for(headers: dict[str, Any], _: dict[str, Any]) -> str:
     """The key that signed the token: today's, or the one before while it is being replaced."""
     previous = settings().secret_key_previous
-    if previous and headers.get("kid") == key_id(previous):
+    kid = headers.get("kid")
+    if previous and kid == key_id(previous):
         return previous
     return settings().secret_key
 
 
 def key_id(key: str) -> str:
     """A name for a signing key that says nothing about it (RFC 7515, section 4.1.4)."""
-    return blake2b(key.encode(), digest_size=6, person=b"taskapp-kid").hexdigest()
+    digest = blake2b(key.encode(), digest_size=6, person=b"taskapp-kid")
+    return digest.hexdigest()
 
 
 @jwt.additional_headers_loader
 def _headers(_: str) -> dict[str, str]:
-    return {"kid": key_id(settings().secret_key)}
+    key = settings().secret_key
+    return {"kid": key_id(key)}
 
 
 @lru_cache(maxsize=4096)
@@ -88,13 +98,14 @@ def _verified(token: str, kind: str, _key: str) -> Claims:
         raise TokenExpired from None
     except (PyJWTError, JWTExtendedException, ValueError, TypeError):
         raise InvalidToken from None
-    user_id = _id(payload["sub"])
-    session_id = _id(payload.get("sid"))
     if _type_of(token) != kind or not payload["jti"] or "exp" not in payload:
         raise InvalidToken
+    user_id = _id(payload["sub"])
+    session_id = _id(payload.get("sid"))
     nonce = str(payload.get("nonce", ""))
     token_id = str(payload["jti"])
-    return Claims(user_id, session_id, nonce, token_id, float(payload["exp"]))
+    expires = float(payload["exp"])
+    return Claims(user_id, session_id, nonce, token_id, expires)
 
 
 def _type_of(token: str) -> Any:
@@ -105,6 +116,9 @@ def _type_of(token: str) -> Any:
 
 def _id(claim: Any) -> int:
     """Claims that hold ids are canonical decimal strings: RFC 7519 wants `sub` to be one."""
-    if not isinstance(claim, str) or not CANONICAL_INT.fullmatch(claim) or int(claim) > INT64:
+    if not isinstance(claim, str) or not CANONICAL_INT.fullmatch(claim):
         raise InvalidToken
-    return int(claim)
+    number = int(claim)
+    if number > INT64:
+        raise InvalidToken
+    return number

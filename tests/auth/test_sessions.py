@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+import datetime as dt
+import logging
+from typing import Any
 
+import pytest
+from flask import Flask
+
+from taskapp.database.session import now
 from tests import servers
 from tests.auth.test_login import pair_of
+from tests.auth.test_refresh import change_sessions
 from tests.conftest import PASSWORD, Client, named, refused
 
 URL = "/api/v1/auth/sessions"
@@ -151,3 +158,85 @@ def test_logging_out_wants_a_credential(anonymous: Client) -> None:
     assert refused(anonymous.post("/api/v1/auth/logout")) == (401, "unauthorized")
     forged = anonymous.as_token("eyJ.x.y")
     assert refused(forged.post("/api/v1/auth/logout")) == (401, "invalid-token")
+
+
+def test_lists_no_session_that_is_over(alice: Client, anonymous: Client, app: Flask) -> None:
+    elsewhere = another(anonymous)
+    assert elsewhere.post("/api/v1/auth/logout").status_code == 204
+    assert len(alice.get(URL).get_json()["items"]) == 1
+
+    change_sessions(app, expires_at=now() - dt.timedelta(seconds=1))
+
+    assert alice.get(URL).get_json()["items"] == []
+
+
+def test_a_session_lasts_as_long_as_it_is_used(anonymous: Client, app: Flask) -> None:
+    pair = pair_of(anonymous)
+    long_ago = now() - dt.timedelta(days=20)
+    change_sessions(app, last_used_at=long_ago, expires_at=long_ago + dt.timedelta(days=30))
+    before = session_in_use(anonymous.as_token(pair["access_token"]))
+
+    body = {"refresh_token": pair["refresh_token"]}
+    fresh = anonymous.post("/api/v1/auth/refresh", json=body).get_json()
+    after = session_in_use(anonymous.as_token(fresh["access_token"]))
+
+    assert before["id"] == after["id"]
+    days = [dt.datetime.fromisoformat(each["expires_at"]) - now() for each in (before, after)]
+    assert [round(left / dt.timedelta(days=1)) for left in days] == [10, 30]
+    assert after["created_at"] == before["created_at"]
+
+
+def session_in_use(client: Client) -> dict[str, Any]:
+    sessions = client.get(URL).get_json()["items"]
+    return dict(next(session for session in sessions if session["current"]))
+
+
+def test_a_program_with_a_long_name_signs_in(anonymous: Client) -> None:
+    anonymous.environ_base["HTTP_USER_AGENT"] = "fern/" + "1" * 5000
+
+    client = anonymous.as_token(pair_of(anonymous)["access_token"])
+
+    assert session_in_use(client)["user_agent"] == "fern/" + "1" * 195
+
+
+def test_the_log_tells_tries_apart_and_names_nobody(
+    anonymous: Client, alice: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for email in ("nobody@example.com", "Nobody@example.com", "noone@example.com"):
+        body = {"email": email, "password": PASSWORD}
+        assert anonymous.post("/api/v1/auth/login", json=body).status_code == 401
+    wrong = {"email": "alice@example.com", "password": "eleven quiet harbours"}
+    assert anonymous.post("/api/v1/auth/login", json=wrong).status_code == 401
+    refusals = [record for record in caplog.records if record.message == "sign-in refused"]
+    accounts = [vars(record)["fields"]["account"] for record in refusals]
+
+    assert accounts[0] == accounts[1] != accounts[2]
+    assert accounts[3] == alice.user["id"]
+    assert "nobody" not in caplog.text.casefold()
+
+
+def test_a_role_counts_from_the_next_request_on(alice: Client, admin: Client) -> None:
+    url = f"/api/v1/users/{alice.user['id']}"
+    seen = []
+    for role in ("admin", "user"):
+        assert admin.patch(url, json={"role": role}).status_code == 200
+        seen.append(alice.get("/api/v1/auth/token").get_json()["scopes"])
+
+    assert seen == [["admin", "read", "write"], ["read", "write"]]
+
+
+def test_an_ended_session_stays_ended_whoever_ends_it_again(
+    alice: Client, anonymous: Client
+) -> None:
+    pair = pair_of(anonymous)
+    elsewhere = anonymous.as_token(pair["access_token"])
+    session_id = session_in_use(elsewhere)["id"]
+    assert alice.delete(f"{URL}/{session_id}").status_code == 204
+
+    assert elsewhere.post("/api/v1/auth/logout").status_code == 204
+    assert alice.delete(URL).status_code == 204
+
+    body = {"refresh_token": pair["refresh_token"]}
+    response = anonymous.post("/api/v1/auth/refresh", json=body)
+    assert refused(response) == (401, "token-revoked")
