@@ -120,6 +120,7 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.ops.copy_to import copy_to
     from taskapp.ops.health import health
     from taskapp.ops.purge import purge
+    from taskapp.ops.reseal import reseal
     from taskapp.ops.restore import restore
     from taskapp.ops.seed import seed
     from taskapp.personal_tokens.routes import personal_tokens
@@ -135,7 +136,7 @@ def _add_rooms(app: Flask) -> None:
     work = (tasks, comments, attachments, sync, exchange, reports, webhooks, mcp)
     for room in (*people, *work, health, docs):
         app.register_blueprint(room)
-    for command in (seed, doctor, backup, restore, copy_to, purge, courier):
+    for command in (seed, doctor, backup, restore, copy_to, purge, reseal, courier):
         app.cli.command(cls=OperatorCommand)(command)
     app.cli.command("openapi")(print_openapi)
     app.cli.add_command(accounts)

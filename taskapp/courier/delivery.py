@@ -6,6 +6,7 @@ holding one costs at most a repeat, when the lease has run out.
 
 import datetime as dt
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,7 +127,8 @@ def _send(webhook: Row, message: Message) -> Answer:
 def _secrets(webhook: Row) -> list[str]:
     secrets = [unseal(webhook.sealed_secret)]
     if webhook.sealed_previous and webhook.previous_until > now():
-        secrets.append(unseal(webhook.sealed_previous))
+        with suppress(CannotOpen):  # what was rotated because it was lost
+            secrets.append(unseal(webhook.sealed_previous))
     return secrets
 
 

@@ -22,6 +22,7 @@ from taskapp.database.session import now, read
 from taskapp.database.sqlite import database_file
 from taskapp.errors import DatabaseUnavailable
 from taskapp.extensions import db, settings
+from taskapp.ops import reseal
 from taskapp.web.openapi import VERSION
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -193,8 +194,20 @@ def quotas() -> Finding:
     return Finding("ok", "what is counted is there")
 
 
+def sealed() -> Finding:
+    """Secrets of webhooks and the like, which SECRET_KEY must open again."""
+    current, previous, lost = reseal.state()
+    if lost:
+        remedy = "Set SECRET_KEY_PREVIOUS to the key that sealed them, run flask --app wsgi reseal"
+        return Finding("degraded", f"{lost} secrets cannot be opened", remedy)
+    if previous:
+        detail = f"{previous} secrets are sealed with the previous key"
+        return Finding("degraded", detail, "Run flask --app wsgi reseal")
+    return Finding("ok", f"{current} sealed secrets can be opened")
+
+
 HEALTH = (database, cache, counters, disk, memory, versions)
-DOCTOR = (configuration, secret, *HEALTH, replica, folders, proxies, clock, quotas)
+DOCTOR = (configuration, secret, *HEALTH, sealed, replica, folders, proxies, clock, quotas)
 
 
 def schema_found() -> str | None:
