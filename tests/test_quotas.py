@@ -16,7 +16,7 @@ from taskapp.attachments import store
 from taskapp.database.quotas import recount, wrong_counts
 from taskapp.extensions import db
 from taskapp.ops import checks
-from tests.conftest import Client, Json, add, made, refused
+from tests.conftest import Client, Json, add, events, made, refused
 
 Allow = Callable[..., None]
 
@@ -171,15 +171,76 @@ def test_purge_puts_counts_right_and_doctor_says_when_they_are_wrong(
         assert checks.quotas().status == "ok"
 
 
-def test_purge_keeps_the_newest_changes_of_a_task(
+def test_purge_keeps_the_newest_changes_of_a_task_and_its_history_says_so(
     alice: Client, task: Json, app: Flask, allow: Allow
 ) -> None:
     allow(history_events_per_task=3)
-    for number in range(6):
-        alice.patch(f"/api/v1/tasks/{task['id']}", json={"title": f"T{number}"})
+    url = f"/api/v1/tasks/{task['id']}/history"
+    short = add(alice, "Short")
+
+    for round_number in range(2):
+        for number in range(6):
+            alice.patch(f"/api/v1/tasks/{task['id']}", json={"title": f"T{round_number}{number}"})
+        assert alice.get(url).get_json()["complete"] is (round_number == 0)
+        for _ in range(2):  # the second time there is nothing to do
+            assert app.test_cli_runner().invoke(args=["purge"]).exit_code == 0
+
+        history = alice.get(f"{url}?total=true").get_json()
+        kinds = [event["kind"] for event in history["items"]]
+        assert (kinds, history["total"]) == (["created", "updated", "updated", "updated"], 4)
+        assert history["complete"] is False
+        assert history["items"][-1]["changes"]["title"][1] == f"T{round_number}5"
+        assert len(events(app, "history-trimmed")) == 1
+    of_short = alice.get(f"/api/v1/tasks/{short['id']}/history").get_json()
+    assert of_short["complete"] is True
+
+
+def test_the_events_of_a_project_show_where_older_ones_are_gone(
+    alice: Client, shared: Json, app: Flask, allow: Allow
+) -> None:
+    allow(history_events_per_task=1)
+    task = add(alice, project_id=shared["id"])
+    for title in ("A", "B", "C"):
+        alice.patch(f"/api/v1/tasks/{task['id']}", json={"title": title})
 
     assert app.test_cli_runner().invoke(args=["purge"]).exit_code == 0
 
-    history = alice.get(f"/api/v1/tasks/{task['id']}/history").get_json()["items"]
-    assert [event["kind"] for event in history] == ["created", "updated", "updated", "updated"]
-    assert history[-1]["changes"]["title"][1] == "T5"
+    trail = alice.get(f"/api/v1/projects/{shared['id']}/events").get_json()["items"]
+    kinds = [event["kind"] for event in trail if event["task_id"] == task["id"]]
+    assert kinds == ["created", "history-trimmed", "updated"]
+
+
+def test_what_was_trimmed_elsewhere_is_not_missed_here(
+    alice: Client, bob: Client, shared: Json, app: Flask, allow: Allow
+) -> None:
+    """A task comes from an inbox: whoever never saw that sees all that they may."""
+    allow(history_events_per_task=2)
+    task = add(alice)
+    url = f"/api/v1/tasks/{task['id']}"
+    for title in ("A", "B", "C"):
+        assert alice.patch(url, json={"title": title}).status_code == 200
+    assert alice.patch(url, json={"project_id": shared["id"]}).status_code == 200
+
+    assert app.test_cli_runner().invoke(args=["purge"]).exit_code == 0
+
+    for client, complete in ((alice, False), (bob, True)):
+        assert client.get(f"{url}/history").get_json()["complete"] is complete
+
+
+def test_every_page_of_a_history_says_that_it_is_not_complete(
+    alice: Client, task: Json, app: Flask, allow: Allow
+) -> None:
+    allow(history_events_per_task=3)
+    for number in range(5):
+        alice.patch(f"/api/v1/tasks/{task['id']}", json={"title": f"T{number}"})
+    assert app.test_cli_runner().invoke(args=["purge"]).exit_code == 0
+
+    titles, url = [], f"http://localhost/api/v1/tasks/{task['id']}/history?limit=3"
+    for count in (3, 1):
+        page = alice.get(url)
+        history = page.get_json()
+        assert (len(history["items"]), history["complete"]) == (count, False)
+        titles += [event["changes"]["title"][1] for event in history["items"]]
+        url = page.headers.get("Link", "<>;").partition(">")[0].removeprefix("<")
+    assert titles == [task["title"], "T2", "T3", "T4"]
+    assert url == ""

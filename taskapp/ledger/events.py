@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
-from taskapp.database.pages import Page, page_by
+from taskapp.database.pages import page_by
 from taskapp.database.session import Body, read
 from taskapp.ledger.access import EVENTS, visible_projects
 from taskapp.ledger.models import Event
@@ -14,8 +14,10 @@ from taskapp.ledger.models import Event
 ENTERS = {"created", "moved", "restored"}
 LEAVES = {"deleted", "moved-away"}
 RESTORED = "restored"  # of no task: the project, from a backup; cursors of before are void
+TRIMMED = "history-trimmed"  # stands where older changes of a task were
 KINDS = (
     *("created", "updated", "deleted", "restored", "moved", "moved-away", "reminder"),
+    TRIMMED,
     *("comment-created", "comment-updated", "comment-deleted"),
     *("attachment-created", "attachment-deleted"),
     *("member-added", "member-updated", "member-removed"),
@@ -25,7 +27,8 @@ _SHOWN_NAMES = ("id", "revision", "at", "user_id", "kind", "changes")
 _SHOWN = [EVENTS.c[name] for name in _SHOWN_NAMES]
 _CROSSES = EVENTS.c.kind.in_(ENTERS | LEAVES | {RESTORED})
 _IS_DELETION = EVENTS.c.kind == "deleted"
-_IS_SHOWN_OF_TASK = EVENTS.c.kind != "moved-away"
+_IS_SHOWN_OF_TASK = EVENTS.c.kind.not_in(["moved-away", TRIMMED])
+_IS_TRIMMED = EVENTS.c.kind == TRIMMED
 _IN_ORDER = (EVENTS.c.revision, EVENTS.c.id)
 _NEWEST_FIRST = EVENTS.c.id.desc()
 _DELETION = (EVENTS.c.project_id, EVENTS.c.revision, EVENTS.c.at, EVENTS.c.changes)
@@ -80,12 +83,24 @@ def last_deletion(task_id: int, user_id: int) -> sa.Select[Any]:
     return deletion.order_by(_NEWEST_FIRST).limit(1)
 
 
-def list_events(caller: Caller, task_id: int, query: Body) -> Page:
+class History(NamedTuple):
+    """One page of a task's history; it is `complete` unless `purge` has deleted older changes."""
+
+    items: list[Body]
+    next_key: list[Any] | None
+    total: int | None
+    complete: bool
+
+
+def list_events(caller: Caller, task_id: int, query: Body) -> History:
     """A task's history, as far as the caller sees the projects it was in."""
     of_task = EVENTS.c.task_id == task_id
     visible = visible_projects(caller.user_id)
     is_visible = EVENTS.c.project_id.in_(visible)
-    shown = sa.select(*_SHOWN)
-    shown = shown.where(of_task, _IS_SHOWN_OF_TASK, is_visible)
+    of_caller = sa.select(*_SHOWN).where(of_task, is_visible)
+    shown = of_caller.where(_IS_SHOWN_OF_TASK)
     page = page_by(shown, Event.id, **query)
-    return page.only("revision", "at", "user_id", "kind", "changes")
+    page = page.only("revision", "at", "user_id", "kind", "changes")
+    trimmed = of_caller.where(_IS_TRIMMED).limit(1)
+    complete = read(trimmed).first() is None
+    return History(*page, complete)

@@ -14,6 +14,7 @@ from taskapp.database.quotas import recount
 from taskapp.database.redis import shared
 from taskapp.database.session import now
 from taskapp.extensions import db, settings
+from taskapp.ledger.events import TRIMMED
 from taskapp.ledger.models import Event
 from taskapp.personal_tokens.models import PersonalToken
 from taskapp.schema import table
@@ -48,8 +49,7 @@ def _purge() -> Iterator[tuple[str, int]]:
     for rows in (table(Comment), table(Attachment)):  # before that, their task can be restored
         cannot_come_back = _cannot_come_back(rows)
         yield f"{rows.name} of deleted tasks", _delete(rows, cannot_come_back)
-    old_changes = _past_the_newest()
-    yield "old events of tasks", _delete(EVENTS, old_changes)
+    yield "old events of tasks", _trim_histories()
     yield "counters", shared().file.sweep()
     with db.engine.connect() as connection:
         yield "search words of tasks that an older version wrote", refold(connection)
@@ -75,8 +75,28 @@ def _cannot_come_back(rows: sa.Table) -> sa.ColumnElement[bool]:
     return sa.and_(is_gone, ~deletion.exists())
 
 
-def _past_the_newest() -> sa.ColumnElement[bool]:
-    """Changes of a task that has more than HISTORY_EVENTS_PER_TASK; what /changes needs stays."""
+def _trim_histories() -> int:
+    """Delete the older changes of long histories; the newest of them stays to say so."""
+    old = _past_the_newest()
+    newest = sa.func.max(old.c.id)
+    last_of_each = sa.select(newest).group_by(old.c.task_id)
+    says_so = EVENTS.c.id.in_(last_of_each)
+    is_change = EVENTS.c.kind == "updated"
+    mark = sa.update(EVENTS).where(says_so, is_change)
+    mark = mark.values(kind=TRIMMED, changes={})
+    db.session.execute(mark)
+    db.session.commit()
+    old_ids = sa.select(old.c.id)
+    is_old = EVENTS.c.id.in_(old_ids)
+    is_older = sa.and_(is_old, ~says_so)
+    return _delete(EVENTS, is_older)
+
+
+def _past_the_newest() -> sa.Subquery:
+    """(id, task_id) of changes past a task's newest HISTORY_EVENTS_PER_TASK.
+
+    What /changes needs is not among them.
+    """
     most = settings().history_events_per_task
     task_id = EVENTS.c.task_id
     of_tasks = sa.select(task_id).where(task_id.is_not(None))
@@ -84,11 +104,14 @@ def _past_the_newest() -> sa.ColumnElement[bool]:
     long = long.having(sa.func.count() > most)
     newest_first = EVENTS.c.id.desc()
     place = sa.func.row_number().over(partition_by=task_id, order_by=newest_first)
-    events = sa.select(EVENTS.c.id, EVENTS.c.kind, place.label("place"))
+    labelled = place.label("place")
+    events = sa.select(EVENTS.c.id, task_id, EVENTS.c.kind, labelled)
     ranked = events.where(task_id.in_(long)).subquery()
-    old = sa.select(ranked.c.id)
-    old = old.where(ranked.c.place > most, ranked.c.kind == "updated")
-    return EVENTS.c.id.in_(old)
+    is_change = ranked.c.kind.in_(["updated", TRIMMED])
+    is_past = ranked.c.place > most
+    old = sa.select(ranked.c.id, ranked.c.task_id)
+    old = old.where(is_past, is_change)
+    return old.subquery()
 
 
 def _delete(rows: sa.Table, condition: sa.ColumnElement[bool]) -> int:

@@ -5,7 +5,7 @@ from flask import Blueprint
 from taskapp.database.pages import Page
 from taskapp.database.session import Body
 from taskapp.errors import NotFound
-from taskapp.ledger.events import Events
+from taskapp.ledger.events import Events, History
 from taskapp.reports import schemas, service
 from taskapp.web.contract import accepts, replies
 from taskapp.web.current import caller
@@ -16,9 +16,9 @@ reports = Blueprint("reports", __name__, url_prefix="/api/v1")
 
 @reports.get("/tasks/<id:task_id>/history")
 @accepts(query=PageQuerySchema())
-@replies(page_of(schemas.HistorySchema)())
-def list_history(task_id: int, query: Body) -> Page:
-    """List who changed what, and when."""
+@replies(schemas.HistoryPageSchema())
+def list_history(task_id: int, query: Body) -> History:
+    """List who changed what, and when, oldest first; `complete` says whether all of it is kept."""
     return service.list_history(caller(), task_id, query)
 
 

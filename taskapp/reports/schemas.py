@@ -8,6 +8,7 @@ from taskapp.tasks.schemas import InProjectQuerySchema
 from taskapp.web import fields
 from taskapp.web.dates import TimeZone
 
+COMPLETE = {"description": "Whether no older change was deleted (HISTORY_EVENTS_PER_TASK)."}
 OLD_AND_NEW = fields.List(fields.Raw(), validate=validate.Length(equal=2))
 
 
@@ -19,6 +20,12 @@ class HistorySchema(Schema):
     user_id = fields.Int(required=True, allow_none=True)
     kind = fields.Choice(KINDS, required=True)
     changes = fields.Dict(keys=fields.String(), values=OLD_AND_NEW, required=True)
+
+
+class HistoryPageSchema(fields.page_of(HistorySchema)):  # type: ignore[misc]
+    """One page of a task's history."""
+
+    complete = fields.Bool(required=True, metadata=COMPLETE)
 
 
 class EventSchema(HistorySchema):

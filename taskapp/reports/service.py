@@ -24,7 +24,7 @@ _LABEL_COUNT = sa.func.count().label("count")
 _TASK_OF_LABEL = TASKS.c.id == LABELS.c.task_id
 
 
-def list_history(caller: Caller, task_id: int, query: Body) -> Page:
+def list_history(caller: Caller, task_id: int, query: Body) -> events.History:
     """The events of a task, oldest first, as far as the caller sees the projects it was in.
 
     Raises:
