@@ -23,6 +23,7 @@ class User(Base):
     name: Mapped[str]
     role: Mapped[str]
     is_active: Mapped[bool]
+    email_verified: Mapped[bool] = mapped_column(server_default=sa.false())
     timezone: Mapped[str] = mapped_column(server_default="UTC")  # an IANA name
     password_hash: Mapped[str]
     # What quotas compare (database/quotas.py).

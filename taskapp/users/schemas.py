@@ -7,6 +7,11 @@ from taskapp.web import fields
 from taskapp.web.dates import TimeZone
 from taskapp.web.fields import PageQuerySchema, example
 
+VERIFIED = {
+    "description": "Whether the address was proved to be the user's; what an admin makes counts as"
+    " proved, and a changed address does not."
+}
+
 
 class UserSchema(fields.Resource):
     """A user. Admins write every field that is not read-only."""
@@ -17,6 +22,7 @@ class UserSchema(fields.Resource):
     name = fields.Text(min=1, max=200, trim=True, required=True, metadata=example("Alice"))
     role = fields.Choice(ROLES)
     is_active = fields.Bool()
+    email_verified = fields.Bool(metadata=VERIFIED)
     timezone = TimeZone()
     inbox_id = fields.Int(dump_only=True)
     created_at = fields.Time(dump_only=True)
@@ -33,7 +39,7 @@ class NewUserSchema(NewUserByAdminSchema):
     """What it takes to register."""
 
     class Meta:
-        exclude = ("role", "is_active")
+        exclude = ("role", "is_active", "email_verified")
 
 
 class MePatchSchema(Schema):

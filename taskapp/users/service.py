@@ -69,15 +69,22 @@ def prepare_registration(body: Body) -> Body:
     """
     if settings().registration == "closed":
         raise RegistrationClosed
-    return prepare_account(body)
+    return _with_hash(body)
 
 
 def prepare_account(body: Body) -> Body:
-    """The same with the password hashed; it takes long, so it comes before any transaction.
+    """The same for an account that an admin or the operator makes: its address counts as proved.
 
     Raises:
         Invalid: The password is guessable.
     """
+    prepared = _with_hash(body)
+    prepared.setdefault("email_verified", True)
+    return prepared
+
+
+def _with_hash(body: Body) -> Body:
+    """Hashing takes long, so it comes before any transaction."""
     prepared = dict(body)
     password = prepared.pop("password")
     passwords.refuse_guessable("password", password, body["email"], body["name"])
@@ -99,6 +106,7 @@ def add_user(email: str, name: str, password_hash: str, **more: Any) -> Row:
         "name": name,
         "role": "user",
         "is_active": True,
+        "email_verified": False,
         "timezone": "UTC",
         "created_at": at,
         "updated_at": at,
@@ -145,7 +153,10 @@ def update_user(user_id: int, body: Body, precondition: Precondition) -> Row:
         raise LastAdmin
     values = {**body, "updated_at": now()}
     if "email" in body:
-        values["email_key"] = email_key(body["email"])
+        key = email_key(body["email"])
+        values["email_key"] = key
+        if key != email_key(before.email):
+            values.setdefault("email_verified", False)
     update = sa.update(USERS).where(USERS.c.id == user_id)
     update = update.values(values)
     insert_or_raise(update, EmailTaken)

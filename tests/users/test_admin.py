@@ -171,3 +171,37 @@ def test_never_overwrites_what_it_has_not_seen(admin: Client, bob: Client) -> No
     assert refused(stale) == (412, "precondition-failed")
     deleted = admin.delete(url, headers={"If-Match": tag})
     assert refused(deleted) == (412, "precondition-failed")
+
+
+def test_accounts_that_an_admin_made_are_proved_unless_said_otherwise(
+    admin: Client, anonymous: Client
+) -> None:
+    made_by_admin = admin.post(URL, json=ERIN).get_json()
+    unproved = {**ERIN, "email": "fay@example.com", "email_verified": False}
+    frank = {**ERIN, "email": "frank@example.com"}
+    registered = anonymous.post("/api/v1/auth/register", json=frank).get_json()
+
+    assert made_by_admin["email_verified"] is True
+    assert admin.post(URL, json=unproved).get_json()["email_verified"] is False
+    assert registered["email_verified"] is False
+    proved = admin.patch(f"{URL}/{registered['id']}", json={"email_verified": True})
+    assert proved.get_json()["email_verified"] is True
+
+
+def test_nobody_registers_as_proved(anonymous: Client) -> None:
+    body = {**ERIN, "email_verified": True}
+
+    assert named(anonymous.post("/api/v1/auth/register", json=body)) == ["/email_verified"]
+
+
+def test_an_address_that_changes_is_unproved(admin: Client) -> None:
+    erin = admin.post(URL, json=ERIN).get_json()
+    url = f"{URL}/{erin['id']}"
+
+    for body, is_proved in (
+        ({"name": "E."}, True),
+        ({"email": "ERIN@example.com"}, True),  # the same but for its case
+        ({"email": "e@example.com"}, False),
+        ({"email": "ee@example.com", "email_verified": True}, True),
+    ):
+        assert admin.patch(url, json=body).get_json()["email_verified"] is is_proved, body

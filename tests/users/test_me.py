@@ -35,7 +35,8 @@ def test_a_new_address_wants_my_password(alice: Client, anonymous: Client) -> No
     assert named(alice.patch(URL, json=new)) == ["/current_password"]
     wrong = alice.patch(URL, json={**new, "current_password": "not that one, sorry"})
     assert refused(wrong) == (401, "wrong-credentials")
-    assert alice.patch(URL, json={**new, "current_password": PASSWORD}).status_code == 200
+    changed = alice.patch(URL, json={**new, "current_password": PASSWORD})
+    assert (changed.status_code, changed.get_json()["email_verified"]) == (200, False)
     login = {**new, "password": PASSWORD}
     assert anonymous.post("/api/v1/auth/login", json=login).status_code == 200
 
@@ -47,7 +48,9 @@ def test_an_address_that_is_taken_is_refused(alice: Client) -> None:
     assert alice.get(URL).get_json() == alice.user
 
 
-@pytest.mark.parametrize("field", ["role", "is_active", "id", "password", "created_at"])
+@pytest.mark.parametrize(
+    "field", ["role", "is_active", "email_verified", "id", "password", "created_at"]
+)
 def test_cannot_promote_myself(alice: Client, field: str) -> None:
     assert named(alice.patch(URL, json={field: "admin"})) == [f"/{field}"]
 
