@@ -16,8 +16,7 @@ from marshmallow.exceptions import ValidationError
 from taskapp.errors import MAX_REASONS
 
 # So that schemas find every type in one place.
-Dict, Nested = fields.Dict, fields.Nested
-Raw, String = fields.Raw, fields.String
+Dict, Raw, String = fields.Dict, fields.Raw, fields.String
 INT64 = 2**63 - 1
 MANY = validate.Length(max=1_000_000)  # of what has no smaller bound of its own
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff]")
@@ -46,6 +45,15 @@ CANONICAL_INT = re.compile(r"0|-?[1-9][0-9]{0,18}")
 def example(value: Any) -> dict[str, Any]:
     """What the document shows of a field."""
     return {"examples": [value]}
+
+
+class Nested(fields.Nested):
+    """An object inside another, which is whole also where the other may be sent in part."""
+
+    def _deserialize(
+        self, value: Any, attr: Any, data: Any, partial: Any = None, **kwargs: Any
+    ) -> Any:
+        return super()._deserialize(value, attr, data, partial=None, **kwargs)
 
 
 class List(fields.List[Any]):

@@ -314,6 +314,22 @@ def test_refuses_what_does_not_go_together(alice: Client, fields: Json, pointer:
     assert named(alice.post(f"{URL}/import", json=item)) == [f"/items/0{pointer}"]
 
 
+def test_a_repeat_is_changed_as_a_whole(alice: Client) -> None:
+    """A PATCH leaves out fields of the task, not of its repeat."""
+    task = add(alice, due_on="2030-05-17")
+    url = f"{URL}/{task['id']}"
+    body = {"repeat": {"rule": "FREQ=DAILY"}}
+    whole = {"rule": "FREQ=DAILY", "from": "due", "timezone": "UTC"}
+
+    assert alice.patch(url, json=body).get_json()["repeat"] == whole
+    assert alice.patch(url, json={"repeat": None}).get_json()["repeat"] is None
+    operation = {"op": "update", "id": task["id"], "body": body}
+    assert alice.post(f"{URL}/batch", json={"operations": [operation]}).status_code == 200
+    assert alice.get(url).get_json()["repeat"] == whole
+    for incomplete in ({}, {"from": "done"}, {"timezone": "UTC"}):
+        assert named(alice.patch(url, json={"repeat": incomplete})) == ["/repeat/rule"]
+
+
 def test_a_repeating_task_keeps_its_due(alice: Client) -> None:
     task = add(alice, due_on="2030-05-17", repeat=DAILY)
 
