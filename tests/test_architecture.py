@@ -42,9 +42,6 @@ OPEN_TO_OTHERS |= {"credentials", "throttle"}
 OPEN_TO_OTHERS |= {"bulk", "calendar", "leaving", "due", "reminders"}
 # Expression nodes per statement (see density.py): on the mean of a folder, and of one statement.
 MEAN_NODES, MOST_NODES = 6.5, 25
-# Folders that are still to be unfolded: each leaves this list with the change that unfolds it.
-STILL_DENSE = {"tasks"}
-HOLD_DENSE_STATEMENTS = STILL_DENSE
 MAY_NOT_IMPORT = {
     "models": {"flask", "marshmallow", "taskapp.errors", "taskapp.web"},
     "schemas": {"flask", "taskapp.errors", "taskapp.web.contract"},
@@ -223,10 +220,10 @@ def statements_of(folder: str) -> list[density.Statement]:
 def test_a_statement_holds_one_idea(folder: str) -> None:
     mean = statistics.mean(statement.nodes for statement in statements_of(folder))
 
-    assert (mean <= MEAN_NODES) == (folder not in STILL_DENSE), f"{mean:.2f} nodes per statement"
+    assert mean <= MEAN_NODES, f"{mean:.2f} nodes per statement"
 
 
-@pytest.mark.parametrize("folder", [each for each in FOLDERS if each not in HOLD_DENSE_STATEMENTS])
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_what_is_dense_is_a_declaration(folder: str) -> None:
     dense = [
         f"{path_of(each.file)}:{each.line} has {each.nodes} nodes"

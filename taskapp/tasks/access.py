@@ -11,19 +11,18 @@ from taskapp.extensions import db
 from taskapp.ledger import access, events, revisions
 from taskapp.ledger.revisions import Lock
 from taskapp.schema import BigInt
-from taskapp.tasks.models import COLUMNS, TASK
+from taskapp.tasks.models import SHOWN, TASK, TASK_IDS
 
 TASK_ID = sa.bindparam("task_id", type_=BigInt)
-_VISIBLE = sa.select(*COLUMNS).where(
-    TASK.id == TASK_ID, TASK.project_id.in_(access.visible_projects(access.USER_ID))
-)
-_VISIBLE_BY_KEY = sa.select(*COLUMNS).where(
-    TASK.project_id == access.PROJECT_ID,
-    TASK.external_id == sa.bindparam("external_id"),
-    TASK.project_id.in_(access.visible_projects(access.USER_ID)),
-)
-_PROJECT_OF_TASK = sa.select(TASK.project_id).where(TASK.id == TASK_ID).scalar_subquery()
-_LOCK = revisions.LOCKED.where(access.PROJECTS.c.id == _PROJECT_OF_TASK)
+_BY_ID = TASK.id == TASK_ID
+_IN_PROJECT = TASK.project_id == access.PROJECT_ID
+_BY_KEY = TASK.external_id == sa.bindparam("external_id")
+_VISIBLE_PROJECTS = access.visible_projects(access.USER_ID)
+_IS_VISIBLE = TASK.project_id.in_(_VISIBLE_PROJECTS)
+_VISIBLE = SHOWN.where(_BY_ID, _IS_VISIBLE)
+_VISIBLE_BY_KEY = SHOWN.where(_IN_PROJECT, _BY_KEY, _IS_VISIBLE)
+_PROJECT_ID = sa.select(TASK.project_id).where(_BY_ID)
+_LOCK = revisions.LOCKED.where(access.PROJECTS.c.id == _PROJECT_ID.scalar_subquery())
 
 
 class TaskNotFound(NotFound):
@@ -36,7 +35,8 @@ def visible_task(caller: Caller, task_id: int) -> Row:
     Raises:
         TaskNotFound: There is none with this id.
     """
-    return one_or_raise(read(_VISIBLE, _values(caller, task_id)), TaskNotFound)
+    result = read(_VISIBLE, _values(caller, task_id))
+    return one_or_raise(result, TaskNotFound)
 
 
 def visible_task_by_key(caller: Caller, project_id: int, external_id: str) -> Row:
@@ -46,12 +46,13 @@ def visible_task_by_key(caller: Caller, project_id: int, external_id: str) -> Ro
         TaskNotFound: The project that the caller sees by this id has none with it.
     """
     values = {"in_id": project_id, "external_id": external_id, "user_id": caller.user_id}
-    return one_or_raise(read(_VISIBLE_BY_KEY, values), TaskNotFound)
+    result = read(_VISIBLE_BY_KEY, values)
+    return one_or_raise(result, TaskNotFound)
 
 
 def was_deleted(caller: Caller, task_id: int) -> bool:
     """Whether this is a deleted task of a project that the caller sees."""
-    live = sa.select(TASK.id).where(TASK.id == task_id)
+    live = TASK_IDS.where(TASK.id == task_id)
     if read(live).first() is not None:
         return False
     deletion = events.last_deletion(task_id, caller.user_id)
@@ -93,7 +94,8 @@ class Locks:
             lock = revisions.lock_by(_LOCK, values, access.EDIT, TaskNotFound)
             self.held[lock.project_id] = lock
         while True:
-            task = one_or_raise(db.session.execute(_VISIBLE, values), TaskNotFound)
+            result = db.session.execute(_VISIBLE, values)
+            task = one_or_raise(result, TaskNotFound)
             needed = {task.project_id, target_id or task.project_id}
             if needed <= self.held.keys():
                 return task

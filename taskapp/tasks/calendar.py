@@ -39,8 +39,7 @@ def feed_writer(kind: str, timezone: str) -> Writer:
         if kind == "todos":
             yield from _components(pages, todo, {timezone})
         else:
-            due = ([task for task in rows if _is_due(task)] for rows in pages)
-            yield from _components(due, event, {timezone})
+            yield from _components(map(_due, pages), event, {timezone})
         yield TAIL
 
     return write
@@ -53,16 +52,21 @@ def _components(
     from taskapp.tasks.todo import counts, zone_of
 
     for rows in pages:
-        numbers = occurrences([task["id"] for task in rows if counts(task)])
-        zones = {zone_of(task) for task in rows} - known_zones - {None}
-        for name in sorted(filter(None, zones)):
+        counted = [task["id"] for task in rows if counts(task)]
+        numbers = occurrences(counted)
+        zones = {zone_of(task) for task in rows}
+        for name in sorted(filter(None, zones - known_zones)):
             yield vtimezone(name, now().year)
             known_zones.add(name)
-        yield b"".join(render(task, numbers.get(task["id"], 1)) for task in rows)
+        rendered = []
+        for task in rows:
+            number = numbers.get(task["id"], 1)
+            rendered.append(render(task, number))
+        yield b"".join(rendered)
 
 
-def _is_due(task: Body) -> bool:
-    return task["due_at"] is not None or task["due_on"] is not None
+def _due(tasks: Sequence[Body]) -> list[Body]:
+    return [task for task in tasks if task["due_at"] or task["due_on"]]
 
 
 WRITERS: Mapping[str, Writer] = {"ics": write_calendar}

@@ -1,5 +1,7 @@
 """The filters of the task list: each parameter, and the condition that it adds."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
@@ -8,10 +10,13 @@ from taskapp.schema import BigInt
 from taskapp.tasks.models import IS_OPEN, LABELS, TASK
 
 Condition = sa.ColumnElement[bool]
-FilterKey = tuple[
-    str, str | bool | None
-]  # a parameter, and its value where that has a meaning of its own
+# A parameter, and its value where that has a meaning of its own.
+FilterKey = tuple[str, str | bool | None]
 IN_PROJECTS = TASK.project_id.in_(bindparam("projects", expanding=True))
+
+
+def _one_of(column: sa.Column[Any]) -> Condition:
+    return column.in_(bindparam(column.key, expanding=True))
 
 
 def _from(edge: str) -> Condition:
@@ -30,45 +35,50 @@ def _until(edge: str) -> Condition:
     return sa.and_(TASK.due < highest, sa.or_(by_day, by_moment))
 
 
-# Each compares with the query's parameter of the same name, unless its value says it all.
-FILTERS: dict[FilterKey, Condition] = {
-    ("status", None): TASK.status.in_(bindparam("status", expanding=True)),
-    ("priority", None): TASK.priority.in_(bindparam("priority", expanding=True)),
-    ("assignee", None): TASK.assignee_id == bindparam("assignee"),
-    ("assignee", "me"): TASK.assignee_id == bindparam("me"),
-    ("assignee", "none"): TASK.assignee_id.is_(None),
-    ("parent", None): TASK.parent_id == bindparam("parent"),
-    ("parent", "none"): TASK.parent_id.is_(None),
-    ("due", "none"): TASK.due.is_(None),
-    ("due", "today"): sa.and_(_from("since"), _until("until")),
-    ("due", "week"): sa.and_(_from("since"), _until("until")),
-    ("due", "overdue"): sa.and_(_until("until"), IS_OPEN),
-    ("due_before", None): _until("due_before"),
-    ("due_after", None): _from("due_after"),
-    ("created_before", None): TASK.created_at < bindparam("created_before"),
-    ("created_after", None): TASK.created_at > bindparam("created_after"),
-    ("updated_after", None): TASK.updated_at > bindparam("updated_after"),
-    ("completed_before", None): TASK.completed_at < bindparam("completed_before"),
-    ("completed_after", None): TASK.completed_at > bindparam("completed_after"),
-    ("external_id", None): TASK.external_id == bindparam("external_id"),
-    ("repeat", True): TASK.repeat.is_not(None),
-    ("repeat", False): TASK.repeat.is_(None),
+_SOON = sa.and_(_from("since"), _until("until"))
+_LATE = sa.and_(_until("until"), IS_OPEN)
+# Each compares with the query's parameter of the same name.
+_COMPARED: dict[str, Condition] = {
+    "status": _one_of(TASK.status),
+    "priority": _one_of(TASK.priority),
+    "assignee": TASK.assignee_id == bindparam("assignee"),
+    "parent": TASK.parent_id == bindparam("parent"),
+    "external_id": TASK.external_id == bindparam("external_id"),
+    "due_before": _until("due_before"),
+    "due_after": _from("due_after"),
+    "created_before": TASK.created_at < bindparam("created_before"),
+    "created_after": TASK.created_at > bindparam("created_after"),
+    "updated_after": TASK.updated_at > bindparam("updated_after"),
+    "completed_before": TASK.completed_at < bindparam("completed_before"),
+    "completed_after": TASK.completed_at > bindparam("completed_after"),
 }
+FILTERS: dict[FilterKey, Condition] = {(name, None): each for name, each in _COMPARED.items()}
+# Values that have a meaning of their own.
+FILTERS["assignee", "me"] = TASK.assignee_id == bindparam("me")
+FILTERS["assignee", "none"] = TASK.assignee_id.is_(None)
+FILTERS["parent", "none"] = TASK.parent_id.is_(None)
+FILTERS["due", "none"] = TASK.due.is_(None)
+FILTERS["due", "today"] = _SOON
+FILTERS["due", "week"] = _SOON
+FILTERS["due", "overdue"] = _LATE
+FILTERS["repeat", True] = TASK.repeat.is_not(None)
+FILTERS["repeat", False] = TASK.repeat.is_(None)
 
 
 def filters_of(query: Body) -> tuple[FilterKey, ...]:
     """The keys of FILTERS that a query uses."""
-    keys = []
+    keys: list[FilterKey] = []
     for parameter, value in query.items():
-        with_value = (parameter, value if isinstance(value, str | bool) else None)
-        if with_value in FILTERS:
-            keys.append(with_value)
-        elif (parameter, None) in FILTERS:
-            keys.append((parameter, None))
+        with_any_value = (parameter, None)
+        if isinstance(value, str | bool) and (parameter, value) in FILTERS:
+            keys.append((parameter, value))
+        elif with_any_value in FILTERS:
+            keys.append(with_any_value)
     return tuple(keys)
 
 
 def has_label(number: int) -> Condition:
     """The task has the label that the parameter `label_<number>` names, casefolded."""
-    with_it = sa.select(LABELS.c.task_id).where(LABELS.c.key == bindparam(f"label_{number}"))
-    return TASK.id.in_(with_it)
+    is_named = LABELS.c.key == bindparam(f"label_{number}")
+    labelled = sa.select(LABELS.c.task_id).where(is_named)
+    return TASK.id.in_(labelled)

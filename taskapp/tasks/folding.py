@@ -5,7 +5,6 @@ theirs matters. Case, accents, width and the style of quotes and dashes make no 
 """
 
 import re
-import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 
@@ -35,9 +34,9 @@ FOLDED |= dict.fromkeys(HEBREW_POINTS)
 FOLDED |= dict.fromkeys(ARABIC_VOWELS)
 FOLDED |= dict.fromkeys(INVISIBLE)
 FOLDED |= {ord(letter): plain for letter, plain in LETTERS.items()}
-FOLDED |= {ord(sign): "'" for sign in APOSTROPHES}
-FOLDED |= {ord(sign): '"' for sign in QUOTES}
-FOLDED |= {ord(sign): "-" for sign in DASHES}
+FOLDED |= dict.fromkeys(map(ord, APOSTROPHES), "'")
+FOLDED |= dict.fromkeys(map(ord, QUOTES), '"')
+FOLDED |= dict.fromkeys(map(ord, DASHES), "-")
 
 
 def _ranges(numbers: Iterable[int]) -> str:
@@ -48,7 +47,10 @@ def _ranges(numbers: Iterable[int]) -> str:
             bounds[-1][1] = number
         else:
             bounds.append([number, number])
-    return "".join(f"{chr(first)}-{chr(last)}" for first, last in bounds)
+    parts = []
+    for first, last in bounds:
+        parts.append(f"{chr(first)}-{chr(last)}")
+    return "".join(parts)
 
 
 def _is_inside_a_word(number: int) -> bool:
@@ -56,7 +58,7 @@ def _is_inside_a_word(number: int) -> bool:
     return category in {"Mn", "Mc"} and number not in FOLDED
 
 
-MARKS = _ranges(filter(_is_inside_a_word, range(0x300, min(0x20000, sys.maxunicode))))
+MARKS = _ranges(filter(_is_inside_a_word, range(0x300, 0x20000)))
 WORD = re.compile(rf"(?:[^\W_]|[{MARKS}])+")
 # Scripts that put no space between words, and Korean, where what is looked for stands inside one:
 # Thai, Lao, Burmese, Khmer, kana, bopomofo, Chinese characters, Hangul.

@@ -19,7 +19,7 @@ SORTED_BY = ("title_key", "status", "priority", "due", "created_at", "updated_at
 
 # Literally, because a database compares what a query says with what its index says.
 _OPEN = f"status < {len(OPEN)}"
-_WHERE_OPEN: dict[str, Any] = {f"{name}_where": sa.text(_OPEN) for name in ("postgresql", "sqlite")}
+_WHERE_OPEN: dict[str, Any] = {"postgresql_where": sa.text(_OPEN), "sqlite_where": sa.text(_OPEN)}
 IS_OPEN = sa.literal_column(f"tasks.{_OPEN}", sa.Boolean)
 
 
@@ -50,12 +50,15 @@ class Words(TypeDecorator[list[str]]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
-        own = postgresql.TSVECTOR() if dialect.name == "postgresql" else sa.Text()
-        return dialect.type_descriptor(own)
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.TSVECTOR())
+        return dialect.type_descriptor(sa.Text())
 
     def process_bind_param(self, value: list[str] | None, dialect: sa.Dialect) -> str:
         words = sorted(set(value or ()))
-        return " ".join(f"'{word}'" if dialect.name == "postgresql" else word for word in words)
+        if dialect.name == "postgresql":
+            words = [f"'{word}'" for word in words]
+        return " ".join(words)
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> list[str] | None:
         """Only `copy-to` reads them: to write them to the other kind of database."""
@@ -127,6 +130,8 @@ HIDDEN = {
     *("series_id", "occurrence", "next_id", "due_wall"),
 }
 COLUMNS = tuple(column for column in TASKS.columns if column.name not in HIDDEN)  # what is shown
+SHOWN = sa.select(*COLUMNS)
+TASK_IDS = sa.select(TASK.id)
 
 
 class TaskLabel(Base):

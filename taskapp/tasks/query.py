@@ -18,7 +18,7 @@ from taskapp.database.session import Body, now, read
 from taskapp.extensions import db
 from taskapp.tasks.due import with_days
 from taskapp.tasks.filters import FILTERS, IN_PROJECTS, Condition, FilterKey, filters_of, has_label
-from taskapp.tasks.models import COLUMNS, TASK
+from taskapp.tasks.models import COLUMNS, SHOWN, TASK, TASK_IDS
 from taskapp.tasks.search import Search, search_for
 
 CHUNK = 500  # rows or ids in a statement; SQLite takes 32,766 values
@@ -78,24 +78,21 @@ def page(project_ids: list[int], query: Body) -> Page:
     last_row = _sort_values(query.get("cursor") or [], sorts)
     labels = [name.casefold() for name in query.get("label", ())]
     search, terms = _search(query.get("q"))
-    shape = Shape(
-        filters=filters_of(query),
-        labels=len(labels),
-        search=search,
-        sorts=sorts,
-        empty=tuple(value is None for value in last_row),
-        projects=_separate_projects(len(project_ids), query, sorts),
-    )
+    filters = filters_of(query)
+    empty = tuple(value is None for value in last_row)
+    separate = _separate_projects(len(project_ids), query, sorts)
+    shape = Shape(filters, len(labels), search, sorts, empty, separate)
     values = {**query, **terms, "projects": project_ids}
     values.update(_numbered("label", labels))
     values.update(_numbered("project", project_ids))
     values.update(_numbered("last", last_row))
     key = [sort.column.key for sort in sorts]
-    result = cut(_statement(shape), query["limit"], key, values, len(COLUMNS))
+    statement = _statement(shape)
+    result = cut(statement, query["limit"], key, values, len(COLUMNS))
     if "fields" in query:
         result = result.only(*query["fields"])
     if query["total"]:
-        every = sa.select(*COLUMNS).where(IN_PROJECTS, *shape.conditions())
+        every = SHOWN.where(IN_PROJECTS, *shape.conditions())
         result = result._replace(total=count(every, values))
     return result
 
@@ -103,16 +100,19 @@ def page(project_ids: list[int], query: Body) -> Page:
 def occurrences(task_ids: list[int]) -> dict[int, int]:
     """Of tasks that repeat, the number of each in its series."""
     numbers: dict[int, int] = {}
+    numbered = sa.select(TASK.id, TASK.occurrence)
     for ids in chunks(task_ids):
-        in_series = sa.select(TASK.id, TASK.occurrence).where(TASK.id.in_(ids))
-        numbers.update((task.id, task.occurrence) for task in read(in_series))
+        tasks = read(numbered.where(TASK.id.in_(ids)))
+        for task in tasks:
+            numbers[task.id] = task.occurrence
     return numbers
 
 
 def count_overdue(project_ids: list[int], timezone: str) -> int:
     """How many open tasks are late, by the day that it is in a time zone."""
     values = with_days({"due": "overdue"}, timezone, now())
-    overdue = sa.select(TASK.id).where(IN_PROJECTS, FILTERS["due", "overdue"])
+    is_overdue = FILTERS["due", "overdue"]
+    overdue = TASK_IDS.where(IN_PROJECTS, is_overdue)
     return count(overdue, {**values, "projects": project_ids})
 
 
@@ -129,10 +129,13 @@ def _search(text: str | None) -> tuple[Search | None, Body]:
 
 def _sorts(names: list[str]) -> tuple[Sort, ...]:
     """A Sort for each name; the id makes every order total."""
-    sorts = tuple(Sort(name.lstrip("-"), name.startswith("-")) for name in names)
-    if any(sort.name == "id" for sort in sorts):
-        return sorts
-    return (*sorts, Sort("id", sorts[-1].descending))
+    sorts = []
+    for name in names:
+        is_descending = name.startswith("-")
+        sorts.append(Sort(name.lstrip("-"), is_descending))
+    if not any(sort.name == "id" for sort in sorts):
+        sorts.append(Sort("id", sorts[-1].descending))
+    return tuple(sorts)
 
 
 def _sort_values(key: list[Any], sorts: tuple[Sort, ...]) -> list[Any]:
@@ -142,8 +145,10 @@ def _sort_values(key: list[Any], sorts: tuple[Sort, ...]) -> list[Any]:
     """
     values = []
     for value, sort in zip(key, sorts, strict=False):
-        in_json = sort.column.key.endswith("_at") and isinstance(value, str)
-        values.append(dt.datetime.fromisoformat(value) if in_json else value)
+        if isinstance(value, str) and sort.column.key.endswith("_at"):
+            values.append(dt.datetime.fromisoformat(value))
+        else:
+            values.append(value)
     return values
 
 
@@ -164,8 +169,9 @@ def _separate_projects(projects: int, query: Body, sorts: tuple[Sort, ...]) -> i
 @lru_cache(128)
 def _statement(shape: Shape) -> sa.Select[Any]:
     """One page of a list of this shape."""
-    hidden = [sort.column for sort in shape.sorts if sort.column not in set(COLUMNS)]
-    chosen = sa.select(*COLUMNS, *hidden).where(*shape.conditions())
+    shown = set(COLUMNS)
+    hidden = [sort.column for sort in shape.sorts if sort.column not in shown]
+    chosen = SHOWN.add_columns(*hidden).where(*shape.conditions())
     if shape.empty:
         chosen = chosen.where(_after(shape.sorts, shape.empty))
     if not shape.projects:
@@ -176,7 +182,8 @@ def _statement(shape: Shape) -> sa.Select[Any]:
         parts.append(_ordered(chosen.where(in_project), TASK, shape.sorts))
     if len(parts) == 1:
         return parts[0]
-    merged = sa.union_all(*(sa.select(part.subquery()) for part in parts)).subquery()
+    subqueries = [sa.select(part.subquery()) for part in parts]
+    merged = sa.union_all(*subqueries).subquery()
     return _ordered(sa.select(merged), merged.c, shape.sorts)
 
 
@@ -184,35 +191,51 @@ def _ordered(chosen: sa.Select[Any], columns: Any, sorts: tuple[Sort, ...]) -> s
     for sort in sorts:
         column = columns[sort.column.key]
         order = column.desc() if sort.descending else column.asc()
-        chosen = chosen.order_by(order.nulls_last() if sort.column.nullable else order)
+        if sort.column.nullable:
+            order = order.nulls_last()
+        chosen = chosen.order_by(order)
     return chosen.limit(MOST)
 
 
 def _after(sorts: tuple[Sort, ...], empty: tuple[bool, ...]) -> Condition:
     """The rows past the last page's last: as a row value where an index can use one."""
     columns = [sort.column for sort in sorts]
-    values = [bindparam(f"last_{n}", type_=column.type) for n, column in enumerate(columns)]
-    one_direction = len({sort.descending for sort in sorts}) == 1
-    if one_direction and not any(sort.column.nullable for sort in sorts):
-        return _past(sorts[0], sa.tuple_(*columns), sa.tuple_(*values))
+    values = []
+    for number, column in enumerate(columns):
+        values.append(bindparam(f"last_{number}", type_=column.type))
+    directions = {sort.descending for sort in sorts}
+    some_are_nullable = any(column.nullable for column in columns)
+    if len(directions) == 1 and not some_are_nullable:
+        whole, last = sa.tuple_(*columns), sa.tuple_(*values)
+        return _past(sorts[0], whole, last)
     conditions: list[Condition] = []
     equal: list[Condition] = []
-    for sort, column, value, is_empty in zip(sorts, columns, values, empty, strict=True):
-        conditions.append(sa.and_(*equal, _further(sort, column, value, is_empty)))
-        equal.append(column.is_(None) if is_empty else column == value)
+    for sort, value, is_empty in zip(sorts, values, empty, strict=True):
+        further = _further(sort, value, is_empty)
+        conditions.append(sa.and_(*equal, further))
+        equal.append(_equal(sort, value, is_empty))
     return sa.or_(*conditions)
 
 
-def _further(sort: Sort, column: sa.Column[Any], value: Any, is_empty: bool) -> Condition:
+def _equal(sort: Sort, value: Any, is_empty: bool) -> Condition:
+    if is_empty:
+        return sort.column.is_(None)
+    equal: Condition = sort.column == value
+    return equal
+
+
+def _further(sort: Sort, value: Any, is_empty: bool) -> Condition:
     """The rows past this value of one column; nothing is past an empty one, which sorts last."""
     if is_empty:
         return sa.false()
-    further = _past(sort, column, value)
-    if column.nullable:
-        return sa.or_(further, column.is_(None))
+    further = _past(sort, sort.column, value)
+    if sort.column.nullable:
+        return sa.or_(further, sort.column.is_(None))
     return further
 
 
 def _past(sort: Sort, column: Any, value: Any) -> Condition:
-    past: Condition = column < value if sort.descending else column > value
+    past: Condition = column > value
+    if sort.descending:
+        past = column < value
     return past

@@ -10,18 +10,14 @@ from taskapp.tasks.models import TASK, TASKS
 
 ROWS = 500  # in a transaction: some hundredths of a second
 _WRITTEN_BEFORE = TASK.title_key == ""
-_PIECE = (
-    sa.select(TASK.id, TASK.title, TASK.description)
-    .where(_WRITTEN_BEFORE, TASK.id > sa.bindparam("after"))
-    .order_by(TASK.id)
-    .limit(ROWS)
-)
+_IS_LATER = TASK.id > sa.bindparam("after")
+_TEXTS = sa.select(TASK.id, TASK.title, TASK.description)
+_PIECE = _TEXTS.where(_WRITTEN_BEFORE, _IS_LATER).order_by(TASK.id).limit(ROWS)
 # A row that was written meanwhile is left for the next time: its text is not the one that was read.
-_REFOLD = sa.update(TASKS).where(
-    TASK.id == sa.bindparam("task_id"),
-    TASK.title == sa.bindparam("old_title"),
-    TASK.description == sa.bindparam("old_description"),
-)
+_BY_ID = TASK.id == sa.bindparam("task_id")
+_SAME_TITLE = TASK.title == sa.bindparam("old_title")
+_SAME_DESCRIPTION = TASK.description == sa.bindparam("old_description")
+_REFOLD = sa.update(TASKS).where(_BY_ID, _SAME_TITLE, _SAME_DESCRIPTION)
 
 
 def refold(connection: sa.Connection) -> int:

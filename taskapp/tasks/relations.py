@@ -7,7 +7,7 @@ from taskapp.database.session import Body
 from taskapp.errors import Invalid, NotFound
 from taskapp.extensions import db
 from taskapp.ledger import access
-from taskapp.tasks.models import TASK
+from taskapp.tasks.models import TASK, TASK_IDS
 
 
 class AssigneeNotFound(NotFound):
@@ -28,7 +28,8 @@ def check_relations(caller: Caller, project_id: int, task_id: int | None, body: 
     """
     assignee_id = body.get("assignee_id")
     if assignee_id is not None and access.role_in(project_id, assignee_id) is None:
-        raise AssigneeNotFound(errors=[{"pointer": "/assignee_id", "detail": "No member."}])
+        reason = {"pointer": "/assignee_id", "detail": "No member."}
+        raise AssigneeNotFound(errors=[reason])
     parent_id = body.get("parent_id")
     if parent_id is not None:
         _check_parent(caller, project_id, task_id, parent_id)
@@ -36,20 +37,26 @@ def check_relations(caller: Caller, project_id: int, task_id: int | None, body: 
 
 def descendants(task_id: int) -> list[int]:
     """The ids of all tasks below a task."""
-    below = sa.select(TASK.id).where(TASK.parent_id == task_id).cte(recursive=True)
-    children = sa.select(TASK.id).join(below, TASK.parent_id == below.c.id)
-    all_below = sa.select(below.union(children).c.id)
-    return list(db.session.scalars(all_below))
+    children = TASK_IDS.where(TASK.parent_id == task_id)
+    below = children.cte(recursive=True)
+    further_below = TASK_IDS.join(below, TASK.parent_id == below.c.id)
+    all_below = below.union(further_below)
+    ids = sa.select(all_below.c.id)
+    return list(db.session.scalars(ids))
 
 
 def _check_parent(caller: Caller, project_id: int, task_id: int | None, parent_id: int) -> None:
     visible = access.visible_projects(caller.user_id)
     is_visible = TASK.project_id.in_(visible)
-    parent = sa.select(TASK.project_id).where(TASK.id == parent_id, is_visible)
-    parents_project = db.session.scalar(parent)
+    is_parent = TASK.id == parent_id
+    its_project = sa.select(TASK.project_id).where(is_parent, is_visible)
+    parents_project = db.session.scalar(its_project)
     if parents_project is None:
-        raise ParentNotFound(errors=[{"pointer": "/parent_id", "detail": "No such task."}])
+        reason = {"pointer": "/parent_id", "detail": "No such task."}
+        raise ParentNotFound(errors=[reason])
     if parents_project != project_id:
         raise Invalid.field("parent_id", "The parent must be in the same project.")
-    if task_id is not None and parent_id in {task_id, *descendants(task_id)}:
+    if task_id is None:
+        return
+    if parent_id == task_id or parent_id in descendants(task_id):
         raise Invalid.field("parent_id", "A task cannot be below itself.")

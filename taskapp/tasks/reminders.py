@@ -16,7 +16,7 @@ from taskapp.database.session import Body, now, transaction
 from taskapp.extensions import db
 from taskapp.ledger import revisions
 from taskapp.tasks.due import Fault, to_utc
-from taskapp.tasks.models import COLUMNS, OPEN, TASK, TASKS
+from taskapp.tasks.models import OPEN, TASK, TASKS
 
 MORNING = dt.time(9)  # what a time before a day counts from
 DURATION = re.compile(
@@ -26,6 +26,9 @@ DURATION = re.compile(
 LONGEST = dt.timedelta(days=366)
 # Users stand above tasks: their zones are all that is read of them.
 USERS = sa.table("users", sa.column("id"), sa.column("timezone"))
+_BY_ID = TASK.id == sa.bindparam("task_id")
+_UPDATE = sa.update(TASKS).where(_BY_ID)
+_PENDING = sa.select(TASK.id, TASK.pending_reminders).order_by(TASK.next_reminder_at, TASK.id)
 
 
 def before_due(text: str) -> dt.timedelta | None:
@@ -37,8 +40,8 @@ def before_due(text: str) -> dt.timedelta | None:
     match = DURATION.fullmatch(text)
     if match is None or not any(match.groups()):
         return None
-    parts = {name: int(value) for name, value in match.groupdict(default="0").items()}
-    length = dt.timedelta(**parts)
+    parts = match.groupdict(default="0")
+    length = dt.timedelta(**{name: int(number) for name, number in parts.items()})
     if length > LONGEST:
         raise ValueError("A reminder comes at most 366 days before the task is due.")
     if length and not text.startswith("-"):
@@ -65,9 +68,10 @@ def columns(task: Mapping[Any, Any], before: Mapping[Any, Any], pending: list[st
     if task["status"] not in OPEN:
         return _columns_of([])
     moment = now()
+    former = before.get("reminders", ())
     coming = []
     for text, at in _moments(task):
-        is_new = before_due(text) is None and text not in before.get("reminders", ())
+        is_new = text not in former and before_due(text) is None
         if at > moment or is_new or _text(at) in pending:
             coming.append(at)
     return _columns_of(coming)
@@ -80,9 +84,10 @@ def fire_due(moment: dt.datetime, limit: int) -> int:
     what a killed one left is done by the next.
     """
     is_due = TASK.next_reminder_at <= moment
-    chosen = sa.select(TASK.project_id).where(is_due).order_by(TASK.next_reminder_at)
+    due = sa.select(TASK.project_id).where(is_due)
+    first = due.order_by(TASK.next_reminder_at).limit(limit)
     with transaction():
-        project_ids = set(db.session.scalars(chosen.limit(limit)))
+        project_ids = set(db.session.scalars(first))
     fired = 0
     for project_id in sorted(project_ids):
         with transaction():
@@ -94,29 +99,27 @@ def _fire_in(project_id: int, moment: dt.datetime, limit: int) -> int:
     lock = revisions.lock_for_operator(project_id)
     if lock is None:  # the project was deleted meanwhile
         return 0
-    due = (
-        sa.select(*COLUMNS, TASK.pending_reminders)
-        .where(TASK.project_id == project_id, TASK.next_reminder_at <= moment)
-        .order_by(TASK.next_reminder_at, TASK.id)
-    )
-    tasks = db.session.execute(due.limit(limit)).all()
+    in_project = TASK.project_id == project_id
+    is_due = TASK.next_reminder_at <= moment
+    due = _PENDING.where(in_project, is_due).limit(limit)
+    tasks = db.session.execute(due).all()
     for task in tasks:
         pending = [dt.datetime.fromisoformat(text) for text in task.pending_reminders]
         now_due = [at for at in pending if at <= moment]
         later = [at for at in pending if at > moment]
-        values = _columns_of(later)
-        db.session.execute(sa.update(TASKS).where(TASK.id == task.id).values(values))
+        values = {"task_id": task.id, **_columns_of(later)}
+        db.session.execute(_UPDATE, values)
         for at in now_due:
-            revisions.record(lock.advance(), "reminder", [task.id], reminder=[None, at])
+            revision = lock.advance()
+            revisions.record(revision, "reminder", [task.id], reminder=[None, at])
     return len(tasks)
 
 
 def _columns_of(moments: list[dt.datetime]) -> Body:
     coming = sorted(set(moments))
-    return {
-        "pending_reminders": [_text(at) for at in coming],
-        "next_reminder_at": coming[0] if coming else None,
-    }
+    texts = [_text(at) for at in coming]
+    following = coming[0] if coming else None
+    return {"pending_reminders": texts, "next_reminder_at": following}
 
 
 def _moments(task: Mapping[Any, Any]) -> Iterator[tuple[str, dt.datetime]]:
@@ -129,15 +132,17 @@ def _moments(task: Mapping[Any, Any]) -> Iterator[tuple[str, dt.datetime]]:
             yield text, task["due_at"] - length
         elif task["due_on"] is not None:
             zone = _zone_of(task["assignee_id"] or task["created_by"])
-            yield text, to_utc(dt.datetime.combine(task["due_on"], MORNING), zone) - length
+            morning = dt.datetime.combine(task["due_on"], MORNING)
+            yield text, to_utc(morning, zone) - length
 
 
 def _zone_of(user_id: int | None) -> ZoneInfo:
     """The time zone of a user, read once in a transaction; UTC for who is gone."""
     zones: dict[int | None, ZoneInfo] = db.session.info.setdefault("zones", {})
     if user_id not in zones:
-        of_user = sa.select(USERS.c.timezone).where(USERS.c.id == user_id)
-        zones[user_id] = ZoneInfo(db.session.scalar(of_user) or "UTC")
+        is_theirs = USERS.c.id == user_id
+        timezone = db.session.scalar(sa.select(USERS.c.timezone).where(is_theirs))
+        zones[user_id] = ZoneInfo(timezone or "UTC")
     return zones[user_id]
 
 

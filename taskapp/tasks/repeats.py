@@ -70,13 +70,16 @@ def next_due(
     day = first_after(rule, start)
     if day is None:
         return None
-    due = _on(day) if wall is None else _at(day, wall.time(), zone)
+    due = _on(day)
+    if wall is not None:
+        due = _at(day, wall.time(), zone)
     return None if _is_past(due, rule.until) else due
 
 
 def _finds_a_date(rule: Rule, task: Mapping[Any, Any], steps: Steps | None) -> bool:
     zone = ZoneInfo(task["repeat"]["timezone"])
-    start = task["due_on"] or (task["due_at"] or now()).astimezone(zone).date()
+    moment = task["due_at"] or now()
+    start = task["due_on"] or moment.astimezone(zone).date()
     try:
         return first_after(rule, start, steps) is not None
     except TooManySteps:

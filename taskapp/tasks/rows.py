@@ -55,7 +55,9 @@ def refuse_faults(before: Mapping[Any, Any], body: Body) -> None:
     Raises:
         Invalid: `errors` names each.
     """
-    reasons = [{"pointer": f"/{name}", "detail": detail} for name, detail in faults(before, body)]
+    reasons = []
+    for name, detail in faults(before, body):
+        reasons.append({"pointer": f"/{name}", "detail": detail})
     if reasons:
         raise Invalid(errors=reasons)
 
@@ -75,8 +77,8 @@ def columns(revision: Revision, new: Body, old: Mapping[Any, Any]) -> Body:
     """New values, and the columns that follow from them and from what stays."""
     values = {"revision": revision.revision, "updated_at": now(), **new}
     if "status" in new:
-        completed_at = values["updated_at"] if new["status"] == "done" else None
-        values.setdefault("completed_at", completed_at)
+        is_done = new["status"] == "done"
+        values.setdefault("completed_at", values["updated_at"] if is_done else None)
     if "title" in new or "description" in new:
         whole = {**old, **new}
         values.update(search.index(whole["title"], whole["description"]))
@@ -89,12 +91,15 @@ def columns(revision: Revision, new: Body, old: Mapping[Any, Any]) -> Body:
 def insert_labels(tasks: Iterable[tuple[int, list[str]]]) -> None:
     rows = []
     for task_id, names in tasks:
-        rows += [{"task_id": task_id, "key": name.casefold(), "name": name} for name in names]
+        for name in names:
+            row = {"task_id": task_id, "key": name.casefold(), "name": name}
+            rows.append(row)
     if rows:
         db.session.execute(sa.insert(LABELS), rows)
 
 
 def replace_labels(tasks: Sequence[tuple[int, list[str]]]) -> None:
     ids = [task_id for task_id, _ in tasks]
-    db.session.execute(sa.delete(LABELS).where(LABELS.c.task_id.in_(ids)))
+    former = LABELS.c.task_id.in_(ids)
+    db.session.execute(sa.delete(LABELS).where(former))
     insert_labels(tasks)

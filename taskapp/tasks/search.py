@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -13,12 +14,12 @@ from taskapp.tasks.folding import IS_UNSPACED, MAX_WORD_LENGTH, WORD, fold, runs
 from taskapp.tasks.models import TASK
 
 LIKE_WILDCARDS = re.compile(r"[/%_]")
-_MATCHING_ROWS = sa.text("SELECT rowid FROM task_words WHERE task_words MATCH :terms").columns(
-    sa.column("rowid", sa.Integer)
-)
+_ROW_ID = sa.column("rowid", sa.Integer)
+_MATCHING = sa.text("SELECT rowid FROM task_words WHERE task_words MATCH :terms")
+_TERMS = sa.cast(bindparam("terms"), TSQUERY)
 _HAS_WORDS = {
-    "sqlite": TASK.id.in_(_MATCHING_ROWS),
-    "postgresql": TASK.words.op("@@")(sa.cast(bindparam("terms"), TSQUERY)),
+    "sqlite": TASK.id.in_(_MATCHING.columns(_ROW_ID)),
+    "postgresql": TASK.words.op("@@")(_TERMS),
 }
 _TEXT = TASK.title + "\n" + TASK.description
 _FOLDED = sa.func.coalesce(TASK.folded, sa.func.lower(_TEXT))
@@ -44,23 +45,28 @@ class Search(NamedTuple):
             yield sa.false()
 
     def _has_signs(self) -> sa.ColumnElement[bool]:
-        now = [_FOLDED.contains(bindparam(f"sign_{n}"), escape="/") for n in range(self.signs)]
+        conditions = []
+        for number in range(self.signs):
+            name = f"sign_{number}"
+            conditions.append(_FOLDED.contains(bindparam(name), escape="/"))
+        has_all = sa.and_(*conditions)
         if not self.former_signs:
-            return sa.and_(*now)
-        names = [f"former_sign_{number}" for number in range(self.former_signs)]
-        formerly = [_TEXT.icontains(bindparam(name), escape="/") for name in names]
-        return sa.or_(sa.and_(*now), sa.and_(TASK.folded.is_(None), *formerly))
+            return has_all
+        former_conditions = []
+        for number in range(self.former_signs):
+            name = f"former_sign_{number}"
+            former_conditions.append(_TEXT.icontains(bindparam(name), escape="/"))
+        had_all = sa.and_(TASK.folded.is_(None), *former_conditions)
+        return sa.or_(has_all, had_all)
 
 
 def index(title: str, description: str) -> Body:
     """The columns by which a task is found and sorted; `folded` is left out where `lower` does."""
     text = f"{title}\n{description}"
     folded = fold(text)
-    return {
-        "words": words(folded),
-        "folded": None if text.isascii() else folded,
-        "title_key": title_key(title),
-    }
+    found: Body = {"words": words(folded), "title_key": title_key(title)}
+    found["folded"] = None if text.isascii() else folded
+    return found
 
 
 def search_for(text: str, dialect: str) -> tuple[Search, Body]:
@@ -72,10 +78,18 @@ def search_for(text: str, dialect: str) -> tuple[Search, Body]:
         former_signs = []
     terms = _either(dialect, _terms(folded, dialect), _former_terms(text, dialect))
     values: Body = {"terms": terms}
-    for name, parts in (("sign", signs), ("former_sign", former_signs)):
-        for number, part in enumerate(parts):
-            values[f"{name}_{number}"] = LIKE_WILDCARDS.sub(r"/\g<0>", part)
-    return Search(dialect, bool(terms), len(signs), len(former_signs)), values
+    values.update(_escaped("sign", signs))
+    values.update(_escaped("former_sign", former_signs))
+    search = Search(dialect, bool(terms), len(signs), len(former_signs))
+    return search, values
+
+
+def _escaped(name: str, parts: list[str]) -> Body:
+    """Parameters for what LIKE looks for."""
+    values = {}
+    for number, part in enumerate(parts):
+        values[f"{name}_{number}"] = LIKE_WILDCARDS.sub(r"/\g<0>", part)
+    return values
 
 
 def _literal_parts(folded: str) -> Iterator[str]:
@@ -100,25 +114,37 @@ def _terms(folded: str, dialect: str) -> list[str]:
         elif len(run) == 1:
             terms.append(_term(run, dialect, is_beginning=True))
         else:
-            pairs = [run[at : at + 2] for at in range(len(run) - 1)]
-            terms += [_term(pair, dialect, is_beginning=False) for pair in pairs]
+            for first, second in pairwise(run):
+                pair = first + second
+                terms.append(_term(pair, dialect, is_beginning=False))
     return terms
 
 
 def _former_terms(text: str, dialect: str) -> list[str]:
-    found = [word[:MAX_WORD_LENGTH] for word in _FORMER_WORD.findall(text.casefold())]
+    found = _FORMER_WORD.findall(text.casefold())
     last = len(found) - 1
-    return [_term(word, dialect, is_beginning=n == last) for n, word in enumerate(found)]
+    terms = []
+    for number, word in enumerate(found):
+        is_last = number == last
+        terms.append(_term(word[:MAX_WORD_LENGTH], dialect, is_beginning=is_last))
+    return terms
 
 
 def _term(word: str, dialect: str, *, is_beginning: bool) -> str:
+    quoted, wildcard = f'"{word}"', "*"
     if dialect == "postgresql":
-        return f"'{word}':*" if is_beginning else f"'{word}'"
-    return f'"{word}"*' if is_beginning else f'"{word}"'
+        quoted, wildcard = f"'{word}'", ":*"
+    return quoted + wildcard if is_beginning else quoted
 
 
 def _either(dialect: str, terms: list[str], former: list[str]) -> str:
     """All terms of today's folding, or all of the former one."""
-    both, either = (" & ", " | ") if dialect == "postgresql" else (" AND ", " OR ")
-    ways = dict.fromkeys(both.join(way) for way in (terms, former) if way)
-    return either.join(f"({way})" for way in ways)
+    both, either = " AND ", " OR "
+    if dialect == "postgresql":
+        both, either = " & ", " | "
+    ways = []
+    for way in filter(None, (terms, former)):
+        together = f"({both.join(way)})"
+        if together not in ways:
+            ways.append(together)
+    return either.join(ways)

@@ -14,7 +14,7 @@ from taskapp.ledger.access import Seen
 from taskapp.ledger.revisions import Lock
 from taskapp.tasks import bulk, query, undo, writes
 from taskapp.tasks.access import Locks, TaskNotFound, visible_task, visible_task_by_key
-from taskapp.tasks.models import COLUMNS, TASK
+from taskapp.tasks.models import SHOWN, TASK
 from taskapp.tasks.rows import with_time_zone
 
 
@@ -44,7 +44,8 @@ def create_task(caller: Caller, body: Body) -> Row:
         ProjectNotFound, Forbidden: The caller does not see the project, or may not write there.
         AssigneeNotFound, ParentNotFound, Invalid, ExternalIdTaken
     """
-    return writes.insert(caller, revisions.lock_project(caller, body.get("project_id")), body)
+    lock = revisions.lock_project(caller, body.get("project_id"))
+    return writes.insert(caller, lock, body)
 
 
 def update_task(caller: Caller, task_id: int, body: Body, precondition: Precondition) -> Row:
@@ -194,7 +195,8 @@ def _carry_out(locks: Locks, operation: Body) -> Row | None:
     match operation["op"]:
         case "create":
             body = operation["body"]
-            return writes.insert(locks.caller, locks.project(body.get("project_id")), body)
+            lock = locks.project(body.get("project_id"))
+            return writes.insert(locks.caller, lock, body)
         case "update":
             precondition = SentRevision(operation)
             return _update(locks, operation["id"], operation["body"], precondition)
@@ -220,9 +222,8 @@ def _upsert(locks: Locks, operation: Body) -> Row:
 
 
 def _locked_by_key(lock: Lock, external_id: str) -> Row | None:
-    by_key = sa.select(*COLUMNS).where(
-        TASK.project_id == lock.project_id, TASK.external_id == external_id
-    )
+    in_project = TASK.project_id == lock.project_id
+    by_key = SHOWN.where(in_project, TASK.external_id == external_id)
     return db.session.execute(by_key).one_or_none()
 
 

@@ -18,23 +18,19 @@ class Text(vText):
     r"""Text in which `C:\New` stays as it is: icalendar takes its `\N` for the end of a line."""
 
     def to_ical(self) -> bytes:
-        return rb"\\N".join(vText(part).to_ical() for part in self.split(r"\N"))
+        parts = map(vText, self.split(r"\N"))
+        return rb"\\N".join(part.to_ical() for part in parts)
 
 
 def todo(task: Body, occurrence: int = 1) -> bytes:
     """A task as a VTODO; its times are whole seconds. A repeating one starts when it is due."""
     component = Todo()
-    _add(component, _described(task))
-    _add(
-        component,
-        {
-            "status": STATUS.get(task["status"], "CANCELLED"),
-            "priority": PRIORITY[task["priority"]],
-            "due": _due(task),
-            "completed": task["completed_at"],
-            "related-to": _uid(task["parent_id"]) if task["parent_id"] else None,
-        },
-    )
+    _describe(component, task)
+    component.add("status", STATUS.get(task["status"], "CANCELLED"))
+    component.add("priority", PRIORITY[task["priority"]])
+    _add(component, {"due": _due(task), "completed": task["completed_at"]})
+    if task["parent_id"]:
+        component.add("related-to", _uid(task["parent_id"]))
     if _rule(task) is not None:
         component.add("dtstart", _due(task))
         component.add("rrule", vRecur.from_ical(_rest_of(task, occurrence)))
@@ -44,8 +40,9 @@ def todo(task: Body, occurrence: int = 1) -> bytes:
 def event(task: Body, occurrence: int = 1) -> bytes:
     """A task that is due as a VEVENT: a moment, or a whole day; nobody is busy meanwhile."""
     component = Event()
-    _add(component, _described(task))
-    _add(component, {"dtstart": _due(task), "transp": "TRANSPARENT"})
+    _describe(component, task)
+    component.add("dtstart", _due(task))
+    component.add("transp", "TRANSPARENT")
     if _rule(task) is not None:
         component.add("rrule", vRecur.from_ical(_rest_of(task, occurrence)))
     for reminder in task["reminders"]:
@@ -67,19 +64,20 @@ def counts(task: Body) -> bool:
     return rule is not None and "COUNT=" in rule
 
 
-def _described(task: Body) -> Body:
-    labels = vCategory([])
-    labels.cats = [Text(label) for label in task["labels"]]
-    return {
-        "uid": _uid(task["id"]),
-        "dtstamp": task["updated_at"],
-        "summary": Text(task["title"]),
-        "description": Text(task["description"]) or None,
-        "created": task["created_at"],
-        "last-modified": task["updated_at"],
-        "categories": labels if labels.cats else None,
-        "sequence": task["revision"],
-    }
+def _describe(component: Any, task: Body) -> None:
+    """What events and todos have in common."""
+    component.add("uid", _uid(task["id"]))
+    component.add("dtstamp", task["updated_at"])
+    component.add("summary", Text(task["title"]))
+    component.add("created", task["created_at"])
+    component.add("last-modified", task["updated_at"])
+    component.add("sequence", task["revision"])
+    if task["description"]:
+        component.add("description", Text(task["description"]))
+    if task["labels"]:
+        labels = vCategory([])
+        labels.cats = [Text(label) for label in task["labels"]]
+        component.add("categories", labels)
 
 
 def _add(component: Any, properties: Body) -> None:
@@ -104,10 +102,12 @@ def _due(task: Body) -> dt.date | dt.datetime | None:
 
 def _rule(task: Body) -> str | None:
     """The rule; a calendar has none that counts from when something was done."""
-    is_due = task["due_at"] is not None or task["due_on"] is not None
-    if not is_due or task["repeat"] is None or task["repeat"]["from"] == "done":
+    repeat = task["repeat"]
+    if repeat is None or repeat["from"] == "done":
         return None
-    rule: str = task["repeat"]["rule"]
+    if task["due_at"] is None and task["due_on"] is None:
+        return None
+    rule: str = repeat["rule"]
     return rule
 
 
@@ -117,7 +117,8 @@ def _rest_of(task: Body, occurrence: int) -> str:
     for part in task["repeat"]["rule"].split(";"):
         name, _, value = part.partition("=")
         if name == "COUNT":
-            value = str(max(int(value) - occurrence + 1, 1))
+            left = int(value) - occurrence + 1
+            value = str(max(left, 1))
         parts.append(f"{name}={value}")
     return ";".join(parts)
 
@@ -131,6 +132,8 @@ def _alarm(task: Body, reminder: str) -> Alarm:
     if length is None:
         alarm.add("trigger", dt.datetime.fromisoformat(reminder))
     else:
-        start = dt.timedelta(hours=MORNING.hour if task["due_at"] is None else 0)
+        start = dt.timedelta()
+        if task["due_at"] is None:
+            start = dt.timedelta(hours=MORNING.hour)
         alarm.add("trigger", vDuration(start - length))
     return alarm

@@ -18,7 +18,7 @@ from taskapp.ledger import access, events, revisions
 from taskapp.ledger.access import EVENTS
 from taskapp.ledger.revisions import Lock, Revision
 from taskapp.tasks.access import TaskNotFound
-from taskapp.tasks.models import COLUMNS, TASK, TASKS
+from taskapp.tasks.models import SHOWN, TASK, TASK_IDS, TASKS
 from taskapp.tasks.query import chunks
 from taskapp.tasks.rows import insert_labels, new_row
 from taskapp.tasks.writes import ExternalIdTaken
@@ -44,7 +44,7 @@ def restore_task(caller: Caller, task_id: int) -> Row:
     """
     project_id = _project_of(caller, task_id)
     lock = revisions.lock_project(caller, project_id)
-    deletion = db.session.execute(events.last_deletion(task_id, caller.user_id)).one_or_none()
+    deletion = _deletion_of(caller, task_id)
     if deletion is None or _project_of_live(task_id) is not None:
         raise NotDeleted
     oldest = now() - dt.timedelta(days=settings().changes_retention_days)
@@ -53,7 +53,7 @@ def restore_task(caller: Caller, task_id: int) -> Row:
     tasks = _tree(task_id, _deleted_together(deletion))
     _check(lock, tasks)
     _insert(lock, tasks)
-    restored = sa.select(*COLUMNS).where(TASK.id == task_id)
+    restored = SHOWN.where(TASK.id == task_id)
     return db.session.execute(restored).one()
 
 
@@ -69,10 +69,15 @@ def _project_of(caller: Caller, task_id: int) -> int:
         if access.role_in(live, caller.user_id) is None:
             raise TaskNotFound
         raise NotDeleted
-    deletion = db.session.execute(events.last_deletion(task_id, caller.user_id)).one_or_none()
+    deletion = _deletion_of(caller, task_id)
     if deletion is None:
         raise TaskNotFound
     return int(deletion.project_id)
+
+
+def _deletion_of(caller: Caller, task_id: int) -> Row | None:
+    deletion = events.last_deletion(task_id, caller.user_id)
+    return db.session.execute(deletion).one_or_none()
 
 
 def _project_of_live(task_id: int) -> int | None:
@@ -82,10 +87,11 @@ def _project_of_live(task_id: int) -> int | None:
 
 def _deleted_together(deletion: Row) -> dict[int, Body]:
     """The tasks that one revision deleted, by id, with the values that they had."""
-    deletions = sa.select(EVENTS.c.task_id, EVENTS.c.changes).where(EVENTS.c.kind == "deleted")
+    is_deletion = EVENTS.c.kind == "deleted"
     in_project = EVENTS.c.project_id == deletion.project_id
     by_revision = EVENTS.c.revision == deletion.revision
-    together = deletions.where(in_project, by_revision)
+    deleted = sa.select(EVENTS.c.task_id, EVENTS.c.changes)
+    together = deleted.where(is_deletion, in_project, by_revision)
     tasks = {}
     for task_id, changes in db.session.execute(together):
         tasks[task_id] = _values_before(task_id, changes)
@@ -131,10 +137,9 @@ def _check(lock: Lock, tasks: Sequence[Body]) -> None:
         if task.get("assignee_id") not in members:
             task["assignee_id"] = None
     keys = [task["external_id"] for task in tasks if task.get("external_id")]
+    in_project = TASK.project_id == lock.project_id
     for chunk in chunks(keys):
-        taken = sa.select(TASK.id, TASK.external_id).where(
-            TASK.project_id == lock.project_id, TASK.external_id.in_(chunk)
-        )
+        taken = TASK_IDS.where(in_project, TASK.external_id.in_(chunk))
         other = db.session.execute(taken).first()
         if other is not None:
             detail = f"Task {other.id} of the project has the external_id of this one now."
@@ -147,15 +152,20 @@ def _insert(lock: Lock, tasks: Sequence[Body]) -> None:
         rows = [_row(revision, task) for task in chunk]
         for row in rows:  # one by one: each is the parent of those after it
             db.session.execute(sa.insert(TASKS), row)
-        insert_labels((row["id"], row["labels"]) for row in rows)
+        labels = [(row["id"], row["labels"]) for row in rows]
+        insert_labels(labels)
     restored = [(task["id"], _from_nothing(task)) for task in tasks]
     revisions.record_each(revision, "restored", restored)
 
 
 def _row(revision: Revision, task: Body) -> Body:
     """The columns of the task: another revision, and the time of the restore."""
-    kept = {name: value for name, value in task.items() if name not in {"revision", "updated_at"}}
-    return {**new_row(revision, kept), "created_by": task["created_by"]}
+    kept = task.copy()
+    kept.pop("revision", None)
+    kept.pop("updated_at", None)
+    row = new_row(revision, kept)
+    row["created_by"] = task["created_by"]
+    return row
 
 
 def _from_nothing(task: Body) -> Body:

@@ -18,7 +18,7 @@ from taskapp.extensions import db
 from taskapp.ledger import access, revisions
 from taskapp.ledger.revisions import Lock, Revision
 from taskapp.tasks import reminders, repeats
-from taskapp.tasks.models import COLUMNS, TASK, TASKS
+from taskapp.tasks.models import COLUMNS, SHOWN, TASK, TASK_IDS, TASKS
 from taskapp.tasks.query import chunks
 from taskapp.tasks.relations import check_relations, descendants
 from taskapp.tasks.rows import (
@@ -32,11 +32,12 @@ from taskapp.tasks.rows import (
 
 # What decides when reminders fire.
 MOVES_REMINDERS = {"reminders", "due_at", "due_on", "status", "assignee_id"}
-SERIES = tuple(TASK[name] for name in ("series_id", "occurrence", "next_id", "due_wall"))
+SERIES: tuple[sa.Column[Any], ...] = (TASK.series_id, TASK.occurrence, TASK.next_id, TASK.due_wall)
 HIDDEN_STATE = (TASK.id, TASK.pending_reminders, *SERIES)
-KEPT = (*COLUMNS, *SERIES)  # of a deleted task
+_KEPT = SHOWN.add_columns(*SERIES)  # of a deleted task
 _INSERT = sa.insert(TASKS)
-_UPDATE = sa.update(TASKS).where(TASK.id == sa.bindparam("task_id"))
+_BY_ID = TASK.id == sa.bindparam("task_id")
+_UPDATE = sa.update(TASKS).where(_BY_ID)
 
 
 class ExternalIdTaken(Conflict):
@@ -68,7 +69,8 @@ class Change:
         if self.moves_reminders():
             pending = _hidden(self.before.id).pending_reminders
             values.update(reminders.columns(self.after, self.before._mapping, pending))
-        if self.new.get("status") == "done" and self.after["repeat"] is not None:
+        becomes_done = self.new.get("status") == "done"
+        if becomes_done and self.after["repeat"] is not None:
             series = {**_hidden(self.before.id)._mapping, **values}
             values.update(_insert_next(revision, self.after, series))
         return values
@@ -118,17 +120,23 @@ def insert_many(lock: Lock, bodies: Sequence[Body]) -> list[int]:
         # Many rows are one statement, whose columns are those of its first row.
         rows = [{**NO_REMINDERS, **new_row(revision, body)} for body in chunk]
         db.session.execute(_INSERT, rows)
-    inserted = (
-        sa.select(TASK.id, TASK.title)
-        .where(TASK.project_id == lock.project_id, TASK.revision == revision.revision)
-        .order_by(TASK.id)
-    )
-    tasks = db.session.execute(inserted).all()
-    if [task.title for task in tasks] != [body["title"] for body in bodies]:
-        raise RuntimeError("the database numbered new tasks in another order")
-    labels = [(task.id, body.get("labels", [])) for task, body in zip(tasks, bodies, strict=True)]
+    task_ids = _ids_of(revision, [body["title"] for body in bodies])
+    labels = []
+    for task_id, body in zip(task_ids, bodies, strict=True):
+        labels.append((task_id, body.get("labels", [])))
     for labelled in chunks(labels):
         insert_labels(labelled)
+    return task_ids
+
+
+def _ids_of(revision: Revision, titles: list[str]) -> list[int]:
+    """The ids of the tasks that were just inserted with this revision, and these titles."""
+    in_project = TASK.project_id == revision.project_id
+    by_revision = TASK.revision == revision.revision
+    inserted = sa.select(TASK.id, TASK.title).where(in_project, by_revision)
+    tasks = db.session.execute(inserted.order_by(TASK.id)).all()
+    if [task.title for task in tasks] != titles:
+        raise RuntimeError("the database numbered new tasks in another order")
     return [task.id for task in tasks]
 
 
@@ -156,7 +164,8 @@ def update(caller: Caller, task: Row, source: Lock, target: Lock, body: Body) ->
     if moves:
         below = descendants(task.id)
         target.advance(tasks=1 + len(below))
-        _move_children(task.id, below, source.advance(tasks=-1 - len(below)), revision)
+        left = source.advance(tasks=-1 - len(below))
+        _move_children(task.id, below, left, revision)
     kind = "moved" if moves else "updated"
     revisions.record_each(revision, kind, [(task.id, change.fields)])
     return after
@@ -170,14 +179,12 @@ def update_many(lock: Lock, changes: Sequence[Change]) -> None:
     by_columns: dict[frozenset[str], list[Body]] = defaultdict(list)
     for change in changes:
         values = change.values(revision)
-        by_columns[frozenset(values)].append({**values, "task_id": change.before.id})
+        values["task_id"] = change.before.id
+        by_columns[frozenset(values)].append(values)
     for rows in by_columns.values():
         db.session.execute(_UPDATE, rows)
-    labels = [
-        (change.before.id, change.fields["labels"][1])
-        for change in changes
-        if "labels" in change.fields
-    ]
+    relabelled = [change for change in changes if "labels" in change.fields]
+    labels = [(change.before.id, change.new["labels"]) for change in relabelled]
     for labelled in chunks(labels):
         replace_labels(labelled)
     record_updated = [(change.before.id, change.fields) for change in changes]
@@ -203,10 +210,11 @@ def delete(task_id: int, lock: Lock) -> None:
     ids = [task_id, *descendants(task_id)]
     revision = lock.advance(tasks=-len(ids))
     for chunk in chunks(ids[::-1]):  # lowest first: SQLite cascades 1,000 deep
-        tasks = db.session.execute(sa.select(*KEPT).where(TASK.id.in_(chunk)))
+        in_chunk = TASK.id.in_(chunk)
+        tasks = db.session.execute(_KEPT.where(in_chunk))
         deleted = [(task.id, _to_nothing(task._mapping)) for task in tasks]
         revisions.record_each(revision, "deleted", deleted)
-        db.session.execute(sa.delete(TASKS).where(TASK.id.in_(chunk)))
+        db.session.execute(sa.delete(TASKS).where(in_chunk))
 
 
 def _insert_next(revision: Revision, task: Mapping[Any, Any], series: Mapping[Any, Any]) -> Body:
@@ -224,13 +232,11 @@ def _insert_next(revision: Revision, task: Mapping[Any, Any], series: Mapping[An
     body = {name: task[name] for name in repeats.SAME}
     body.update(due_at=next_due.due_at, due_on=next_due.due_on)
     row = new_row(revision, body)
-    row.update(
-        series_id=series["series_id"] or task["id"],
-        occurrence=occurrence + 1,
-        due_wall=next_due.due_wall,
-    )
+    series_id = series["series_id"] or task["id"]
+    row.update(series_id=series_id, occurrence=occurrence + 1, due_wall=next_due.due_wall)
     row.update(reminders.columns(row, task, []))
-    next_id = db.session.execute(_INSERT.returning(TASK.id), row).scalar_one()
+    inserted = db.session.execute(_INSERT.returning(TASK.id), row)
+    next_id = inserted.scalar_one()
     give_back(TASKS_OF_PROJECT, revision.project_id, -1)  # what is done is never refused for it
     insert_labels([(next_id, row["labels"])])
     revisions.record_each(revision, "created", [(next_id, _from_nothing(body))])
@@ -250,17 +256,22 @@ def _write(statement: sa.Executable, project_id: int, values: Body) -> Row:
         ExternalIdTaken: It says by which task, where that can be seen.
     """
     try:
-        return insert_or_raise(statement, ExternalIdTaken, values).one()
+        written = insert_or_raise(statement, ExternalIdTaken, values)
     except ExternalIdTaken:
-        other = sa.select(TASK.id).where(
-            TASK.project_id == project_id, TASK.external_id == values.get("external_id")
-        )
-        other_id = read(other).scalar()  # outside this transaction, which has failed
-        detail = "Another task of the project has this external_id."
-        if other_id is not None:
-            detail = f"Task {other_id} of the project has this external_id."
-        reason = {"pointer": "/external_id", "detail": detail}
-        raise ExternalIdTaken(errors=[reason]) from None
+        raise _taken(project_id, values.get("external_id")) from None
+    task: Row = written.one()
+    return task
+
+
+def _taken(project_id: int, external_id: str | None) -> ExternalIdTaken:
+    in_project = TASK.project_id == project_id
+    other = TASK_IDS.where(in_project, TASK.external_id == external_id)
+    other_id = read(other).scalar()  # outside this transaction, which has failed
+    detail = "Another task of the project has this external_id."
+    if other_id is not None:
+        detail = f"Task {other_id} of the project has this external_id."
+    reason = {"pointer": "/external_id", "detail": detail}
+    return ExternalIdTaken(errors=[reason])
 
 
 def _from_nothing(body: Body) -> Body:
@@ -278,21 +289,20 @@ def _to_nothing(task: Mapping[Any, Any]) -> Body:
 
 def _left_behind(task: Row, target: Lock) -> Body:
     """What a moving task loses unless the client says otherwise: its parent, a foreign assignee."""
-    if task.assignee_id is not None and access.role_in(target.project_id, task.assignee_id):
-        return {"parent_id": None}
-    return {"parent_id": None, "assignee_id": None}
+    left: Body = {"parent_id": None}
+    if task.assignee_id is not None and not access.role_in(target.project_id, task.assignee_id):
+        left["assignee_id"] = None
+    return left
 
 
 def _move_children(task_id: int, below: Sequence[int], source: Revision, target: Revision) -> None:
     """Children go with their parent; assignees who are no members there are cleared."""
     is_member = TASK.assignee_id.in_(access.members_of(target.project_id))
-    values = {
-        "project_id": target.project_id,
-        "revision": target.revision,
-        "updated_at": now(),
-        "assignee_id": sa.case((is_member, TASK.assignee_id)),
-    }
-    moved = sa.update(TASKS).where(TASK.id.in_(below)).values(values)
+    values: Body = {"project_id": target.project_id, "revision": target.revision}
+    values["updated_at"] = now()
+    values["assignee_id"] = sa.case((is_member, TASK.assignee_id))
+    is_below = TASK.id.in_(below)
+    moved = sa.update(TASKS).where(is_below).values(values)
     insert_or_raise(moved, ExternalIdTaken)
     # Who sees the project that it leaves need not know of the other.
     left = [source.project_id, None]

@@ -15,7 +15,8 @@ def vtimezone(name: str, year: int) -> bytes:
     zone = ZoneInfo(name)
     start = dt.datetime(year - YEARS_BEFORE, 1, 1, tzinfo=dt.UTC)
     end = dt.datetime(year + YEARS_AFTER, 1, 1, tzinfo=dt.UTC)
-    lines = ["BEGIN:VTIMEZONE", f"TZID:{name}", *_observance(zone, start, start)]
+    lines = ["BEGIN:VTIMEZONE", f"TZID:{name}"]
+    lines += _observance(zone, start, start)
     for change in _changes(zone, start, end):
         lines += _observance(zone, change - SECOND, change)
     lines += ["END:VTIMEZONE", ""]
@@ -52,16 +53,13 @@ def _observance(zone: ZoneInfo, before: dt.datetime, start: dt.datetime) -> list
     """The offset from a moment on; its DTSTART is the local time by the offset before."""
     offset_from = _offset(zone, before)
     local = start.astimezone(zone)
+    offset_to = _offset(zone, start)
     kind = "DAYLIGHT" if local.dst() else "STANDARD"
     wall = start.replace(tzinfo=None) + offset_from
-    return [
-        f"BEGIN:{kind}",
-        f"DTSTART:{wall:%Y%m%dT%H%M%S}",
-        f"TZOFFSETFROM:{_text(offset_from)}",
-        f"TZOFFSETTO:{_text(_offset(zone, start))}",
-        f"TZNAME:{local.tzname()}",
-        f"END:{kind}",
-    ]
+    lines = [f"BEGIN:{kind}", f"DTSTART:{wall:%Y%m%dT%H%M%S}"]
+    lines += [f"TZOFFSETFROM:{_text(offset_from)}", f"TZOFFSETTO:{_text(offset_to)}"]
+    lines += [f"TZNAME:{local.tzname()}", f"END:{kind}"]
+    return lines
 
 
 def _offset(zone: ZoneInfo, moment: dt.datetime) -> dt.timedelta:
@@ -71,5 +69,6 @@ def _offset(zone: ZoneInfo, moment: dt.datetime) -> dt.timedelta:
 def _text(offset: dt.timedelta) -> str:
     seconds = int(offset.total_seconds())
     sign = "-" if seconds < 0 else "+"
-    hours, rest = divmod(abs(seconds), 3600)
-    return f"{sign}{hours:02}{rest // 60:02}"
+    minutes = abs(seconds) // 60
+    hours, rest = divmod(minutes, 60)
+    return f"{sign}{hours:02}{rest:02}"

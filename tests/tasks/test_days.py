@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from taskapp.tasks.due import rank, start_of
-from tests.conftest import Client, Json, add, named
+from tests.conftest import Client, Json, add, made, named
 
 URL = "/api/v1/tasks"
 # Zone, a moment of the night on which its clocks change, and the day that it is there then.
@@ -202,3 +202,64 @@ def test_ranks_put_a_day_before_the_moment_at_which_it_begins(
     assert of_moment is not None
 
     assert (of_day < of_moment) == (microseconds >= 0)
+
+
+ZONES = ("Pacific/Auckland", "Asia/Kolkata", "America/St_Johns", "America/Los_Angeles", "UTC")
+CHANGES = [dt.datetime.fromisoformat(moment) for _, moment, _ in NIGHTS]
+NEAR = st.builds(
+    lambda change, minutes: change + dt.timedelta(minutes=minutes),
+    st.sampled_from(CHANGES),
+    st.integers(-3 * 1440, 9 * 1440),
+)
+DUES = st.one_of(st.none(), NEAR, NEAR.map(lambda moment: moment.date()))
+
+
+def due_fields(due: dt.datetime | dt.date | None) -> Json:
+    if due is None:
+        return {}
+    if isinstance(due, dt.datetime):
+        return {"due_at": due.isoformat()}
+    return {"due_on": str(due)}
+
+
+def is_within(due: dt.datetime | dt.date | None, zone: ZoneInfo, now: dt.datetime, by: str) -> bool:
+    """What the contract says of each filter, of one task and in one zone."""
+    today = now.astimezone(zone).date()
+    if due is None:
+        return by == "none"
+    is_moment = isinstance(due, dt.datetime)
+    day = due.astimezone(zone).date() if isinstance(due, dt.datetime) else due
+    if by == "overdue":
+        return due < now if isinstance(due, dt.datetime) else day < today
+    if by == "before":
+        return due < now if is_moment else day < today  # type: ignore[operator]  # both are moments
+    if by == "after":
+        return due > now if is_moment else day > today  # type: ignore[operator]  # as above
+    days = {"today": 1, "week": 7}.get(by, 0)
+    return 0 <= (day - today).days < days
+
+
+@hypothesis.settings(max_examples=12)
+@hypothesis.given(
+    dues=st.lists(DUES, min_size=1, max_size=12),
+    now=NEAR.map(lambda moment: moment.replace(microsecond=0)),
+    name=st.sampled_from(ZONES),
+)
+def test_any_filter_by_due_is_what_the_contract_says(
+    alice: Client, dues: list[dt.datetime | dt.date | None], now: dt.datetime, name: str
+) -> None:
+    project = made(alice, "projects", name="Nights")
+    items = [{"title": str(number), **due_fields(due)} for number, due in enumerate(dues)]
+    imported = alice.post(f"{URL}/import?project_id={project['id']}", json={"items": items})
+    assert imported.status_code == 200, imported.get_json()
+    moment = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    queries = {by: f"due={by}" for by in ("none", "today", "week", "overdue")}
+    queries.update(before=f"due_before={moment}", after=f"due_after={moment}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("taskapp.tasks.routes.now", lambda: now)
+        for by, query in queries.items():
+            shown = titles(alice, f"{query}&tz={name}&project_id={project['id']}")
+            zone = ZoneInfo(name)
+            wanted = [str(n) for n, due in enumerate(dues) if is_within(due, zone, now, by)]
+            assert shown == wanted, (by, name, now, dues)

@@ -416,3 +416,65 @@ def test_export_import_export_is_the_identity(
     todos = calendar.walk("VTODO")
     assert len(todos) == len(made)
     assert all(agrees(todo, task) for todo, task in zip(todos, made, strict=True))
+
+
+DAILY = {"rule": "FREQ=DAILY", "from": "due", "timezone": "Europe/Berlin"}
+SENT = st.fixed_dictionaries(
+    {"title": st.sampled_from(["Fern", "Moss", "Öl"])},
+    optional={
+        "description": st.sampled_from(["", "Twice a week"]),
+        "status": st.sampled_from(["todo", "in_progress", "done"]),
+        "priority": st.sampled_from(["none", "high"]),
+        "labels": st.sampled_from([[], ["home"], ["Home", "plants"]]),
+        "reminders": st.sampled_from([[], ["2031-01-01T00:00:00Z"]]),
+    },
+)
+DUES = st.sampled_from(
+    [
+        {},
+        {"due_on": "2030-05-17", "due_at": None},
+        {"due_on": None, "due_at": "2030-05-17T08:00:00Z"},
+        {"due_on": "2030-05-17", "due_at": None, "repeat": DAILY},
+    ]
+)
+FILES = st.dictionaries(st.sampled_from("abcd"), st.tuples(SENT, DUES), min_size=1)
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(before=FILES, after=FILES)
+def test_a_file_does_what_its_rows_would_one_by_one(
+    alice: Client, before: Json, after: Json
+) -> None:
+    at_once, one_by_one = project_of(alice), project_of(alice)
+    known = set[str]()
+    for file in (before, after):
+        rows = [{"external_id": key, **sent, **due} for key, (sent, due) in file.items()]
+        for row in rows:
+            if row["external_id"] not in known and "repeat" in row:
+                row["status"] = "todo"  # a file's own next task stands in it: none is made
+        known |= file.keys()
+        assert send_rows(alice, *rows, project_id=at_once).status_code == 200
+        for row in rows:
+            key = row.pop("external_id")
+            url = f"/api/v1/projects/{one_by_one}/tasks/by-external-id/{key}"
+            assert alice.put(url, json=row).status_code in {200, 201}
+
+    assert trails(alice, at_once) == trails(alice, one_by_one)
+
+
+def trails(client: Client, project_id: int) -> list[Any]:
+    """What each task is, but for its place and its times, and all that changed in it."""
+    tasks = listed(client, f"&project_id={project_id}")
+    tasks.sort(key=lambda task: (task["external_id"] or "", task["title"], task["due_on"] or ""))
+    return [trail(client, task) for task in tasks]
+
+
+def trail(client: Client, task: Json) -> list[Any]:
+    stamps = {"id", "project_id", "revision", "created_at", "updated_at", "completed_at"}
+    events = client.get(f"{URL}/{task['id']}/history").get_json()["items"]
+    changes = [(event["kind"], event["changes"]) for event in events]
+    return [{name: task[name] for name in task.keys() - stamps}, changes]

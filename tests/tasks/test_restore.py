@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from io import BytesIO
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from hypothesis import strategies as st
 
 from taskapp.extensions import db
 from taskapp.ops.purge import purge
-from tests.conftest import Client, Json, add, named, refused
+from tests.conftest import Client, Json, add, made, named, refused
 
 URL = "/api/v1/tasks"
 CHANGES = "/api/v1/changes"
@@ -236,3 +238,71 @@ def test_a_batch_upserts(alice: Client) -> None:
     assert (again["task"]["title"], again["task"]["priority"]) == ("Prune", "high")
     missing = {"operations": [{**operation, "external_id": "crm-2", "body": {}}]}
     assert named(alice.post(f"{URL}/batch", json=missing)) == ["/operations/0/body/title"]
+
+
+DAILY = {"rule": "FREQ=DAILY", "from": "due", "timezone": "Europe/Berlin"}
+TEXTS = st.sampled_from(["Water the fern", "Öl & \u4e2d\u6587", "50 % off_", "'quoted'"])
+FIELDS = st.fixed_dictionaries(
+    {"title": TEXTS},
+    optional={
+        "description": TEXTS,
+        "status": st.sampled_from(["todo", "in_progress", "done", "cancelled"]),
+        "priority": st.sampled_from(["none", "low", "urgent"]),
+        "labels": st.sampled_from([[], ["home"], ["Garden", "home"]]),
+    },
+)
+DATES = st.sampled_from(
+    [
+        {},
+        {"due_on": "2030-05-17"},
+        {"due_at": "2030-05-17T08:00:00Z", "reminders": ["-PT1H", "2031-01-01T00:00:00Z"]},
+        {"due_on": "2030-05-17", "repeat": DAILY},
+    ]
+)
+# What each task has, and below which of those before it it stands.
+TREES = st.lists(st.tuples(FIELDS, DATES, st.integers(0, 7)), min_size=1, max_size=8)
+
+
+def shown(client: Client, project: Json) -> dict[int, Json]:
+    tasks = client.get(f"{URL}?project_id={project['id']}").get_json()["items"]
+    return {task["id"]: without_stamps(task) for task in tasks}
+
+
+@hypothesis.settings(max_examples=15)
+@hypothesis.given(TREES)
+def test_any_tree_comes_back_as_it_was(alice: Client, tree: list[tuple[Json, Json, int]]) -> None:
+    project = made(alice, "projects", name="Garden")
+    tasks: list[Json] = []
+    for fields, dates, place in tree:
+        below = {"parent_id": tasks[place % len(tasks)]["id"]} if tasks else {}
+        tasks.append(add(alice, **fields, **dates, **below, project_id=project["id"]))
+    before = shown(alice, project)
+    cursor = synchronized(alice)
+
+    delete(alice, tasks[0])
+    gone = before.keys() - shown(alice, project).keys()  # a next occurrence below it as well
+    restored = restore(alice, tasks[0])
+
+    assert gone >= {task["id"] for task in tasks}
+    assert shown(alice, project) == before
+    changes = alice.get(f"{CHANGES}?limit=200&cursor={cursor}").get_json()
+    assert {task["id"] for task in changes["tasks"]} == gone
+    assert {task["revision"] for task in changes["tasks"]} == {restored["revision"]}
+    for task_id in gone:
+        kinds = [event["kind"] for event in history(alice, task_id)]
+        assert kinds == ["created", "deleted", "restored"]
+
+
+def synchronized(client: Client) -> str:
+    """The cursor of somebody who has read all changes."""
+    cursor = ""
+    while True:
+        page = client.get(f"{CHANGES}?limit=200{cursor}").get_json()
+        if not page["has_more"]:
+            return str(page["next_cursor"])
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+def history(client: Client, task_id: int) -> list[Json]:
+    events = client.get(f"{URL}/{task_id}/history").get_json()["items"]
+    return list(events)
