@@ -159,6 +159,7 @@ class Settings:
     log_level: str = setting("info", one_of("debug", "info", "warning", "error"))
     log_format: str = setting("", one_of("json", "text"))
     registration: str = setting("open", one_of("open", "closed"))
+    invitations: bool = setting(False, yes_or_no)
     require_if_match: bool = setting(False, yes_or_no)
     require_tls: bool = setting(False, yes_or_no)
     ratelimit_enabled: bool = setting(True, yes_or_no)
@@ -245,12 +246,14 @@ def _is_safe_redis(url: str) -> bool:
 def _derived(chosen: dict[str, Any]) -> dict[str, Any]:
     """The defaults that depend on other settings."""
     production = chosen.get("environment") == "production"
+    strangers_register = production and chosen.get("registration", "open") == "open"
     database_file = chosen["instance"] / "taskapp.db"
     port = chosen.get("port", 8000)
     return {
         "database_url": f"sqlite:///{database_file}",
         "bind": f"127.0.0.1:{port}",
         "log_format": "json" if production else "text",
+        "invitations": strangers_register,
         "secret_key": _checked_secret(chosen, production),
     }
 

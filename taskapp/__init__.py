@@ -124,7 +124,7 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.ops.restore import restore
     from taskapp.ops.seed import seed
     from taskapp.personal_tokens.routes import personal_tokens
-    from taskapp.projects.routes import projects
+    from taskapp.projects.routes import invitations, projects
     from taskapp.reports.routes import reports
     from taskapp.sync.routes import sync
     from taskapp.tasks.routes import tasks
@@ -132,7 +132,7 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.web.docs import docs
     from taskapp.webhooks.routes import webhooks
 
-    people = (auth, personal_tokens, users, projects)
+    people = (auth, personal_tokens, users, projects, invitations)
     work = (tasks, comments, attachments, sync, exchange, reports, webhooks, mcp)
     for room in (*people, *work, health, docs):
         app.register_blueprint(room)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from taskapp.extensions import db
 from taskapp.ledger.access import EVENTS
-from tests.conftest import PASSWORD, Client, Json, add, made
+from tests.conftest import PASSWORD, Client, Json, add, invite, made, prove
 
 ANYONE, SECRET, SIGNED_IN, SESSION = "anyone", "secret", "signed-in", "session"
 AGENT = "agent"  # a POST for which the scope `read` is enough; it answers in JSON-RPC
@@ -92,6 +92,9 @@ CALLS = [
     Call(SIGNED_IN, "POST", f"{API}/tasks", TASK),
     Call(SIGNED_IN, "POST", f"{API}/tasks/batch", {"operations": [{"op": "create", "body": TASK}]}),
     Call(SIGNED_IN, "POST", f"{API}/tasks/import", {"items": [TASK]}),
+    Call(SIGNED_IN, "GET", f"{API}/invitations"),
+    Call(SIGNED_IN, "POST", f"{API}/invitations/{{accepted}}/accept"),
+    Call(SIGNED_IN, "POST", f"{API}/invitations/{{declined}}/decline"),
     Call(ADMIN, "GET", "/health/detailed"),
     Call(ADMIN, "GET", f"{API}/users"),
     Call(OTHERS, "GET", f"{API}/users/{{user}}"),
@@ -130,6 +133,8 @@ CALLS = [
     Call(OWNER, "POST", f"{API}/projects/{{project}}/webhooks/{{webhook}}/replay",
          {"from_event": "{event}"}),
     Call(OWNER, "DELETE", f"{API}/projects/{{project}}/webhooks/{{webhook}}"),
+    Call(OWNER, "GET", f"{API}/projects/{{project}}/invitations"),
+    Call(OWNER, "DELETE", f"{API}/projects/{{project}}/invitations/{{invitation}}"),
     Call(OWNER, "PATCH", f"{API}/projects/{{project}}", {"name": "Yard"}),
     Call(OWNER, "POST", f"{API}/projects/{{project}}/members",
          {"email": "charlie@example.com", "role": "viewer"}),
@@ -160,10 +165,25 @@ def newest_event(client: Client) -> int:
     return int(event_id)
 
 
+def invitations_of(caller: Client, alice: Client) -> Json:
+    """The caller is invited into two projects of somebody who does nothing else here."""
+    host_email = "host@example.com"
+    made(alice, "auth/register", **{**NEW_USER, "email": host_email})
+    host = alice.as_token(sign_in(alice, host_email)["access_token"])
+    prove(caller)
+    address = caller.user["email"]
+    names = {}
+    for name in ("accepted", "declined"):
+        project = made(host, "projects", name=name)
+        names[name] = invite(host, project["id"], address)["id"]
+    return names
+
+
 def names_for(caller: Client, alice: Client, shared: Json) -> Json:
     """What stands for the names in braces: Alice's project, and the caller's own session."""
     dora = {**NEW_USER, "email": "dora@example.com"}
     user = made(alice, "auth/register", **dora)["id"]
+    invited = invitations_of(caller, alice)
     made(alice, f"projects/{shared['id']}/members", email=dora["email"], role="viewer")
     refresh = sign_in(alice, LOGIN["email"])["refresh_token"]
     sign_in(caller, caller.user["email"])
@@ -183,6 +203,8 @@ def names_for(caller: Client, alice: Client, shared: Json) -> Json:
         "refresh": refresh,
         "session": caller.get(f"{API}/auth/sessions").get_json()["items"][-1]["id"],
         "token": made(caller, "auth/tokens", name="x", scopes=["read"])["id"],
+        "invitation": invite(alice, shared["id"], "somebody@example.com")["id"],
         "event": newest_event(alice),
+        **invited,
         "static": "README.txt",
     }

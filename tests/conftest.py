@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +272,35 @@ def demote(owner: Client, member: Client, project_id: int) -> None:
     """Let a member read only."""
     url = f"/api/v1/projects/{project_id}/members/{member.user['id']}"
     assert owner.patch(url, json={"role": "viewer"}).status_code == 200
+
+
+@contextmanager
+def inviting(app: Flask) -> Iterator[None]:
+    """Members are invited meanwhile, as where strangers register."""
+    before = app.extensions["taskapp"]
+    app.extensions["taskapp"] = replace(before, invitations=True)
+    try:
+        yield
+    finally:
+        app.extensions["taskapp"] = before
+
+
+def invite(owner: Client, project_id: int, email: str, role: str = "viewer") -> Json:
+    """A pending invitation, as its project's owners see it."""
+    url = f"/api/v1/projects/{project_id}"
+    with inviting(owner.application):
+        response = owner.post(f"{url}/members", json={"email": email, "role": role})
+    assert response.status_code == 202, response.get_json()
+    pending = owner.get(f"{url}/invitations?limit=200").get_json()["items"]
+    return next(dict(each) for each in pending if each["email"] == email)
+
+
+def prove(client: Client) -> None:
+    """The address of a client's user counts as proved."""
+    with client.application.app_context(), db.engine.begin() as connection:
+        users = Base.metadata.tables["users"]
+        this_one = users.c.id == client.user["id"]
+        connection.execute(sa.update(users).where(this_one).values(email_verified=True))
 
 
 def events(app: Flask, kind: str) -> list[Json]:

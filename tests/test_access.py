@@ -144,6 +144,9 @@ def test_every_route_has_a_rule(app: Flask) -> None:
             "comment",
             "attachment",
             "webhook",
+            "invitation",
+            "accepted",
+            "declined",
         ),
         1,
     ) | {"static": "x"}

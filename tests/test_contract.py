@@ -16,7 +16,11 @@ from tests.conftest import Client, Json, add, named, refused
 
 URL = "/api/v1/tasks"
 NAMES = dict.fromkeys(
-    "project task deleted user session token comment attachment webhook".split(), 1
+    (
+        "project task deleted user session token comment attachment webhook"
+        " invitation accepted declined"
+    ).split(),
+    1,
 )
 NAMES |= {"static": "README.txt", "refresh": "x"}
 BODIES = [call for call in CALLS if call.body and call.level != AGENT]

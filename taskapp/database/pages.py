@@ -31,6 +31,12 @@ class Created(NamedTuple):
     secrets: dict[str, Any]
 
 
+class Accepted(NamedTuple):
+    """What a request began, and somebody else will end: 202."""
+
+    body: Body
+
+
 class Linked(NamedTuple):
     """A row, and what else it leads to: {relation: path} (RFC 8288)."""
 

@@ -136,6 +136,14 @@ def lock_for_operator(project_id: int) -> Lock | None:
     return Lock(project_id, None, OWN[0], revision)
 
 
+def lock_to_join(user_id: int, project_id: int) -> Lock | None:
+    """Lock a project for who is about to become a member; None if there is no such project."""
+    lock = lock_for_operator(project_id)
+    if lock is not None:
+        lock.user_id = user_id
+    return lock
+
+
 def lock_by(
     statement: sa.Executable, values: Body, roles: Sequence[str], refusal: type[NotFound]
 ) -> Lock:

@@ -17,6 +17,7 @@ from taskapp.extensions import db, settings
 from taskapp.ledger.events import TRIMMED
 from taskapp.ledger.models import Event
 from taskapp.personal_tokens.models import PersonalToken
+from taskapp.projects.models import Invitation
 from taskapp.schema import table
 from taskapp.tasks.models import Task
 from taskapp.tasks.refolding import refold
@@ -24,6 +25,7 @@ from taskapp.web.idempotency import RETENTION, IdempotencyKey
 
 ROWS_PER_TRANSACTION = 1000
 EVENTS = table(Event)
+INVITATIONS = table(Invitation)
 KEYS = table(IdempotencyKey)
 TASKS = table(Task)
 
@@ -44,6 +46,8 @@ def _purge() -> Iterator[tuple[str, int]]:
         name = rows.name.replace("_", " ")
         over = sa.or_(rows.c.ended_at < before, rows.c.expires_at < before)
         yield name, _delete(rows, over)
+    ended = INVITATIONS.c.expires_at < now()
+    yield "invitations", _delete(INVITATIONS, ended)
     of_deleted_tasks = _of_deleted_tasks(before)
     yield "events of deleted tasks", _delete(EVENTS, of_deleted_tasks)
     for rows in (table(Comment), table(Attachment)):  # before that, their task can be restored

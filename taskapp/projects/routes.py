@@ -1,10 +1,11 @@
-"""The project and member endpoints."""
+"""The project, member and invitation endpoints."""
 
 from flask import Blueprint
 
-from taskapp.database.pages import Page
+from taskapp.database.pages import Accepted, Page
 from taskapp.database.session import Body, Row
 from taskapp.errors import Conflict, Forbidden, QuotaExceeded
+from taskapp.projects import invitations as invited
 from taskapp.projects import schemas, service
 from taskapp.web.conditional import if_match
 from taskapp.web.contract import accepts, replies
@@ -12,9 +13,11 @@ from taskapp.web.current import caller
 from taskapp.web.fields import PAGE_QUERY
 
 projects = Blueprint("projects", __name__, url_prefix="/api/v1/projects")
+invitations = Blueprint("invitations", __name__, url_prefix="/api/v1/invitations")
 PROJECT_URL = "/<id:project_id>"
 MEMBERS_URL = "/<id:project_id>/members"
 MEMBER_URL = f"{MEMBERS_URL}/<id:user_id>"
+INVITATIONS_URL = "/<id:project_id>/invitations"
 REFUSALS = (Forbidden, Conflict, QuotaExceeded)
 
 
@@ -66,9 +69,9 @@ def list_members(project_id: int, query: Body) -> Page:
 
 @projects.post(MEMBERS_URL)
 @accepts(body=schemas.MEMBER)
-@replies(schemas.MEMBER, 201, *REFUSALS)
-def add_member(project_id: int, body: Body) -> Row:
-    """Add a user, by e-mail address."""
+@replies(schemas.MEMBER, 201, *REFUSALS, accepted=schemas.INVITED)
+def add_member(project_id: int, body: Body) -> Row | Accepted:
+    """Add a user, by e-mail address; 202 where the address is invited and has to accept."""
     return service.add_member(caller(), project_id, body)
 
 
@@ -81,9 +84,9 @@ def get_member(project_id: int, user_id: int) -> Row:
 
 @projects.patch(MEMBER_URL)
 @accepts(body=schemas.MEMBER_PATCH)
-@replies(schemas.MEMBER, 200, *REFUSALS)
-def update_member(project_id: int, user_id: int, body: Body) -> Row:
-    """Give a member another role."""
+@replies(schemas.MEMBER, 200, *REFUSALS, accepted=schemas.INVITED)
+def update_member(project_id: int, user_id: int, body: Body) -> Row | Accepted:
+    """Give a member another role; 202 where who is to be an owner has to accept."""
     return service.update_member(caller(), project_id, user_id, body, if_match())
 
 
@@ -92,3 +95,40 @@ def update_member(project_id: int, user_id: int, body: Body) -> Row:
 def remove_member(project_id: int, user_id: int) -> None:
     """Remove a member, or leave; tasks that were theirs stay, unassigned."""
     service.remove_member(caller(), project_id, user_id, if_match())
+
+
+@projects.get(INVITATIONS_URL)
+@accepts(query=PAGE_QUERY)
+@replies(schemas.INVITATION_PAGE, 200, Forbidden)
+def list_project_invitations(project_id: int, query: Body) -> Page:
+    """List who is invited into a project and has not answered."""
+    return invited.list_of_project(caller(), project_id, query)
+
+
+@projects.delete(f"{INVITATIONS_URL}/<id:invitation_id>")
+@replies(None, 204, Forbidden)
+def withdraw_invitation(project_id: int, invitation_id: int) -> None:
+    """Withdraw an invitation."""
+    invited.withdraw(caller(), project_id, invitation_id)
+
+
+@invitations.get("")
+@accepts(query=PAGE_QUERY)
+@replies(schemas.INVITATION_PAGE)
+def list_invitations(query: Body) -> Page:
+    """List the projects that you are invited into; your address must be proved."""
+    return invited.list_own(caller(), query)
+
+
+@invitations.post("/<id:invitation_id>/accept")
+@replies(schemas.PROJECT, 200, QuotaExceeded)
+def accept_invitation(invitation_id: int) -> Row:
+    """Accept an invitation: become a member of the project."""
+    return service.accept_invitation(caller(), invitation_id)
+
+
+@invitations.post("/<id:invitation_id>/decline")
+@replies(None, 204)
+def decline_invitation(invitation_id: int) -> None:
+    """Decline an invitation."""
+    invited.decline(caller(), invitation_id)

@@ -1,5 +1,7 @@
 """Projects and members on the wire."""
 
+from marshmallow import Schema
+
 from taskapp.ledger.models import ROLES
 from taskapp.web import fields
 from taskapp.web.fields import example
@@ -34,9 +36,32 @@ class MemberSchema(fields.Resource):
     created_at = fields.Time(dump_only=True)
 
 
+class InvitedSchema(Schema):
+    """Who is invited; the same whether or not there is such an account."""
+
+    email = fields.Email(required=True)
+    role = fields.Choice(ROLES, required=True)
+    state = fields.Choice(("invited",), required=True)
+
+
+class InvitationSchema(Schema):
+    """A pending invitation into a project."""
+
+    id = fields.Int(required=True)
+    project_id = fields.Int(required=True)
+    project_name = fields.Text(max=200, required=True)
+    email = fields.Email(required=True)
+    role = fields.Choice(ROLES, required=True)
+    invited_by = fields.Int(required=True)
+    created_at = fields.Time(required=True)
+    expires_at = fields.Time(required=True)
+
+
 PROJECT = ProjectSchema()
 PROJECT_PATCH = ProjectSchema(partial=True)
 PROJECT_PAGE = fields.page_of(ProjectSchema)()
 MEMBER = MemberSchema()
 MEMBER_PATCH = MemberSchema(only=("role",), partial=True)
+INVITED = InvitedSchema()
+INVITATION_PAGE = fields.page_of(InvitationSchema)()
 MEMBER_PAGE = fields.page_of(MemberSchema)()

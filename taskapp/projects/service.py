@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
-from taskapp.database.pages import Page, page_by
+from taskapp.database.pages import Accepted, Page, page_by
 from taskapp.database.quotas import PROJECTS_OF_USER, take
 from taskapp.database.session import (
     Body,
@@ -17,11 +17,13 @@ from taskapp.database.session import (
     read,
 )
 from taskapp.errors import Conflict, NotFound
-from taskapp.extensions import db
+from taskapp.extensions import db, settings
 from taskapp.ledger.access import MEMBERSHIPS, OWN, PROJECTS, VIEW, ProjectNotFound, require_visible
 from taskapp.ledger.members import join, open_project
 from taskapp.ledger.models import Membership, Project
 from taskapp.ledger.revisions import Lock, lock_project, record
+from taskapp.projects import invitations
+from taskapp.projects.invitations import AlreadyMember
 from taskapp.tasks import leaving
 from taskapp.users import access as users
 
@@ -61,10 +63,6 @@ _MEMBERS = sa.select(*MEMBER_COLUMNS).join(_PROFILES, _SAME_USER)
 
 class MemberNotFound(NotFound):
     """No such member in this project."""
-
-
-class AlreadyMember(Conflict):
-    """This user is a member already."""
 
 
 def list_projects(caller: Caller, query: Body) -> Page:
@@ -133,19 +131,22 @@ def get_member(caller: Caller, project_id: int, user_id: int) -> Row:
     return one_or_raise(read(_member(project_id, user_id)), MemberNotFound)
 
 
-def add_member(caller: Caller, project_id: int, body: Body) -> Row:
-    """Add the user with this address.
+def add_member(caller: Caller, project_id: int, body: Body) -> Row | Accepted:
+    """Add the user with this address; where INVITATIONS is set, invite the address.
 
     Raises:
-        ProjectNotFound, Forbidden, AlreadyMember
+        ProjectNotFound, Forbidden, AlreadyMember, QuotaExceeded
         UserNotFound: No active user has the address.
         Conflict: An inbox cannot be shared.
     """
     lock, project = _lock_own(caller, project_id)
     if project.kind == "inbox":
         raise Conflict("An inbox cannot be shared.")
-    user_id = users.user_id_of(body["email"])
     role = body["role"]
+    if settings().invitations:
+        return invitations.invite(lock, body["email"], role)
+    user_id = users.user_id_of(body["email"])
+    invitations.withdraw_for(project_id, user_id)
     revision = lock.advance()
     join(revision, user_id, role, AlreadyMember)
     take(PROJECTS_OF_USER, user_id)
@@ -155,8 +156,8 @@ def add_member(caller: Caller, project_id: int, body: Body) -> Row:
 
 def update_member(
     caller: Caller, project_id: int, user_id: int, body: Body, precondition: Precondition
-) -> Row:
-    """Give a member another role.
+) -> Row | Accepted:
+    """Give a member another role; where INVITATIONS is set, who is to be an owner is asked.
 
     Raises:
         ProjectNotFound, Forbidden, MemberNotFound, StaleRevision, LastOwner
@@ -167,7 +168,10 @@ def update_member(
     changed = changed_fields(member, body)
     if not changed:
         return member
+    if settings().invitations and body["role"] == "owner":
+        return invitations.ask(lock, member.email, "owner")
     leaving.keep_an_owner(lock, user_id)
+    invitations.withdraw_for(project_id, user_id)
     revision = lock.advance()
     update = sa.update(MEMBERSHIPS)
     update = update.filter_by(project_id=project_id, user_id=user_id)
@@ -190,6 +194,7 @@ def remove_member(
     lock = lock_project(caller, project_id, roles)
     precondition(_locked_member(lock, user_id))
     leaving.leave(lock, user_id)
+    invitations.withdraw_for(project_id, user_id)
 
 
 def _lock_own(caller: Caller, project_id: int) -> tuple[Lock, Row]:
@@ -197,6 +202,16 @@ def _lock_own(caller: Caller, project_id: int) -> tuple[Lock, Row]:
     lock = lock_project(caller, project_id, OWN)
     project = _written(caller, project_id)
     return lock, project
+
+
+def accept_invitation(caller: Caller, invitation_id: int) -> Row:
+    """Become a member, or an owner; returns the project as the caller sees it from now on.
+
+    Raises:
+        InvitationNotFound, QuotaExceeded
+    """
+    project_id = invitations.accept(caller, invitation_id)
+    return _written(caller, project_id)
 
 
 def _written(caller: Caller, project_id: int) -> Row:

@@ -29,7 +29,7 @@ from sqlalchemy.exc import OperationalError
 from taskapp import errors
 from taskapp.caller import ANYONE, USER
 from taskapp.database.encoding import encode
-from taskapp.database.pages import Created, Linked
+from taskapp.database.pages import Accepted, Created, Linked
 from taskapp.database.session import Body, transaction
 from taskapp.web import conditional, cursors, idempotency
 from taskapp.web.addresses import absolute
@@ -55,6 +55,7 @@ class Contract:
     query: Schema | None = None
     reply: Schema | None = None
     status: int = 200
+    accepted: Schema | None = None  # the reply of a 202
     may_raise: tuple[type[errors.Refusal], ...] = ()
     once: bool = True  # a POST takes an Idempotency-Key
     signs_out: bool = False  # who is signed out already may do it again
@@ -118,6 +119,7 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
     signs_out: bool = False,
     gives: tuple[str, ...] = (),
     also: tuple[int, ...] = (),
+    accepted: Schema | None = None,
 ) -> Callable[[View], View]:
     """Run the view, in a transaction where it may write; render what it returns."""
 
@@ -126,7 +128,7 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
         contract.access, contract.reply, contract.status = access, reply, status
         contract.may_raise, contract.once, contract.creates = may_raise, once, creates
         contract.gives, contract.also, contract.described = gives, also, True
-        contract.signs_out = signs_out
+        contract.signs_out, contract.accepted = signs_out, accepted
         addresses = _address_fields(reply)
 
         @wraps(view)
@@ -221,7 +223,7 @@ def _as_sent(schema: Schema, name: str, value: str) -> str:
     return value
 
 
-def respond(result: Any, contract: Contract) -> Response:
+def respond(result: Any, contract: Contract) -> Response:  # noqa: PLR0911 - one for each kind
     """Render what a view returned, by its kind."""
     if contract.reply is None:
         body = None if contract.status == HTTPStatus.NO_CONTENT else b""
@@ -229,6 +231,8 @@ def respond(result: Any, contract: Contract) -> Response:
     match result:
         case Created(row, secrets):
             return _row_reply(row, HTTPStatus.CREATED, contract, secrets)
+        case Accepted(begun):
+            return _json_reply(begun, HTTPStatus.ACCEPTED, {})
         case Linked(row, links):
             reply = _row_reply(row, contract.status, contract, {})
             for relation, path in links.items():

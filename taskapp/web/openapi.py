@@ -128,6 +128,9 @@ def _responses(contract: Contract, rule: Rule, method: str) -> dict[str, Any]:
     responses = {str(contract.status): answer}
     if contract.creates:
         responses["201"] = {**answer, "description": "Created"}
+    if contract.accepted is not None:
+        content = {"application/json": {"schema": contract.accepted}}
+        responses["202"] = {"description": "Accepted", "content": content}
     if errors.RangeNotSatisfiable in contract.may_raise:
         responses["206"] = {**answer, "description": "The range that was asked for."}
     if method == "GET":

@@ -52,6 +52,7 @@ def test_makes_a_development_secret_once(tmp_path: Path) -> None:
         ("LOG_LEVEL", "verbose"),
         ("LOG_FORMAT", "xml"),
         ("REGISTRATION", "yes"),
+        ("INVITATIONS", "maybe"),
         ("REQUIRE_IF_MATCH", "maybe"),
         ("RATELIMIT_ENABLED", "2"),
         ("RATELIMIT_DEFAULT", "a lot"),
@@ -86,6 +87,22 @@ def test_production_wants_a_secret_of_its_own(tmp_path: Path, key: str) -> None:
     assert not (tmp_path / "secret_key").exists()
     told = load(tmp_path, ENVIRONMENT="production", SECRET_KEY=KEY)
     assert (told.secret_key, told.log_format) == (KEY, "json")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "invited"),
+    [
+        ({}, False),
+        ({"ENVIRONMENT": "production", "SECRET_KEY": KEY}, True),
+        ({"ENVIRONMENT": "production", "SECRET_KEY": KEY, "REGISTRATION": "closed"}, False),
+        ({"ENVIRONMENT": "production", "SECRET_KEY": KEY, "INVITATIONS": "false"}, False),
+        ({"INVITATIONS": "true"}, True),
+    ],
+)
+def test_members_are_invited_where_strangers_register(
+    tmp_path: Path, chosen: dict[str, str], *, invited: bool
+) -> None:
+    assert load(tmp_path, **chosen).invitations is invited
 
 
 def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:

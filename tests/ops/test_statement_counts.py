@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 from taskapp.extensions import db
 from taskapp.web import openapi
 from tests.calls import HOOK, newest_event
-from tests.conftest import PASSWORD, Client, Json
+from tests.conftest import PASSWORD, Client, Json, invite
 
 DOCS = Path(__file__).parents[2] / "docs" / "performance.md"
 ROW = re.compile(
@@ -107,6 +107,10 @@ class Scene:
     def hook(self) -> str:
         return str(self.alice.post(self.hooks, json=HOOK).headers["Location"])
 
+    def invited(self) -> int:
+        """Admins' addresses are proved."""
+        return int(invite(self.alice, self.shared["id"], self.admin.user["email"])["id"])
+
     def comment(self) -> str:
         return str(self.alice.post(f"{self.tasks}/comments", json=SAID).headers["Location"])
 
@@ -174,6 +178,17 @@ CALLS: dict[str, Call] = {
     "GET /projects/{project_id}/members/{user_id}": lambda s: s.alice.get(s.member),
     "PATCH /projects/{project_id}/members/{user_id}": lambda s: s.alice.patch(
         s.member, json={"role": "viewer"}
+    ),
+    "GET /projects/{project_id}/invitations": lambda s: s.alice.get(f"{s.project}/invitations"),
+    "DELETE /projects/{project_id}/invitations/{invitation_id}": lambda s: s.alice.delete(
+        f"{s.project}/invitations/{s.invited()}"
+    ),
+    "GET /invitations": lambda s: s.admin.get("/api/v1/invitations"),
+    "POST /invitations/{invitation_id}/decline": lambda s: s.admin.post(
+        f"/api/v1/invitations/{s.invited()}/decline"
+    ),
+    "POST /invitations/{invitation_id}/accept": lambda s: s.admin.post(
+        f"/api/v1/invitations/{s.invited()}/accept"
     ),
     "GET /tasks": lambda s: s.alice.get(TASKS),
     "GET /tasks remembered": lambda s: [s.alice.get(TASKS) for _ in range(2)][1],
