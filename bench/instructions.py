@@ -2,7 +2,8 @@
 
 `python -m bench.instructions` runs the application in one process under valgrind's callgrind, calls
 it as a WSGI server would, and compares with bench/instructions.json; `--store` writes that file.
-SQLite, because its instructions are counted, too.
+On SQLite its instructions are counted, too; on PostgreSQL those of our side alone. What the worker
+does around the application is counted by itself, with an application that does nothing.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import os
 import platform
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -35,14 +39,15 @@ Body = dict[str, Any]
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.instructions", description=__doc__)
     parser.add_argument("--store", action="store_true", help="make today's counts the baseline")
+    parser.add_argument("--only", metavar="WORD", default="", help="what has this in its name")
     parser.add_argument("--ask", metavar="FOLDER", type=Path, help="(internal) under callgrind")
     told = parser.parse_args()
     if told.ask:
         ask(told.ask)
     elif told.store:
-        BASELINE.write_text(json.dumps({"on": platform_name(), **measure()}, indent=1) + "\n")
+        BASELINE.write_text(json.dumps({"on": platform_name(), **measure("")}, indent=1) + "\n")
     else:
-        sys.exit(check())
+        sys.exit(check(told.only))
 
 
 def platform_name() -> str:
@@ -50,7 +55,7 @@ def platform_name() -> str:
     return f"{platform.machine()}, CPython {platform.python_version()}"
 
 
-def check() -> int:
+def check(word: str) -> int:
     """How many questions cost more than the baseline allows."""
     baseline = json.loads(BASELINE.read_text())
     if baseline["on"] != platform_name():
@@ -58,12 +63,12 @@ def check() -> int:
             f"the baseline is of {baseline['on']}, this is {platform_name()}: store one of your own"
         )
         return 2
-    dearer, found = 0, measure()
-    for question in REQUESTS:
-        share = found[question] / baseline[question]
+    dearer = 0
+    for question, counted in measure(word).items():
+        share = counted / baseline.get(question, counted)
         dearer += share > MOST
         verdict = "dearer than it may be" if share > MOST else "ok"
-        say(f"{question:10} {found[question]:>12,} instructions, {share:.3f} of before: {verdict}")
+        say(f"{question:20} {counted:>12,} instructions, {share:.3f} of before: {verdict}")
     return int(dearer > 0)
 
 
@@ -71,22 +76,53 @@ def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201 - a command
 
 
-def measure() -> dict[str, int]:
-    """Instructions for one request of each kind."""
+def measure(word: str) -> dict[str, int]:
+    """Instructions for one request of each kind that has this word in its name."""
+    from bench.stage import new_database, postgresql
+
     if shutil.which("valgrind") is None:
         raise SystemExit("instructions: needs valgrind on the PATH")
+    counted = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
-        _application(folder)  # migrates and fills, before anything is counted
-        _run(folder)
-        return {question: _counted(folder, n) // TIMES for n, question in enumerate(REQUESTS)}
+        for place in ("sqlite", "postgresql", "worker"):
+            asked = WORKER if place == "worker" else REQUESTS
+            questions = [each for each in asked if word in f"{place} {each}"]
+            if not questions:
+                continue
+            folder = Path(name, place)
+            folder.mkdir()
+            with postgresql() if place == "postgresql" else nullcontext("") as maintenance_url:
+                if asked is REQUESTS:
+                    url = maintenance_url and new_database(maintenance_url, "instructions")
+                    _fill(folder, questions, url)
+                else:
+                    (folder / "questions.json").write_text(json.dumps(questions))
+                for question, instructions in _run(folder, questions):
+                    counted[f"{place} {question}"] = instructions
+    return counted
 
 
-def _run(folder: Path) -> None:
+def _fill(folder: Path, questions: list[str], database_url: str) -> None:
+    """Migrate and fill, before anything is counted."""
+    from bench.stage import prepare
+
+    logging.disable(logging.INFO)  # Alembic tells of each migration
+    stage = prepare(folder, 1_000, database_url or None)
+    (folder / "stage.json").write_text(
+        json.dumps([questions, stage.environment, stage.people[0].token])
+    )
+
+
+def _run(folder: Path, questions: list[str]) -> Iterator[tuple[str, int]]:
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder / 'counts'}"]
     command += [f"--dump-before={MARK}", sys.executable, "-m", "bench.instructions", "--ask"]
     told = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-    subprocess.run([*command, str(folder)], cwd=HERE.parent, env=told, check=True)  # noqa: S603
+    with (folder / "log").open("wb") as log:  # the service writes a line for each request
+        subprocess.run(  # noqa: S603 - our own command
+            [*command, str(folder)], cwd=HERE.parent, env=told, check=True, stdout=log
+        )
+    for number, question in enumerate(questions):
+        yield question, _counted(folder, number) // TIMES
 
 
 def _counted(folder: Path, question: int) -> int:
@@ -101,36 +137,71 @@ def _counted(folder: Path, question: int) -> int:
 
 def ask(folder: Path) -> None:
     """Every question, many times, straight into the WSGI application."""
-    app, token = _application(folder)
-    for make in REQUESTS.values():
-        requests = make(app, token)
-        _call_all(app, islice(requests, WARM_UP))
-        ready = list(islice(requests, TIMES))
-        os.sched_get_priority_max(os.SCHED_OTHER)
-        _call_all(app, ready)
-        os.sched_get_priority_max(os.SCHED_OTHER)
-
-
-def _call_all(app: Any, requests: Iterable[Body]) -> None:
-    for environ in requests:
-        status, _, _ = call(app, environ)
-        if not status.startswith(("200", "201", "304")):
-            raise RuntimeError(status)
-
-
-def _application(folder: Path) -> tuple[Any, str]:
-    """The service as it ships on a small SQLite database; filled by the first who asks."""
-    logging.disable(logging.INFO)  # Alembic tells of each migration
+    if not (folder / "stage.json").exists():
+        return _ask_worker(json.loads((folder / "questions.json").read_text()))
     import config
-    from bench.stage import prepare
     from taskapp import create_app
 
-    kept = folder / "stage.json"
-    if not kept.exists():
-        stage = prepare(folder, 1_000)
-        kept.write_text(json.dumps([stage.environment, stage.people[0].token]))
-    environment, token = json.loads(kept.read_text())
-    return create_app(config.load(environment)), token
+    questions, environment, token = json.loads((folder / "stage.json").read_text())
+    app = create_app(config.load(environment))
+    for question in questions:
+        requests = REQUESTS[question](app, token)
+        _count(partial(_call, app), islice(requests, WARM_UP + TIMES))
+    return None
+
+
+def _count(do: Callable[[Any], None], given: Iterable[Any]) -> None:
+    """Do it some times to warm up, then with a mark before and after."""
+    ready = list(given)
+    for each in ready[:WARM_UP]:
+        do(each)
+    os.sched_get_priority_max(os.SCHED_OTHER)
+    for each in ready[WARM_UP:]:
+        do(each)
+    os.sched_get_priority_max(os.SCHED_OTHER)
+
+
+def _call(app: Any, environ: Body) -> None:
+    status, _, _ = call(app, environ)
+    if not status.startswith(("200", "201", "304")):
+        raise RuntimeError(status)
+
+
+def _ask_worker(questions: list[str]) -> None:
+    """A client and the worker take turns on a real connection; both sides are counted."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        worker = _worker(listener)
+
+        def exchange(request: bytes) -> None:
+            with socket.create_connection(listener.getsockname()) as client:
+                client.sendall(request)
+                client.shutdown(socket.SHUT_WR)  # or gunicorn would wait for the client to close
+                worker.accept(listener)
+                if not client.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n"):
+                    raise RuntimeError("the worker has refused")
+
+        for question in questions:
+            _count(exchange, [WORKER[question]] * (WARM_UP + TIMES))
+
+
+def _worker(listener: socket.socket) -> Any:
+    """The worker that gunicorn.conf.py names, with an application that does nothing."""
+    from gunicorn.app.wsgiapp import WSGIApplication
+
+    def application(environ: Body, start_response: Callable[..., Any]) -> list[bytes]:
+        environ["wsgi.input"].read()
+        start_response("200 OK", ANSWER_HEADERS)
+        return [ANSWER]
+
+    sys.argv = ["gunicorn", "bench:nothing"]
+    server = WSGIApplication()
+    server.callable = application
+    logger = server.cfg.logger_class(server.cfg)
+    kind = server.cfg.worker_class
+    worker = kind(0, os.getppid(), [listener], server, 60, server.cfg, logger)
+    worker.notified_at = 0.0
+    worker.load_wsgi()
+    return worker
 
 
 def call(app: Any, environ: Body) -> tuple[str, dict[str, str], bytes]:
@@ -218,6 +289,22 @@ REQUESTS = {
     "get_304": _again(_gets),
     "create": _creates,
     "update": _updates,
+}
+ANSWER = b'{"id":51423,"title":"Water the fern","description":"Ask first, then do it."}' * 7
+ANSWER_HEADERS = [
+    ("Content-Type", "application/json"),
+    ("Content-Length", str(len(ANSWER))),
+    *((f"X-Header-{number}", "a value as long as they are") for number in range(12)),
+]
+_HEAD = b"Host: 127.0.0.1:8000\r\nAuthorization: Bearer %s\r\nAccept: */*\r\n" % (b"x" * 400)
+_BODY = b'{"title": "Water the fern", "priority": "low"}'
+_LENGTH = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(_BODY)
+WORKER = {
+    "get": b"GET /api/v1/tasks/51423 HTTP/1.1\r\n" + _HEAD + b"\r\n",
+    "create": b"POST /api/v1/tasks HTTP/1.1\r\n" + _HEAD + _LENGTH + _BODY,
+    "chunked": b"POST /api/v1/tasks HTTP/1.1\r\n"
+    + _HEAD
+    + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(_BODY), _BODY),
 }
 
 if __name__ == "__main__":
