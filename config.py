@@ -162,6 +162,7 @@ class Settings:
     invitations: bool = setting(False, yes_or_no)
     require_if_match: bool = setting(False, yes_or_no)
     require_tls: bool = setting(False, yes_or_no)
+    fast: bool = setting(True, yes_or_no)
     ratelimit_enabled: bool = setting(True, yes_or_no)
     ratelimit_default: str = setting("300 per minute", rate)
     ratelimit_address: str = setting("3000 per minute", rate)

@@ -17,6 +17,7 @@ import config as _config  # gunicorn has a setting of that name
 from taskapp.ops import logs as _logs
 from taskapp.server import metrics_files as _metrics_files
 from taskapp.server.start import check_database as _check_database
+from taskapp.server.worker import FastWorker as _FastWorker
 from taskapp.server.worker import Worker as _Worker
 
 try:
@@ -26,7 +27,8 @@ except _config.ConfigError as error:
 
 bind = _settings.bind
 workers = _settings.web_concurrency
-worker_class = _Worker  # one request at a time and a process each; bounds what a slow client holds
+# One request at a time and a process each; bounds what a slow client holds.
+worker_class = _FastWorker if _settings.fast else _Worker
 preload_app = True  # loaded once, before the fork: half the start, a quarter less memory
 timeout = 60  # seconds without progress: bytes that move and statements that end are signs of life
 graceful_timeout = 30  # seconds; a request that has begun may end

@@ -117,7 +117,7 @@ def _wait_for_port(port: int, ended: Callable[[], int | None], seconds: float = 
 
 def environment(**variables: str) -> dict[str, str]:
     """The environment of a real process of ours: nothing of the tester's own but the PATH."""
-    names = ("PATH", "HOME", "TZ", leftovers.MARK)
+    names = ("PATH", "HOME", "TZ", "FAST", leftovers.MARK)
     kept = {name: os.environ[name] for name in names if name in os.environ}
     coverage = {name: value for name, value in os.environ.items() if name.startswith("COV")}
     return {**kept, **coverage, **variables}

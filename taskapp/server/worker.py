@@ -14,10 +14,12 @@ from gunicorn.workers import base
 from gunicorn.workers.sync import SyncWorker
 
 from taskapp.errors import InternalError, MalformedRequest, Refusal, described
+from taskapp.server import short_requests
 from taskapp.server.client_socket import PATIENCE, ClientSocket
+from taskapp.server.short_requests import Answer, Reader
 
 CHECK_PARENT_EVERY = 1.0  # seconds; workers of a master that was killed keep its port
-NOTIFY_EVERY = 1.0  # seconds
+NOTIFY_EVERY = 0.25  # seconds
 # What gunicorn cannot read is a 400, but for these.
 STATUSES = {
     http.LimitRequestLine: (414, "URI Too Long"),
@@ -61,10 +63,15 @@ if hasattr(os, "memfd_create"):  # Linux
 
 
 class Worker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
-    """One request at a time, from a client that sends it and takes its answer in time."""
+    """One request at a time, from a client that sends it and takes its answer in time.
+
+    `FAST=0` chooses this one, which leaves reading and writing to gunicorn.
+    """
+
+    notified_at = 0.0
+    application: Callable[..., Any]
 
     def init_process(self) -> None:
-        self.notified_at = 0.0
         for listener in self.sockets:
             _wait_for_data(listener.sock)
         super().init_process()
@@ -72,17 +79,17 @@ class Worker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
     def load_wsgi(self) -> None:
         """Give each request a way to say that it makes progress."""
         super().load_wsgi()
-        application: Callable[..., Any] = self.app.wsgi()
+        application = self.application = self.app.wsgi()
 
         def with_progress(variables: dict[str, Any], start_response: Any) -> Any:
-            variables["taskapp.progress"] = self.notify_rarely
+            variables["taskapp.progress"] = self.notify
             return application(variables, start_response)
 
         self.wsgi = with_progress
 
     def accept(self, listener: Any) -> None:
         accepted, address = listener.accept()
-        client = ClientSocket(accepted, self.notify_rarely)
+        client = ClientSocket(accepted, self.notify)
         self.handle(listener, client, address)
 
     def wait(self, timeout: float) -> Any:
@@ -90,17 +97,16 @@ class Worker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
         return super().wait(min(timeout, CHECK_PARENT_EVERY))
 
     def notify(self) -> None:
-        """Before each request: under load a worker never waits, and would never look."""
-        super().notify()
-        if os.getppid() != self.ppid:
-            self.alive = False
+        """Tell the master that there is progress, and look whether it is there; now and then.
 
-    def notify_rarely(self) -> None:
-        """Tell the master that a long request makes progress."""
+        Before each request, too: under load a worker never waits, and would never look.
+        """
         now = time.monotonic()
         if now - self.notified_at > NOTIFY_EVERY:
             self.notified_at = now
-            self.notify()
+            super().notify()
+            if os.getppid() != self.ppid:
+                self.alive = False
 
     def handle_error(self, _req: Any, client: ClientSocket, address: Any, error: Any) -> None:
         """Refuse what gunicorn itself cannot read as everything else is refused.
@@ -124,6 +130,52 @@ class Worker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
             client.sendall(head.encode() + body)
         except OSError:
             self.log.debug("the client is gone")
+
+
+class FastWorker(Worker):
+    """Handles short requests itself, and leaves every other to gunicorn, bytes and all."""
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        is_plain = short_requests.are_plain(self.cfg)
+        self.readers: dict[Any, Reader] = {}
+        for listener in self.sockets if is_plain else ():
+            server = listener.getsockname()
+            if isinstance(server, tuple):  # not a socket in the file system
+                more = {"taskapp.progress": self.notify}
+                self.readers[listener] = Reader(self.cfg, server, more)
+
+    def handle(self, listener: Any, client: ClientSocket, address: Any) -> None:
+        reader = self.readers.get(listener)
+        variables = reader.read(client, address) if reader else None
+        if variables is None:
+            super().handle(listener, client, address)
+        else:
+            self.answer(variables, client, address)
+
+    def answer(self, variables: dict[str, Any], client: ClientSocket, address: Any) -> None:
+        """As gunicorn's own `handle` and `handle_request`, for a request that was read."""
+        answer = Answer(client, variables["REQUEST_METHOD"], self.cfg)
+        self.nr += 1
+        if self.nr >= self.max_requests:
+            self.log.info("Autorestarting worker after current request.")
+            self.alive = False
+        try:
+            parts = self.application(variables, answer.start_response)
+            try:
+                answer.send(parts)
+            finally:
+                if hasattr(parts, "close"):  # PEP 3333
+                    parts.close()
+        except OSError as error:
+            self.log.debug("the client is gone: %s", error)
+        except BaseException as error:  # SystemExit, too: the master has lost its patience
+            if answer.begun:
+                self.log.exception("Error handling request")
+            else:
+                self.handle_error(None, client, address, error)
+        finally:
+            client.close_plainly()
 
 
 def _wait_for_data(listener: socket.socket) -> None:

@@ -20,11 +20,14 @@ MOST = 64 * 1024
 Send = Callable[[str, bytes], bytes]
 
 
-@pytest.fixture(scope="module")
-def send(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Send]:
+@pytest.fixture(scope="module", params=["1", "0"], ids=["fast", "plain"])
+def send(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Send]:
     """Send a raw body, stop sending, and read the answer's status line and code."""
     folder = str(tmp_path_factory.mktemp("wire"))
     settings = {"TASKAPP_INSTANCE": folder, "MAX_ATTACHMENT_BYTES": str(MOST)}
+    settings["FAST"] = request.param
     servers.migrate(**settings)
     with servers.gunicorn(**settings) as base:
         token = servers.sign_up(base, "alice@example.com")

@@ -89,10 +89,12 @@ def whole_answer(connection: socket.socket) -> bytes:
     return b"".join(iter(lambda: connection.recv(4096), b""))
 
 
-def test_idle_and_slow_clients_hold_workers_for_seconds_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fast", ["1", "0"])
+def test_idle_and_slow_clients_hold_workers_for_seconds_only(tmp_path: Path, fast: str) -> None:
     """As many of each kind as there are workers, one kind after the other, on a real server."""
-    servers.migrate(TASKAPP_INSTANCE=str(tmp_path))
-    with servers.gunicorn(TASKAPP_INSTANCE=str(tmp_path), WEB_CONCURRENCY="2") as base:
+    settings = {"TASKAPP_INSTANCE": str(tmp_path), "FAST": fast}
+    servers.migrate(**settings)
+    with servers.gunicorn(**settings, WEB_CONCURRENCY="2") as base:
         address = ("127.0.0.1", int(base.rpartition(":")[2]))
         silent = [socket.create_connection(address) for _ in range(2)]
         began = time.monotonic()

@@ -55,6 +55,7 @@ def test_makes_a_development_secret_once(tmp_path: Path) -> None:
         ("INVITATIONS", "maybe"),
         ("REQUIRE_IF_MATCH", "maybe"),
         ("RATELIMIT_ENABLED", "2"),
+        ("FAST", "very"),
         ("RATELIMIT_DEFAULT", "a lot"),
         ("TRUSTED_PROXIES", "all"),
         ("CORS_ORIGINS", "app.example.com"),

@@ -1,0 +1,202 @@
+"""What nearly all clients send and get: a short request in one piece, a short answer.
+
+Everything else is gunicorn's own affair, from the first byte on: a body in chunks, an expectation,
+HEAD, a field that comes twice, whatever is malformed or long. What is read here, gunicorn reads
+alike; where the two could differ it is left to gunicorn.
+"""
+
+import io
+import os
+import re
+import time
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, ClassVar
+from urllib.parse import unquote_to_bytes
+
+from gunicorn import SERVER, util
+from gunicorn.config import Config
+from gunicorn.http.errors import InvalidResponseHeader
+from gunicorn.http.wsgi import Response, base_environ
+
+from taskapp.server.client_socket import ClientSocket
+
+SHORT = 64 * 1024  # bytes
+FIRST_LOOK = 16 * 1024  # bytes; a head and, nearly always, the whole body
+TOKEN = "[!#$%&'*+.^`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110, section 5.6.2, without "_"
+# RFC 9112, sections 3 and 5; "//" and "#" in a target are for gunicorn to judge.
+HEAD = re.compile(
+    r'(GET|POST|PUT|PATCH|DELETE) (/(?!/)[!"$-~]*) HTTP/1\.1\r\n'
+    rf"((?:{TOKEN}:[\t -~\x80-\xff]*\r\n)+)"
+)
+LENGTH = re.compile("[0-9]{1,5}")  # of something short
+ODD_FIELDS = {"HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"}
+NOT_IN_A_HEAD = re.compile(r"[^\t\r\n -~\x80-\xff]")
+BODILESS = ("204", "304")
+Variables = dict[str, Any]
+
+
+def are_plain(config: Config) -> bool:
+    """Whether gunicorn is set up so that a short request means what it says here."""
+    return not (
+        config.is_ssl
+        or config.proxy_protocol != "off"
+        or config.forwarded_allow_ips
+        or config.protocol != "http"
+        or os.environ.get("SCRIPT_NAME")
+    )
+
+
+@lru_cache(256)  # clients choose these names
+def _variable(name: str) -> str:
+    """The variable of a field (RFC 3875, section 4.1.18)."""
+    name = name.upper().replace("-", "_")
+    return name if name in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{name}"
+
+
+class Reader:
+    """Reads short requests that come to one listener."""
+
+    def __init__(self, config: Config, server: tuple[Any, ...], more: Variables) -> None:
+        line, field = config.limit_request_line, config.limit_request_field_size
+        self.longest_head = min(line or SHORT, field or SHORT)
+        self.most_fields = config.limit_request_fields
+        self.same_for_all = {
+            **base_environ(config),
+            **more,
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "SERVER_NAME": server[0],
+            "SERVER_PORT": str(server[1]),
+            "SCRIPT_NAME": "",
+            "wsgi.url_scheme": "http",
+        }
+
+    def read(self, client: ClientSocket, address: tuple[str, int]) -> Variables | None:
+        """The WSGI variables of a request; None, with all bytes still to be read, if it is odd."""
+        data = _received(client, FIRST_LOOK)
+        end = data.find(b"\r\n\r\n") + 2
+        variables = self._variables(data[:end]) if 2 <= end <= self.longest_head else None
+        body = None
+        if variables is not None:
+            length = variables.get("CONTENT_LENGTH", "0")
+            if LENGTH.fullmatch(length):
+                data, body = _whole_body(client, data, end + 2, int(length))
+        if variables is None or body is None:
+            client.unread = data
+            return None
+        variables["wsgi.input"] = io.BytesIO(body)
+        variables["REMOTE_ADDR"] = address[0]
+        variables["REMOTE_PORT"] = str(address[1])
+        return variables
+
+    def _variables(self, head: bytes) -> Variables | None:
+        match = HEAD.fullmatch(head.decode("latin-1"))
+        if match is None:
+            return None
+        method, target, fields = match.groups()
+        path, _, query = target.partition("?")
+        variables = {
+            **self.same_for_all,
+            "REQUEST_METHOD": method,
+            "RAW_URI": target,
+            "PATH_INFO": unquote_to_bytes(path).decode("latin-1") if "%" in path else path,
+            "QUERY_STRING": query,
+        }
+        expected = len(variables)
+        for line in fields.split("\r\n")[:-1]:
+            name, _, value = line.partition(":")
+            variables[_variable(name)] = value.strip("\t ")
+            expected += 1
+        came_twice = len(variables) != expected
+        too_many = expected - len(self.same_for_all) > self.most_fields
+        if came_twice or too_many or not ODD_FIELDS.isdisjoint(variables):
+            return None
+        return variables
+
+
+def _whole_body(
+    client: ClientSocket, data: bytes, start: int, length: int
+) -> tuple[bytes, bytes | None]:
+    """All that was received, and the body if it is neither cut nor followed by anything."""
+    end = start + length
+    if end > SHORT:
+        return data, None
+    while len(data) < end:
+        more = _received(client, end - len(data))
+        if not more:
+            return data, None
+        data += more
+    return data, data[start:] if len(data) == end else None
+
+
+def _received(client: ClientSocket, size: int) -> bytes:
+    """What the client sent; a connection that fails is gunicorn's to notice once more."""
+    try:
+        return client.recv(size)
+    except OSError:
+        return b""
+
+
+class Answer:
+    """What the application answers; head and body leave in one piece where they are short."""
+
+    date: ClassVar = (0, "")  # of this second
+
+    def __init__(self, client: ClientSocket, method: str, config: Config) -> None:
+        self.client, self.method, self.config = client, method, config
+        self.begun = False
+        self.status = ""
+        self.headers: list[tuple[str, str]] = []
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], _error: Any = None
+    ) -> None:
+        self.status, self.headers = status, headers
+
+    def send(self, parts: Iterable[bytes]) -> None:
+        """Send all of it.
+
+        Raises:
+            InvalidResponseHeader: A field would begin another line.
+            OSError: The client is gone, or too slow.
+        """
+        length = next((value for name, value in self.headers if name == "Content-Length"), "")
+        is_bodiless = self.status.startswith(BODILESS)
+        if is_bodiless and not length:
+            self._send_short(b"")
+        elif LENGTH.fullmatch(length) and not is_bodiless:
+            self._send_short(b"".join(parts)[: int(length)])
+        else:
+            self._send_as_gunicorn_does(parts)
+
+    def _send_short(self, body: bytes) -> None:
+        lines = [f"HTTP/1.1 {self.status}\r\nServer: {SERVER}\r\nDate: {_date()}\r\n"]
+        lines.append("Connection: close\r\n")
+        lines.extend([f"{name}: {value}\r\n" for name, value in self.headers])
+        head = "".join(lines)
+        is_forged = head.count("\n") != len(self.headers) + 4 or "\r" in head.replace("\r\n", "")
+        if is_forged or NOT_IN_A_HEAD.search(head):
+            raise InvalidResponseHeader
+        self.begun = True
+        self.client.sendall(head.encode("latin-1") + b"\r\n" + body)
+
+    def _send_as_gunicorn_does(self, parts: Iterable[bytes]) -> None:
+        response = Response(self, self.client, self.config)
+        response.force_close()
+        response.start_response(self.status, self.headers)
+        self.begun = True
+        for part in parts:
+            response.write(part)
+        response.close()
+
+    version = (1, 1)  # what gunicorn's Response asks a request
+
+
+def _date() -> str:
+    """The date for a head, composed once a second."""
+    second, text = Answer.date
+    now = int(time.time())
+    if now != second:
+        text = util.http_date(now)
+        Answer.date = now, text
+    return text
