@@ -207,7 +207,7 @@ class PayloadTooLarge(Refusal, status=413, code="payload-too-large"):
 
 
 class UnsupportedMediaType(Refusal, status=415, code="unsupported-media-type"):
-    """The body must be uncompressed application/json in UTF-8.
+    """The body must be application/json, uncompressed and in UTF-8.
 
     curl $URL/api/v1/tasks -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"title": "Water the fern"}'
     """
@@ -367,7 +367,7 @@ def problem(refusal: Refusal) -> Response:
         prefix = current.prefix
     body = described(refusal, refusal.status, request_id, prefix)
     headers = {"Cache-Control": "no-store", **refusal.headers}
-    if refusal.status == HTTPStatus.UNAUTHORIZED:
+    if refusal.status == HTTPStatus.UNAUTHORIZED or isinstance(refusal, InsufficientScope):
         headers["WWW-Authenticate"] = _challenge(refusal)
     if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.setdefault("Retry-After", "2")
@@ -379,7 +379,8 @@ def _challenge(refusal: Refusal) -> str:
     """RFC 6750, section 3: no error code where no credential was sent."""
     if isinstance(refusal, Unauthorized | WrongCredentials):
         return 'Bearer realm="taskapp"'
-    described = f'error="invalid_token", error_description="{title(type(refusal))}"'
+    error = "insufficient_scope" if isinstance(refusal, InsufficientScope) else "invalid_token"
+    described = f'error="{error}", error_description="{title(type(refusal))}"'
     return f'Bearer realm="taskapp", {described}'
 
 

@@ -29,12 +29,27 @@ class Document:
         path, method, operation = promised
         status = str(response.status_code)
         assert status in operation["responses"], f"{method} {path} does not document {status}"
-        content = operation["responses"][status].get("content", {})
+        described = self.resolved(operation["responses"][status])
+        self._check_headers(response, described["headers"], f"{method} {path} {status}")
+        content = described.get("content", {})
         if method == "head" or not response.data:
             return
         assert response.mimetype in content, f"{method} {path} {status}: {response.mimetype}"
         if response.mimetype.endswith(("/json", "+json")):
             self.validator(path, method, status, response.mimetype).validate(response.get_json())
+
+    def resolved(self, value: dict[str, Any]) -> dict[str, Any]:
+        """What a reference refers to."""
+        for name in value.get("$ref", "#").split("/")[1:]:
+            value = (self.content if name == "components" else value)[name]
+        return value
+
+    def _check_headers(self, response: TestResponse, promised: dict[str, Any], where: str) -> None:
+        """Each header that the document knows is there where it says so, and nowhere else."""
+        sent = {name for name in self.content["components"]["headers"] if name in response.headers}
+        required = {name for name in promised if self.resolved(promised[name]).get("required")}
+        assert sent <= promised.keys(), f"{where} does not document {sent - promised.keys()}"
+        assert required <= sent, f"{where} lacks {required - sent}"
 
     def _promised(self, response: TestResponse) -> tuple[str, str, dict[str, Any]] | None:
         request = response.request
@@ -51,5 +66,6 @@ class Document:
 
     def _validator(self, path: str, method: str, status: str, media: str) -> Draft202012Validator:
         operation = self.content["paths"][path]["get" if method == "head" else method]
-        schema = operation["responses"][status]["content"][media]["schema"]
+        content = self.resolved(operation["responses"][status])["content"]
+        schema = content[media]["schema"]
         return Draft202012Validator({**schema, "components": self.content["components"]})

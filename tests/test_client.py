@@ -61,7 +61,7 @@ def test_does_what_the_readme_does(base: str, generated: str) -> None:
     with module.AuthenticatedClient(base_url=base, token=pair.access_token) as client:
         api = Api(generated, client)
         due = dt.datetime.fromisoformat("2030-01-31T17:00:00+01:00")
-        body = api.model("Task", title="Water the fern", labels=["home"], due_at=due)
+        body = api.model("TaskInput", title="Water the fern", labels=["home"], due_at=due)
         status, task, headers = api.call("tasks.create_task", body=body)
         assert (status, task.due_at, task.labels) == (201, due, ["home"])
 
@@ -78,10 +78,12 @@ def test_does_what_the_readme_does(base: str, generated: str) -> None:
         ]
         seen = {"q": "fern", "label": "home", "fields": "id,title"}
         assert api.call("tasks.list_tasks", **seen, if_none_match=headers["ETag"])[0] == 304
-        _, project, _ = api.call("projects.create_project", body=api.model("Project", name="Yard"))
+        _, project, _ = api.call(
+            "projects.create_project", body=api.model("ProjectInput", name="Yard")
+        )
         assert project.role == "owner"
 
-        status, problem, _ = api.call("tasks.create_task", body=api.model("Task", title=""))
+        status, problem, _ = api.call("tasks.create_task", body=api.model("TaskInput", title=""))
         assert (status, problem.errors[0].pointer) == (422, "/title")
         assert api.call("tasks.delete_task", task.id)[0] == 204
         assert api.call("tasks.get_task", task.id)[0] == 404

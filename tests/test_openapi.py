@@ -11,6 +11,7 @@ from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate
 
 from taskapp.web import idempotency, openapi
+from tests.calls import CALLS, SESSION
 from tests.conftest import Client, Json, add, named, refused
 
 # Pages for people and files have no schema to show.
@@ -94,33 +95,192 @@ def test_every_value_has_its_limits(document: Json) -> None:
     assert unbounded == []
 
 
-def sample(document: Json, schema: Json) -> Any:
-    """A value made of the examples that the document gives."""
-    schema = schema.get("oneOf", [schema])[0]
-    if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        return sample(document, document["components"]["schemas"][name])
-    if "examples" in schema:
-        return schema["examples"][0]
-    if schema["type"] == "object":
-        known = schema["properties"]
-        shown = [name for name in known if {"examples", "enum"} & known[name].keys()]
-        names = schema.get("required") or shown[:1]
-        return {name: sample(document, known[name]) for name in names}
-    return [sample(document, schema["items"])] if "items" in schema else schema["enum"][0]
+def resolved(document: Json, value: Json) -> Json:
+    """What a reference refers to."""
+    for name in value.get("$ref", "#").split("/")[1:]:
+        value = (document if name == "components" else value)[name]
+    return value
+
+
+def bodies(document: Json) -> Iterator[tuple[str, str, Json]]:
+    """Each operation with each media type of its body, and what is said of it."""
+    for name, operation in operations(document):
+        for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+            yield name, media_type, content
+
+
+def replies(document: Json) -> Iterator[tuple[str, Json]]:
+    """Each operation with each status, and what is said of it."""
+    for name, operation in operations(document):
+        for status, response in operation["responses"].items():
+            yield f"{name} {status}", resolved(document, response)
+
+
+def reachable(document: Json, value: Any, seen: set[str]) -> set[str]:
+    """The names of all schemas that a part of the document refers to."""
+    if isinstance(value, dict):
+        reference = value.get("$ref", "")
+        name = reference.rpartition("/")[2]
+        if name and reference not in seen:
+            seen.add(reference)
+            reachable(document, resolved(document, value), seen)
+        for inner in value.values():
+            reachable(document, inner, seen)
+    elif isinstance(value, list):
+        for inner in value:
+            reachable(document, inner, seen)
+    prefix = "#/components/schemas/"
+    return {each.removeprefix(prefix) for each in seen if each.startswith(prefix)}
+
+
+def explains(text: Any) -> bool:
+    """Whether a description is a sentence of its own, and none that a library wrote."""
+    is_sentence = isinstance(text, str) and len(text) > 5 and text[-1] in ".)"
+    return is_sentence and "marshmallow" not in text and "  " not in text
+
+
+def test_every_schema_and_property_is_explained(document: Json) -> None:
+    mute = []
+    for name, schema in document["components"]["schemas"].items():
+        if not explains(schema.get("description")):
+            mute.append(name)
+        for field, described in schema["properties"].items():
+            if not explains(described.get("description")):
+                mute.append(f"{name}.{field}")
+
+    assert mute == []
+
+
+def test_every_operation_and_parameter_is_explained(document: Json) -> None:
+    mute = []
+    for name, operation in operations(document):
+        described = [operation, *operation["parameters"]]
+        if "requestBody" in operation:
+            described.append(operation["requestBody"])
+        mute += [name for each in described if not explains(each["description"])]
+        if len(operation["description"]) <= len(operation["summary"]) + 10:
+            mute.append(f"{name} says no more than its summary")
+
+    assert mute == []
+
+
+def test_every_reply_header_and_credential_is_explained(document: Json) -> None:
+    described = dict(replies(document))
+    described |= document["components"]["headers"] | document["components"]["securitySchemes"]
+
+    assert [name for name, each in described.items() if not each["description"]] == []
+
+
+def test_what_is_sent_and_what_is_answered_are_apart(document: Json) -> None:
+    sent, shown = set[str](), set[str]()
+    for _, _, content in bodies(document):
+        sent |= reachable(document, content, set())
+    for _, response in replies(document):
+        shown |= reachable(document, response, set())
+
+    assert sent & shown == set()
+    assert sent | shown == document["components"]["schemas"].keys()
+    for _, schema in schemas(document):
+        assert not {"readOnly", "writeOnly"} & schema.keys()
+
+
+def test_an_answer_says_what_is_always_there(document: Json) -> None:
+    shown = set[str]()
+    for _, response in replies(document):
+        shown |= reachable(document, response, set())
+    left_out = {
+        f"{name}.{field}"
+        for name in shown
+        for field in document["components"]["schemas"][name]["properties"]
+        if field not in document["components"]["schemas"][name].get("required", ())
+    }
+    of_lists = {each for each in left_out if each.endswith("Page.total")}
+    of_messages = {f"MessageResponse.{name}" for name in ("id", "result", "error")}
+    reasons = {"Problem.errors", "Reason.pointer", "Reason.parameter"}
+    cut = {each for each in left_out if each.startswith("ListedTask.")}  # `fields` says which
+
+    assert left_out - of_lists - reasons - of_messages - cut == {
+        "Error.data",
+        "NewToken.feed_url",
+        "OperationResult.task",
+        "Health.checks",
+    }
+    assert len(cut) == len(document["components"]["schemas"]["Task"]["required"])
+
+
+def test_names_are_enumerated(document: Json) -> None:
+    task = document["components"]["schemas"]["TaskInput"]["properties"]
+    event = document["components"]["schemas"]["Event"]["properties"]
+
+    assert task["status"]["enum"] == ["todo", "in_progress", "done", "cancelled"]
+    assert task["priority"]["enum"] == ["none", "low", "medium", "high", "urgent"]
+    assert {"created", "reminder", "webhook-disabled"} <= {*event["kind"]["enum"]}
 
 
 def test_every_body_has_an_example_that_is_valid(document: Json) -> None:
-    bodies = 0
-    for name, operation in operations(document):
-        for media, content in operation.get("requestBody", {}).get("content", {}).items():
-            if media == "application/json":
-                body = sample(document, content["schema"])
-                checked = {**content["schema"], "components": document["components"]}
-                Draft202012Validator(checked).validate(body)
-                assert body, name
-                bodies += 1
-    assert bodies > 10
+    examples = 0
+    for name, media_type, content in bodies(document):
+        if media_type == "multipart/form-data":
+            continue  # a file, of whatever bytes
+        example = content["example"]
+        if media_type.endswith("json") and isinstance(example, dict):
+            checked = {**content["schema"], "components": document["components"]}
+            Draft202012Validator(checked, validate_formats=True).validate(example)
+        assert example, name
+        examples += 1
+    assert examples > 20
+
+
+def test_no_example_is_of_an_operation_that_is_gone(document: Json) -> None:
+    names = {operation["operationId"] for _, operation in operations(document)}
+    with_bodies = {name for name in openapi.EXAMPLES if name in names}
+
+    assert openapi.EXAMPLES.keys() == with_bodies
+    assert {name for name in openapi.SECURITY if name} <= names
+
+
+def test_a_problem_looks_as_it_is_answered(document: Json, alice: Client) -> None:
+    """Each example is what a client gets, but for the request's id."""
+    answered = {
+        "not-found": alice.get("/api/v1/nothing"),
+        "validation-error": alice.post("/api/v1/tasks", json={}),
+        "invalid-cursor": alice.get("/api/v1/tasks?cursor=x"),
+        "malformed-json": alice.post("/api/v1/tasks", data="{", content_type="application/json"),
+        "unsupported-media-type": alice.post("/api/v1/tasks", data="a", content_type="text/plain"),
+        "unauthorized": alice.application.test_client().get("/api/v1/tasks"),
+    }
+    for code, response in answered.items():
+        example = document["components"]["examples"][code]["value"]
+        problem = response.get_json()
+        assert {**example, "request_id": problem["request_id"]} == problem
+
+
+def test_every_problem_has_its_example(document: Json) -> None:
+    problem = {"$ref": "#/components/schemas/Problem", "components": document["components"]}
+    validator = Draft202012Validator(problem)
+    for code, example in document["components"]["examples"].items():
+        validator.validate(example["value"])
+        assert example["value"]["code"] == code
+    for name, response in document["components"]["responses"].items():
+        examples = response["content"]["application/problem+json"]["examples"]
+        assert list(examples) == name.split(".")
+
+
+def headers_of(document: Json, path: str, method: str, status: int) -> set[str]:
+    operation = document["paths"][path][method]
+    return {*resolved(document, operation["responses"][str(status)])["headers"]}
+
+
+def test_says_which_headers_come_with_an_answer(document: Json) -> None:
+    always = {"X-Request-ID", "Link", "Server-Timing"}
+    limited = always | {"RateLimit", "RateLimit-Policy"}
+    created = headers_of(document, "/api/v1/tasks", "post", 201)
+
+    assert created == limited | {"ETag", "Location", "Idempotency-Replayed"}
+    assert headers_of(document, "/api/v1/tasks/{task_id}", "get", 304) == limited | {"ETag"}
+    assert headers_of(document, "/api/v1/tasks", "get", 429) == limited | {"Retry-After"}
+    assert headers_of(document, "/api/v1/tasks", "get", 401) == limited | {"WWW-Authenticate"}
+    assert headers_of(document, "/health", "get", 200) == always | {"ETag"}
 
 
 def test_says_who_may_call(document: Json) -> None:
@@ -138,6 +298,30 @@ def test_says_who_may_call(document: Json) -> None:
     }
     for _, operation in operations(document):
         assert ("401" in operation["responses"]) >= bool(operation["security"])
+
+
+def test_says_with_which_credential(document: Json) -> None:
+    schemes = document["components"]["securitySchemes"]
+    for name, operation in operations(document):
+        for requirement in operation["security"]:
+            assert requirement.keys() <= schemes.keys(), name
+    tasks = document["paths"]["/api/v1/tasks"]["get"]
+
+    assert tasks["security"] == [{"session": []}, {"token": []}, {"basic": []}]
+    assert [schemes[name]["scheme"] for name in ("session", "token", "basic")] == [
+        *("bearer", "bearer", "basic")
+    ]
+
+
+def test_says_what_only_a_session_may_do(document: Json) -> None:
+    sessions_only = {
+        name.replace("{session_id}", "{session}")
+        for name, operation in operations(document)
+        if operation["security"] == [{"session": []}]
+    }
+    calls = {f"{call.method} {call.path}" for call in CALLS if call.level == SESSION}
+
+    assert sessions_only == calls - {"DELETE /api/v1/auth/tokens/{token}"}  # it may end itself
 
 
 def test_every_post_may_be_sent_again(document: Json) -> None:
@@ -167,7 +351,7 @@ def test_every_write_of_what_is_there_may_be_conditional(document: Json) -> None
 
 
 def test_the_limits_are_the_ones_that_hold(alice: Client, document: Json) -> None:
-    task = document["components"]["schemas"]["Task"]["properties"]
+    task = document["components"]["schemas"]["TaskInput"]["properties"]
     for field in ("title", "external_id", "description"):
         most = task[field]["maxLength"]
         add(alice, **{"title": "x", field: "x" * most})

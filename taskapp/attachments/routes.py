@@ -22,7 +22,10 @@ ATTACHMENT_URL = f"{ATTACHMENTS_URL}/<id:attachment_id>"
 @accepts(query=PAGE_QUERY)
 @replies(ATTACHMENT_PAGE)
 def list_attachments(task_id: int, query: Body) -> Page:
-    """List the attachments of a task, oldest first."""
+    """List the attachments of a task, oldest first.
+
+    Each with its name, size and digest; download the bytes at its own address.
+    """
     return service.list_attachments(caller(), task_id, query)
 
 
@@ -30,19 +33,30 @@ def list_attachments(task_id: int, query: Body) -> Page:
 @accepts(body=UPLOAD, takes=(MULTIPART,), load=receive)
 @replies(ATTACHMENT, 201, Forbidden, QuotaExceeded)
 def add_attachment(task_id: int, body: Body) -> Row:
-    """Attach a file."""
+    """Attach a file.
+
+    Send a form with one part `file`, as `curl -F file=@fern.jpg` does. Editors of the project may;
+    MAX_ATTACHMENT_BYTES (10 MiB) at most.
+    """
     return service.add_attachment(caller(), task_id, body)
 
 
 @attachments.get(ATTACHMENT_URL)
 @replies(None, 200, RangeNotSatisfiable, StaleRevision, gives=(BINARY,))
 def get_attachment(task_id: int, attachment_id: int) -> Response:
-    """Download an attachment: its bytes, or a range of them."""
+    """Download an attachment: its bytes, or a range of them.
+
+    Always as a download, unchanged, with the name it was given. `Range` gets a part of it;
+    `If-Range` only while it is still the same.
+    """
     return send(service.get_attachment(caller(), task_id, attachment_id))
 
 
 @attachments.delete(ATTACHMENT_URL)
 @replies(None, 204, Forbidden)
 def delete_attachment(task_id: int, attachment_id: int) -> None:
-    """Delete an attachment."""
+    """Delete an attachment.
+
+    Editors of the project may. The task's history keeps that it was there.
+    """
     service.delete_attachment(caller(), task_id, attachment_id, if_match())

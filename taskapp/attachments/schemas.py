@@ -11,7 +11,18 @@ BYTES |= {"description": "Any bytes, MAX_ATTACHMENT_BYTES (10 MiB) at most, with
 
 
 class AttachmentSchema(fields.Resource):
-    """A file on a task."""
+    """A file on a task.
+
+    Attributes:
+        id: The attachment's number.
+        task_id: The task it belongs to.
+        name: The file's name.
+        media_type: What it was said to be when it was sent.
+        size: How many bytes it has.
+        sha256: The SHA-256 digest of its bytes, in hexadecimal.
+        created_by: The user who attached it.
+        created_at: When it was attached.
+    """
 
     location = "/api/v1/tasks/{task_id}/attachments/{id}"
     id = fields.Int(dump_only=True)

@@ -29,7 +29,11 @@ registration_limit = limiter.limit(
 @accepts(body=NEW_USER, prepare=accounts.prepare_registration)
 @replies(USER, 201, errors.EmailTaken, errors.RegistrationClosed)
 def register(body: Body) -> Row:
-    """Make an account."""
+    """Make an account.
+
+    Everybody may, unless registration is closed here. The account gets an inbox; sign in next.
+    E-mail addresses are compared without case.
+    """
     return accounts.add_user(**body)
 
 
@@ -39,7 +43,11 @@ def register(body: Body) -> Row:
 @accepts(body=schemas.LOGIN)
 @replies(schemas.TOKEN_PAIR, 200, errors.WrongCredentials, once=False)
 def login(body: Body) -> Body:
-    """Sign in: begin a session."""
+    """Sign in: begin a session.
+
+    The answer has two tokens: send the access token as `Authorization: Bearer …`, and swap the
+    refresh token for the next pair when it has run out. Failed sign-ins are slowed down.
+    """
     user_agent = request.user_agent.string
     return service.login(body, user_agent[:200], client_address())
 
@@ -49,14 +57,21 @@ def login(body: Body) -> Body:
 @accepts(body=schemas.REFRESH)
 @replies(schemas.TOKEN_PAIR, 200, *BAD_REFRESH, once=False)
 def refresh(body: Body) -> Body:
-    """Swap the refresh token for a new pair."""
+    """Swap the refresh token for a new pair.
+
+    Each refresh token is good once. For 30 seconds the old one is answered with the same pair
+    again, so that a lost answer costs nothing; any later reuse ends the session.
+    """
     return service.refresh(body["refresh_token"])
 
 
 @auth.post("/logout")
 @replies(None, 204, errors.Forbidden, signs_out=True)
 def logout() -> None:
-    """End this session, at once; again for one that has ended."""
+    """End this session, at once; again for one that has ended.
+
+    Its access token and its refresh token are refused from now on.
+    """
     service.logout(current().caller)
 
 
@@ -64,7 +79,10 @@ def logout() -> None:
 @accepts(query=PAGE_QUERY)
 @replies(schemas.SESSION_PAGE)
 def list_sessions(query: Body) -> Page:
-    """List your sessions."""
+    """List your sessions.
+
+    One for each sign-in that has not ended; `current` marks the one in use.
+    """
     owner = caller()
     return service.list_sessions(owner.user_id, owner.session_id, query)
 
@@ -72,14 +90,20 @@ def list_sessions(query: Body) -> Page:
 @auth.delete("/sessions/<id:session_id>")
 @replies(None, 204, errors.Forbidden)
 def end_session(session_id: int) -> None:
-    """End one of your sessions."""
+    """End one of your sessions.
+
+    Its tokens are refused from now on. Only a session may, no personal token.
+    """
     service.end_session(caller(), session_id)
 
 
 @auth.delete("/sessions")
 @replies(None, 204, errors.Forbidden)
 def end_sessions() -> None:
-    """End all your sessions, this one too."""
+    """End all your sessions, this one too.
+
+    Sign in again afterwards. Personal tokens stay. Only a session may, no personal token.
+    """
     service.end_sessions(caller())
 
 
@@ -92,12 +116,19 @@ def hash_new_password(body: Body) -> Body:
 @accepts(body=schemas.PASSWORD_CHANGE, prepare=hash_new_password)
 @replies(None, 204, errors.Forbidden, errors.WrongCredentials)
 def change_password(body: Body) -> None:
-    """Change your password; all other sessions end."""
+    """Change your password; all other sessions end.
+
+    Wants the password as it is now. With `end_tokens: true` personal tokens end, too. Only a
+    session may, no personal token.
+    """
     service.change_password(caller(), body)
 
 
 @auth.get("/token")
 @replies(schemas.CREDENTIAL)
 def get_token() -> Body:
-    """Tell what the credential in use is."""
+    """Tell what the credential in use is.
+
+    Whether it is a session or a personal token, whose it is, what it may do, and until when.
+    """
     return caller().describe()

@@ -8,14 +8,23 @@ from taskapp.web.fields import example
 
 
 class LoginSchema(Schema):
-    """What it takes to sign in."""
+    """What it takes to sign in.
+
+    Attributes:
+        email: The address of the account; capital letters make no difference.
+        password: Its password.
+    """
 
     email = fields.Email(required=True)
     password = fields.Password(required=True)
 
 
 class RefreshSchema(Schema):
-    """The refresh token that is still good."""
+    """The refresh token that is still good.
+
+    Attributes:
+        refresh_token: The `refresh_token` of the pair that you got last.
+    """
 
     refresh_token = fields.Text(
         min=1, max=4096, required=True, load_only=True, metadata=example("eyJhbGciOi…")
@@ -23,7 +32,14 @@ class RefreshSchema(Schema):
 
 
 class TokenPairSchema(Schema):
-    """A session's two tokens; `expires_in` is in seconds and of the access token."""
+    """A session's two tokens; `expires_in` is in seconds and of the access token.
+
+    Attributes:
+        access_token: Send it as `Authorization: Bearer …` with each request.
+        refresh_token: Swap it for the next pair when the access token has run out; it is good once.
+        token_type: How to send the access token.
+        expires_in: For how many seconds the access token is good.
+    """
 
     access_token = fields.Text(max=4096, required=True)
     refresh_token = fields.Text(max=4096, required=True)
@@ -32,7 +48,13 @@ class TokenPairSchema(Schema):
 
 
 class PasswordChangeSchema(Schema):
-    """The old password and the new one; `end_tokens` ends all personal tokens, too."""
+    """The old password and the new one; `end_tokens` ends all personal tokens, too.
+
+    Attributes:
+        current_password: The password as it is now.
+        new_password: 12 characters or more, hard to guess: a few unrelated words are good.
+        end_tokens: `true`: your personal tokens end as well.
+    """
 
     current_password = fields.Password(required=True)
     new_password = fields.Password(required=True)
@@ -40,7 +62,15 @@ class PasswordChangeSchema(Schema):
 
 
 class SessionSchema(Schema):
-    """A sign-in that is still good."""
+    """A sign-in that is still good.
+
+    Attributes:
+        id: The session's number, in the address that ends it.
+        user_agent: What signed in called itself.
+        created_at: When it signed in.
+        last_used_at: When it last swapped its refresh token, or signed in.
+        expires_at: When it ends if it is not used before.
+    """
 
     id = fields.Int(dump_only=True)
     user_agent = fields.Text(max=200, dump_only=True)
@@ -51,7 +81,14 @@ class SessionSchema(Schema):
 
 
 class CredentialSchema(Schema):
-    """What the credential in use is, and what it may do."""
+    """What the credential in use is, and what it may do.
+
+    Attributes:
+        kind: `session`: somebody signed in; `token`: a personal token.
+        user_id: Whose it is.
+        scopes: What it may do.
+        expires_at: When it runs out; null: never.
+    """
 
     kind = fields.Choice(("session", "token"), dump_only=True)
     user_id = fields.Int(dump_only=True)

@@ -5,7 +5,16 @@ from taskapp.web.fields import example
 
 
 class CommentSchema(fields.Resource):
-    """A comment on a task. Clients write `body`."""
+    """A comment on a task.
+
+    Attributes:
+        id: The comment's number.
+        task_id: The task it is about.
+        body: What it says; text, in which line breaks are kept.
+        created_by: The user who wrote it.
+        created_at: When it was written.
+        updated_at: When it was last changed.
+    """
 
     location = "/api/v1/tasks/{task_id}/comments/{id}"
     id = fields.Int(dump_only=True)

@@ -35,7 +35,13 @@ MAX_JSON_LINE = 4 * 1024 * 1024  # bytes; the longest task with every sign escap
 
 
 class TaskRowSchema(TaskSchema):
-    """A task to import; `id` is what `parent_id` of other rows may refer to."""
+    """A task to import; `id` is what `parent_id` of other rows may refer to.
+
+    Attributes:
+        id: What `parent_id` of other rows refers to; the task gets an id of its own.
+        created_at: When it was created; kept for owners of the project only.
+        completed_at: When it was done; kept for owners of the project only.
+    """
 
     class Meta:
         exclude = tuple(IGNORED)
@@ -55,7 +61,13 @@ ROW = TaskRowSchema(partial=("title",))  # a task that is there already has a ti
 
 
 class TaskImportSchema(Schema):
-    """What an import takes as JSON: a list as it was answered, or one like it."""
+    """What an import takes as JSON: a list as it was answered, or one like it.
+
+    Attributes:
+        items: The tasks.
+        next_cursor: As a list has it; not looked at.
+        total: As a list has it; not looked at.
+    """
 
     items = fields.many(ROW)  # MAX_IMPORT_BYTES is what bounds it in practice
     next_cursor = fields.Text(max=4096, allow_none=True)
@@ -63,7 +75,12 @@ class TaskImportSchema(Schema):
 
 
 class ImportQuerySchema(Schema):
-    """Where an import goes, the inbox without a project; and whether it is only tried."""
+    """Where an import goes, the inbox without a project; and whether it is only tried.
+
+    Attributes:
+        project_id: Where the tasks go; without it, to your inbox.
+        dry_run: `true`: say what would happen, and change nothing.
+    """
 
     project_id = fields.QueryInt()
     dry_run = fields.QueryBool()

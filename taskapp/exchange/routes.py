@@ -26,7 +26,12 @@ exchange = Blueprint("exchange", __name__, url_prefix="/api/v1")
 @accepts(query=imports.ImportQuerySchema(), **imports.BODY)
 @replies(ImportedSchema(), 200, *WRITES)
 def import_tasks(query: Body, body: Body) -> Body:
-    """Import tasks from CSV, NDJSON, JSON or iCalendar: all rows or none."""
+    """Import tasks from CSV, NDJSON, JSON or iCalendar: all rows or none.
+
+    As a raw body, or as the part `file` of a form. Rows with an `external_id` are created once and
+    then updated, so that the same file twice changes nothing. A mistake is named by its row.
+    `dry_run=true` says what would happen and changes nothing.
+    """
     project_id = query.get("project_id")
     dry_run = query.get("dry_run", False)
     return service.import_tasks(caller(), project_id, body["items"], dry_run=dry_run)
@@ -39,6 +44,10 @@ def import_tasks(query: Body, body: Body) -> Body:
 @cached(seen_by)
 @replies(gives=("text/calendar",))
 def get_feed(query: Body, seen: Seen) -> Page | Response:
-    """Subscribe to your open tasks; the secret in the address is a `feed` token."""
+    """Subscribe to your open tasks; the secret in the address is a `feed` token.
+
+    For calendar programs, which send no credential: whoever knows the address reads it. Make the
+    secret with `POST /api/v1/auth/tokens` and the scope `feed`.
+    """
     writers = {"ics": feed_writer(query["as"], caller().timezone)}
     return export(query, FIELDS, partial(service.list_tasks, caller(), seen), writers)

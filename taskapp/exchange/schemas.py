@@ -8,12 +8,24 @@ from taskapp.web import fields
 FeedQuerySchema = Schema.from_dict(
     {"as": fields.Choice(("events", "todos"), load_default="events")}, name="FeedQuerySchema"
 )
+FeedQuerySchema.__doc__ = """How a calendar program is to see the tasks.
+
+Attributes:
+    as: `events`: what is due, which every program shows; `todos`: as tasks, which some know.
+"""
 
 
 class ImportedSchema(Schema):
     """How many tasks an import made, changed, and found as they should be.
 
     `ignored` counts values of created_at and completed_at that only an owner may set.
+
+    Attributes:
+        created: How many tasks were created.
+        updated: How many tasks with an `external_id` of the file were changed.
+        unchanged: How many were as the file has them already.
+        ignored: How many values of `created_at` and `completed_at` were left out, since only an
+            owner of the project may set them.
     """
 
     created = fields.Int(min=0, required=True)

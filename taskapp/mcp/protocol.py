@@ -123,7 +123,7 @@ def _initialize(params: Body) -> Body:
 def _list_tools(call: Call) -> Body:
     if call.params.get("cursor") is not None:
         raise Fault(envelope.INVALID_PARAMS, "All tools are on one page: there is no cursor.")
-    tools = [tool.definition() for tool in TOOLS.values()]
+    tools = [tool.definition for tool in TOOLS.values()]
     return {"tools": tools, **(CACHE_HINTS if call.modern else {})}
 
 

@@ -2,18 +2,16 @@
 
 from typing import Any
 
-from apispec import APISpec
-from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import INCLUDE, Schema, validate
 
 from taskapp.tasks.models import PRIORITIES, STATUSES
 from taskapp.tasks.schemas import TaskSchema
-from taskapp.web import fields
+from taskapp.web import fields, json_schemas
 
 READ_ONLY = tuple(name for name, field in TaskSchema().fields.items() if field.dump_only)
-_plugin = MarshmallowPlugin(schema_name_resolver=lambda _schema: "")  # "": nested ones inline
-_spec = APISpec("tools", "1", "3.1.0", [_plugin])
-_converter: Any = _plugin.converter
+# "": nested ones inline
+_REQUESTS = json_schemas.requests(lambda _schema: "")
+_RESPONSES = json_schemas.responses(lambda _schema: "")
 
 
 def described(text: str) -> dict[str, Any]:
@@ -26,7 +24,14 @@ ID["maximum"] = fields.INT64
 
 
 class MessageSchema(Schema):
-    """A JSON-RPC 2.0 message; docs/agents.md and the specification of MCP say what is in it."""
+    """A JSON-RPC 2.0 message; docs/agents.md and the specification of MCP say what is in it.
+
+    Attributes:
+        jsonrpc: The version of JSON-RPC.
+        id: What the response is to be known by; a notification has none.
+        method: What is to be done, as `tools/call`.
+        params: What the method takes.
+    """
 
     class Meta:
         unknown = INCLUDE
@@ -35,6 +40,36 @@ class MessageSchema(Schema):
     id = fields.Raw(metadata=ID)
     method = fields.Text(max=200)
     params = fields.Dict(keys=fields.String())
+
+
+class ErrorSchema(Schema):
+    """Why a call was not carried out.
+
+    Attributes:
+        code: A code of JSON-RPC 2.0 or of MCP.
+        message: What is wrong, and what to do about it.
+        data: More about it, as the code says.
+    """
+
+    code = fields.Int(min=-fields.INT64 - 1, required=True)
+    message = fields.Text(max=2000, required=True)
+    data = fields.Dict(keys=fields.String(), metadata=fields.ABSENT)
+
+
+class MessageResponseSchema(Schema):
+    """A JSON-RPC 2.0 response: with `result`, or with `error`.
+
+    Attributes:
+        jsonrpc: The version of JSON-RPC.
+        id: The id of the request; left out where it could not be read.
+        result: What came of it, as the method says.
+        error: Why it was not carried out.
+    """
+
+    jsonrpc = fields.Choice(("2.0",), required=True)
+    id = fields.Raw(metadata={**ID, **fields.ABSENT})
+    result = fields.Dict(keys=fields.String(), metadata=fields.ABSENT)
+    error = fields.Nested(ErrorSchema, metadata=fields.ABSENT)
 
 
 class WriteSchema(Schema):
@@ -142,9 +177,7 @@ class WhatChangedSchema(PageSchema):
 
 def input_schema(schema: Schema) -> dict[str, Any]:
     """The JSON Schema of a tool's arguments."""
-    described: dict[str, Any] = _converter.schema2jsonschema(schema)
-    described.pop("title", None)
-    return {**described, "type": "object", "additionalProperties": False}
+    return _REQUESTS.reference(schema)
 
 
 def output_schema(**properties: Any) -> dict[str, Any]:
@@ -159,5 +192,4 @@ def list_of(item: dict[str, Any]) -> dict[str, Any]:
 
 def row_schema(schema: Schema) -> dict[str, Any]:
     """The JSON Schema of a resource as it is shown: all its fields are there."""
-    described = _converter.schema2jsonschema(schema)
-    return output_schema(**described["properties"])
+    return _RESPONSES.reference(schema)

@@ -4,6 +4,7 @@ A tool's docstring is its description for the agent.
 """
 
 import inspect
+from functools import cached_property
 from typing import Any, ClassVar
 
 from marshmallow import Schema
@@ -45,6 +46,7 @@ class Tool:
     def writes(self) -> bool:
         return self.scope == "write"
 
+    @cached_property
     def definition(self) -> dict[str, Any]:
         """As `tools/list` shows it."""
         annotations = {

@@ -29,14 +29,29 @@ STATES = ("ok", "degraded", "down")
 
 
 class HealthSchema(Schema):
-    """The state of the service."""
+    """The state of the service.
+
+    Attributes:
+        status: `degraded`: it serves, and a part of it does not work.
+        checks: The state of each part that was looked at.
+    """
 
     status = fields.Choice(STATES, required=True)
-    checks = fields.Dict(keys=fields.String(), values=fields.Choice((*STATES, "unused")))
+    checks = fields.Dict(
+        keys=fields.String(), values=fields.Choice((*STATES, "unused")), metadata=fields.ABSENT
+    )
 
 
 class FindingSchema(Schema):
-    """What a check found, in how many milliseconds, and how to repair it."""
+    """What a check found, in how many milliseconds, and how to repair it.
+
+    Attributes:
+        name: The part.
+        status: Its state.
+        detail: What was found.
+        remedy: What to do about it; empty where it is well.
+        ms: How many milliseconds the check took.
+    """
 
     name = fields.Text(max=40, required=True)
     status = fields.Choice(STATES, required=True)
@@ -46,17 +61,25 @@ class FindingSchema(Schema):
 
 
 class DetailedHealthSchema(Schema):
-    """The state of each part of the service."""
+    """The state of each part of the service.
+
+    Attributes:
+        status: The worst state of all parts.
+        checks: What was found of each part.
+    """
 
     status = fields.Choice(STATES, required=True)
-    checks = fields.Dict(keys=fields.String(), values=fields.Nested(FindingSchema))
+    checks = fields.Dict(keys=fields.String(), values=fields.Nested(FindingSchema), required=True)
 
 
 @health.get("/health")
 @public
 @replies(HealthSchema())
 def alive() -> dict[str, Any]:
-    """The process answers; nothing else is touched."""
+    """The process answers; nothing else is touched.
+
+    For a supervisor that restarts what hangs.
+    """
     return {"status": "ok"}
 
 
@@ -65,7 +88,10 @@ def alive() -> dict[str, Any]:
 @public
 @replies(HealthSchema(), 200, DatabaseUnavailable)
 def is_ready() -> dict[str, Any]:
-    """Ready while the database can be read; degraded without Redis, counters, or its writes."""
+    """Ready while the database can be read; degraded without Redis, counters, or its writes.
+
+    For a load balancer: 503 while the database cannot be read or is not at this code's schema.
+    """
     database = checks.database()
     if database.status == "down":
         raise DatabaseUnavailable(f"{database.detail}. {database.remedy}")
@@ -81,7 +107,10 @@ def is_ready() -> dict[str, Any]:
 @public
 @replies(DetailedHealthSchema(), 200, *OPERATORS)
 def detailed() -> dict[str, Any]:
-    """The state of each part; for admins, and for METRICS_TOKEN as Bearer."""
+    """The state of each part; for admins, and for METRICS_TOKEN as Bearer.
+
+    Database, cache, disk, memory and versions, each with how long its check took, and what to do.
+    """
     admit_operator()
     findings = {check.__name__: checks.run(check) for check in checks.HEALTH}
     states = [finding["status"] for finding in findings.values()]
@@ -92,7 +121,10 @@ def detailed() -> dict[str, Any]:
 @public
 @replies(None, 200, *OPERATORS, NotFound, gives=("text/plain",))
 def expose_metrics() -> Response:
-    """What Prometheus reads; METRICS_TOKEN as Bearer, or without one only from this machine."""
+    """What Prometheus reads; METRICS_TOKEN as Bearer, or without one only from this machine.
+
+    All workers added up, in Prometheus' text format.
+    """
     if settings().metrics_token:
         admit_operator()
     elif not _is_from_this_machine():

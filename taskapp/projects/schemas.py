@@ -11,7 +11,21 @@ KINDS = ("inbox", "shared")
 
 
 class ProjectSchema(fields.Resource):
-    """A project. Clients write `name`, `description` and `archived_at`."""
+    """A project: tasks, and who may see or change them.
+
+    Attributes:
+        id: The project's number, in addresses and in `project_id` of tasks.
+        name: What it is called.
+        description: What it is for; text, in which line breaks are kept.
+        kind: `inbox`: the one project that every user has alone; `shared`: any other.
+        role: What you may do in it. Viewers read; editors change tasks, comments and attachments;
+            owners also the project and its members.
+        archived_at: When it was archived; null: it is in use. Set it to archive, null it to bring
+            back.
+        revision: How often anything in it was changed.
+        created_at: When it was created.
+        updated_at: When its own fields were last changed.
+    """
 
     location = "/api/v1/projects/{id}"
     id = fields.Int(dump_only=True)
@@ -26,7 +40,16 @@ class ProjectSchema(fields.Resource):
 
 
 class MemberSchema(fields.Resource):
-    """A member of a project."""
+    """A member of a project.
+
+    Attributes:
+        user_id: The user who is a member.
+        email: The e-mail address of the account.
+        name: What the user is called.
+        role: What the member may do: `viewer` reads, `editor` changes tasks, `owner` also the
+            project and its members.
+        created_at: When the user became a member.
+    """
 
     location = "/api/v1/projects/{project_id}/members/{user_id}"
     user_id = fields.Int(dump_only=True)
@@ -37,7 +60,13 @@ class MemberSchema(fields.Resource):
 
 
 class InvitedSchema(Schema):
-    """Who is invited; the same whether or not there is such an account."""
+    """Who is invited; the same whether or not there is such an account.
+
+    Attributes:
+        email: The address that was invited.
+        role: What the member will be allowed to do.
+        state: Always `invited`: the address has to accept.
+    """
 
     email = fields.Email(required=True)
     role = fields.Choice(ROLES, required=True)
@@ -45,7 +74,18 @@ class InvitedSchema(Schema):
 
 
 class InvitationSchema(Schema):
-    """A pending invitation into a project."""
+    """A pending invitation into a project.
+
+    Attributes:
+        id: The invitation's number, in the addresses that accept and decline it.
+        project_id: The project.
+        project_name: What the project is called.
+        email: The address that is invited.
+        role: What the member will be allowed to do.
+        invited_by: The user who invited.
+        created_at: When it was sent.
+        expires_at: When it ends if nobody has answered.
+    """
 
     id = fields.Int(required=True)
     project_id = fields.Int(required=True)

@@ -18,7 +18,11 @@ reports = Blueprint("reports", __name__, url_prefix="/api/v1")
 @accepts(query=PageQuerySchema())
 @replies(schemas.HistoryPageSchema())
 def list_history(task_id: int, query: Body) -> History:
-    """List who changed what, and when, oldest first; `complete` says whether all of it is kept."""
+    """List who changed what, and when, oldest first.
+
+    Also of a deleted task. Of a task that lives at least the newest thousand changes are kept;
+    `complete` says whether all of it is there.
+    """
     return service.list_history(caller(), task_id, query)
 
 
@@ -26,7 +30,11 @@ def list_history(task_id: int, query: Body) -> History:
 @accepts(query=schemas.EventQuerySchema())
 @replies(schemas.ProjectEventsSchema(), 200, NotFound)
 def list_project_events(project_id: int, query: Body) -> Events:
-    """List what happened in a project, oldest first; the cursor goes on where the page ends."""
+    """List what happened in a project, oldest first; the cursor goes on where the page ends.
+
+    The same events that webhooks send. Keep `next_cursor`, which is always there, and ask again
+    later for what has happened since.
+    """
     return service.list_project_events(caller(), project_id, query)
 
 
@@ -34,7 +42,10 @@ def list_project_events(project_id: int, query: Body) -> Events:
 @accepts(query=PageQuerySchema())
 @replies(page_of(schemas.LabelSchema)())
 def list_labels(query: Body) -> Page:
-    """List labels in use, and how many tasks have each."""
+    """List labels in use, and how many tasks have each.
+
+    Over all tasks that you see.
+    """
     return service.list_labels(caller(), query)
 
 
@@ -42,5 +53,9 @@ def list_labels(query: Body) -> Page:
 @accepts(query=schemas.StatsQuerySchema())
 @replies(schemas.StatsSchema(), 200, NotFound)
 def get_stats(query: Body) -> Body:
-    """Numbers for a dashboard; done per day over the last 30 days."""
+    """Numbers for a dashboard; done per day over the last 30 days.
+
+    Of all tasks that you see, or of one project: by status, priority and assignee, what is overdue,
+    how old open tasks are, and what was done on each day.
+    """
     return service.get_stats(caller(), query)

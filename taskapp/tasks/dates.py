@@ -64,6 +64,10 @@ RepeatSchema = _RepeatSchema.from_dict(
     {"from": fields.String(validate=validate.OneOf(("due", "done")), load_default="due")},
     name="RepeatSchema",
 )
-RepeatSchema.__doc__ = (
-    "How a task repeats: by a rule, counted from when it was due or from when it was done."
-)
+RepeatSchema.__doc__ = """How a task repeats once it is done.
+
+Attributes:
+    rule: A recurrence rule of RFC 5545, as `FREQ=WEEKLY;BYDAY=MO,TH`.
+    from: Where the rule counts from: when the task was due, or when it was done.
+    timezone: The time zone in which the rule counts days: an IANA name. Without it, yours.
+"""

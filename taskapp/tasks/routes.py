@@ -43,7 +43,11 @@ def compares_days(view: Callable[..., Any]) -> Callable[..., Any]:
 @cached(seen_by)
 @replies(schemas.TaskPageSchema(), 200, NotFound, NotAcceptable, gives=STREAMS)
 def list_tasks(query: Body, seen: Seen) -> Page | Response:
-    """List the tasks you can see, newest first."""
+    """List the tasks you can see, newest first.
+
+    Filters are combined: a task must pass all of them. Follow `next_cursor` for the next page.
+    `Accept` or `format` asks for CSV, NDJSON or iCalendar, which hold the whole list.
+    """
     return export(query, FIELDS, partial(service.list_tasks, caller(), seen), WRITERS)
 
 
@@ -51,14 +55,20 @@ def list_tasks(query: Body, seen: Seen) -> Page | Response:
 @accepts(body=TaskSchema())
 @replies(TaskSchema(), 201, *WRITES)
 def create_task(body: Body) -> Row:
-    """Create a task, in your inbox unless you name a project."""
+    """Create a task, in your inbox unless you name a project.
+
+    Send an Idempotency-Key, and a retry creates no second one.
+    """
     return service.create_task(caller(), body)
 
 
 @tasks.get(TASK)
 @replies(TaskSchema())
 def get_task(task_id: int) -> Row | Linked:
-    """Show one task."""
+    """Show one task.
+
+    Its ETag, `"<project_id>-<revision>"`, is what `If-Match` wants when you change it.
+    """
     return _with_next(service.get_task(caller(), task_id))
 
 
@@ -66,28 +76,42 @@ def get_task(task_id: int) -> Row | Linked:
 @accepts(body=TaskSchema(partial=True))
 @replies(TaskSchema(), 200, *WRITES)
 def update_task(task_id: int, body: Body) -> Row | Linked:
-    """Change the fields that are sent."""
+    """Change the fields that are sent.
+
+    What is not sent stays, and null clears. Send `If-Match`, and nothing that somebody else has
+    written meanwhile is overwritten.
+    """
     return _with_next(service.update_task(caller(), task_id, body, if_match()))
 
 
 @tasks.delete(TASK)
 @replies(None, 204, Forbidden)
 def delete_task(task_id: int) -> None:
-    """Delete a task and what is below it."""
+    """Delete a task and what is below it.
+
+    `POST …/restore` brings it back for CHANGES_RETENTION_DAYS (30).
+    """
     service.delete_task(caller(), task_id, if_match())
 
 
 @tasks.post(f"{TASK}/restore")
 @replies(TaskSchema(), 200, *WRITES)
 def restore_task(task_id: int) -> Row:
-    """Bring a deleted task back, with what was below it."""
+    """Bring a deleted task back, with what was below it.
+
+    With its labels, comments and attachments, under the same ids. 409 when it is not deleted, when
+    its parent is gone, or when its `external_id` is taken by another task.
+    """
     return service.restore_task(caller(), task_id)
 
 
 @tasks.get(BY_KEY)
 @replies(TaskSchema())
 def get_task_by_external_id(project_id: int, external_id: str) -> Row | Linked:
-    """Show the task with your own key."""
+    """Show the task with your own key.
+
+    As `GET /api/v1/tasks/{task_id}` does, without knowing our id.
+    """
     key = schemas.external_id_of(external_id)
     return _with_next(service.get_task_by_key(caller(), project_id, key))
 
@@ -96,7 +120,11 @@ def get_task_by_external_id(project_id: int, external_id: str) -> Row | Linked:
 @accepts(body=schemas.PutTaskSchema())
 @replies(TaskSchema(), 200, *WRITES, creates=True)
 def put_task(project_id: int, external_id: str, body: Body) -> Row | Created | Linked:
-    """Create the task with your own key, or set its fields when it is there."""
+    """Create the task with your own key, or set its fields when it is there.
+
+    Race-free: however many send it at once, there is one task. 201 when it was created, 200 when it
+    was there.
+    """
     key = schemas.external_id_of(external_id)
     task = service.put_task(caller(), project_id, key, body, if_match())
     return task if isinstance(task, Created) else _with_next(task)
@@ -106,7 +134,10 @@ def put_task(project_id: int, external_id: str, body: Body) -> Row | Created | L
 @accepts(body=schemas.PutTaskSchema(partial=True))
 @replies(TaskSchema(), 200, *WRITES)
 def update_task_by_external_id(project_id: int, external_id: str, body: Body) -> Row | Linked:
-    """Change the fields that are sent of the task with your own key."""
+    """Change the fields that are sent of the task with your own key.
+
+    As `PATCH /api/v1/tasks/{task_id}` does, without knowing our id.
+    """
     key = schemas.external_id_of(external_id)
     task = service.update_task_by_key(caller(), project_id, key, body, if_match())
     return _with_next(task)
@@ -115,7 +146,10 @@ def update_task_by_external_id(project_id: int, external_id: str, body: Body) ->
 @tasks.delete(BY_KEY)
 @replies(None, 204, Forbidden)
 def delete_task_by_external_id(project_id: int, external_id: str) -> None:
-    """Delete the task with your own key, and what is below it."""
+    """Delete the task with your own key, and what is below it.
+
+    As `DELETE /api/v1/tasks/{task_id}` does, without knowing our id.
+    """
     key = schemas.external_id_of(external_id)
     service.delete_task_by_key(caller(), project_id, key, if_match())
 
@@ -124,7 +158,11 @@ def delete_task_by_external_id(project_id: int, external_id: str) -> None:
 @accepts(body=schemas.BatchSchema(), prepare=long_operations.begin_if_large)
 @replies(schemas.BatchResultSchema(), 200, *WRITES, *CONDITIONS)
 def run_batch(body: Body) -> Body:
-    """Create, update and delete up to 500 tasks, all or nothing."""
+    """Create, update and delete up to 500 tasks, all or nothing.
+
+    A refusal has the status that its operation would have had alone, and its `errors` point to it
+    by number, as `/operations/3`; nothing of the batch is kept then.
+    """
     return service.run_batch(caller(), body["operations"])
 
 

@@ -13,7 +13,34 @@ from taskapp.web.fields import PageQuerySchema, example, page_of
 
 
 class TaskSchema(fields.Resource):
-    """A task. Clients write every field that is not read-only."""
+    """A task.
+
+    Attributes:
+        id: The task's number, in addresses and in `parent_id` of other tasks.
+        project_id: The project it belongs to; the caller's inbox where none is sent.
+        external_id: Your own key for it, unique within the project: an id in another system. Null
+            without.
+        title: What is to be done, in one line.
+        description: All else there is to say about it; text, in which line breaks are kept.
+        status: How far it is. Entering `done` sets `completed_at`, and makes the next task where it
+            repeats.
+        priority: How much it matters, from `none` to `urgent`.
+        due_at: The moment by which it is to be done; null without. A task has this or `due_on`, not
+            both.
+        due_on: The day on which it is to be done, in whichever time zone one looks from; null
+            without.
+        repeat: How it comes again once it is done; null: not at all.
+        reminders: When to remind: moments, or times before it is due, as `-PT1H` for one hour.
+        assignee_id: The user who is to do it, a member of the project; null: nobody yet.
+        parent_id: The task of which this one is a part, in the same project; null: of none.
+        labels: Words to find it by; capital letters make no difference, and they come sorted.
+        created_by: The user who created it.
+        created_at: When it was created.
+        updated_at: When it was last changed.
+        completed_at: When it entered `done`; null while it is not done.
+        revision: The project's revision at its last change: its ETag is
+            `"<project_id>-<revision>"`.
+    """
 
     location = "/api/v1/tasks/{id}"
     id = fields.Int(dump_only=True)
@@ -56,6 +83,7 @@ class TaskSchema(fields.Resource):
 class ListedTaskSchema(TaskSchema):
     """A task, or those `fields` of it that were asked for."""
 
+    may_be_cut = True
     title = fields.Text(max=500)
 
 
@@ -64,7 +92,37 @@ FIELDS = tuple(TaskSchema().fields)
 
 
 class TaskQuerySchema(PageQuerySchema):
-    """The query of the task list."""
+    """The query of the task list.
+
+    Attributes:
+        project_id: Only tasks of this project.
+        status: Only these: a comma list of `todo`, `in_progress`, `done`, `cancelled`.
+        priority: Only these: a comma list of `none`, `low`, `medium`, `high`, `urgent`.
+        label: Only tasks with all of these labels: a comma list, in which `\\,` is a comma of a
+            name and `\\\\` a backslash.
+        assignee: Only tasks of this user: an id, `me`, or `none` for those of nobody.
+        parent: Only the parts of this task: an id, or `none` for tasks that are part of no other.
+        external_id: Only tasks with this key of your own.
+        due: Only tasks without a due date, those past it, those due today, or today and in the six
+            days after it.
+        tz: The time zone in which days begin: an IANA name. Without it, that of your account.
+        due_before: Only tasks due before this moment.
+        due_after: Only tasks due after this moment.
+        created_after: Only tasks created after this moment.
+        created_before: Only tasks created before this moment.
+        updated_after: Only tasks changed after this moment.
+        completed_after: Only tasks done after this moment.
+        completed_before: Only tasks done before this moment.
+        repeat: `true`: only tasks that repeat; `false`: only others.
+        q: Only tasks whose title or description has all of these words; the last may be the
+            beginning of one. Case, accents and width make no difference.
+        sort: What comes first: a comma list of fields, each with `-` for descending. Without it,
+            `-id`: the newest. Empty values come last.
+        format: The shape of the answer, as `Accept` may ask for it, too. All but `json` are the
+            whole list.
+        bom: `true`: with a byte order mark, by which Excel reads a CSV as UTF-8.
+        fields: Only these fields of each task: a comma list.
+    """
 
     project_id = fields.QueryInt()
     status = fields.CommaList(STATUSES)
@@ -120,14 +178,26 @@ def external_id_of(text: str) -> str:
 
 
 class CreateOperationSchema(Schema):
-    """Create a task."""
+    """Create a task.
+
+    Attributes:
+        op: What to do.
+        body: The new task, as `POST /api/v1/tasks` takes it.
+    """
 
     op = fields.Choice(("create",), required=True)
     body = fields.Nested(TaskSchema, required=True)
 
 
 class DeleteOperationSchema(Schema):
-    """Delete a task, if it still has the `revision` that is sent."""
+    """Delete a task, if it still has the `revision` that is sent.
+
+    Attributes:
+        op: What to do.
+        id: The task.
+        revision: The task's `revision` as you last read it; if it is another now, the whole batch
+            is refused (412).
+    """
 
     op = fields.Choice(("delete",), required=True)
     id = fields.Int(required=True)
@@ -135,14 +205,25 @@ class DeleteOperationSchema(Schema):
 
 
 class UpdateOperationSchema(DeleteOperationSchema):
-    """Change a task, if it still has the `revision` that is sent."""
+    """Change a task, if it still has the `revision` that is sent.
+
+    Attributes:
+        body: The fields to change; what is not sent stays.
+    """
 
     op = fields.Choice(("update",), required=True)
     body = fields.Nested(TaskSchema(partial=True), required=True)
 
 
 class UpsertOperationSchema(Schema):
-    """Create the task with your own key, or set its fields when it is there."""
+    """Create the task with your own key, or set its fields when it is there.
+
+    Attributes:
+        op: What to do.
+        project_id: The project of the task.
+        external_id: Your own key of the task.
+        body: What it is to be; `title` is needed only where it has to be created.
+    """
 
     op = fields.Choice(("upsert",), required=True)
     project_id = fields.Int(required=True)
@@ -160,26 +241,44 @@ Operation = fields.OneOf(
 
 
 class BatchSchema(Schema):
-    """Operations to be carried out together or not at all."""
+    """Operations to be carried out together or not at all.
+
+    Attributes:
+        operations: What to do, in this order.
+    """
 
     operations = fields.List(Operation, required=True, validate=validate.Length(min=1, max=500))
 
 
 class OperationResultSchema(Schema):
-    """What one operation did."""
+    """What one operation did.
+
+    Attributes:
+        op: What was done.
+        id: The task it was done to.
+        task: The task as it is now; left out where it was deleted.
+    """
 
     op = fields.Choice(("create", "update", "delete", "upsert"), required=True)
     id = fields.Int(required=True)
-    task = fields.Nested(TaskSchema)
+    task = fields.Nested(TaskSchema, metadata=fields.ABSENT)
 
 
 class BatchResultSchema(Schema):
-    """What the operations did, in their order."""
+    """What the operations did, in their order.
+
+    Attributes:
+        results: What each operation did.
+    """
 
     results = fields.many(OperationResultSchema, 500)
 
 
 class InProjectQuerySchema(Schema):
-    """Which project it is about; without it an import goes to the inbox, and numbers are of all."""
+    """Which project it is about; without it an import goes to the inbox, and numbers are of all.
+
+    Attributes:
+        project_id: The project.
+    """
 
     project_id = fields.QueryInt()

@@ -14,7 +14,19 @@ VERIFIED = {
 
 
 class UserSchema(fields.Resource):
-    """A user. Admins write every field that is not read-only."""
+    """A user: an account.
+
+    Attributes:
+        id: The user's number, in `assignee_id` and `created_by` of tasks.
+        email: The address to sign in with; capital letters make no difference.
+        name: What others see.
+        role: `admin` may also look after the accounts of others.
+        is_active: `false`: the account is disabled, and cannot sign in.
+        timezone: What `today` means to this user: an IANA name.
+        inbox_id: The project that is this user's inbox.
+        created_at: When the account was made.
+        updated_at: When it was last changed.
+    """
 
     location = "/api/v1/users/{id}"
     id = fields.Int(dump_only=True)
@@ -30,7 +42,11 @@ class UserSchema(fields.Resource):
 
 
 class NewUserByAdminSchema(UserSchema):
-    """What it takes to make an account for somebody else."""
+    """What it takes to make an account for somebody else.
+
+    Attributes:
+        password: 12 characters or more, hard to guess: a few unrelated words are good.
+    """
 
     password = fields.Password(required=True)
 
@@ -43,7 +59,14 @@ class NewUserSchema(NewUserByAdminSchema):
 
 
 class MePatchSchema(Schema):
-    """What users change of themselves; a new `email` wants `current_password`."""
+    """What users change of themselves; a new `email` wants `current_password`.
+
+    Attributes:
+        name: What others see.
+        email: The new address to sign in with; wants `current_password` beside it.
+        timezone: What `today` means to you: an IANA name.
+        current_password: Proof that it is really you.
+    """
 
     name = fields.Text(min=1, max=200, trim=True, metadata=example("Alice"))
     email = fields.Email()
@@ -52,13 +75,23 @@ class MePatchSchema(Schema):
 
 
 class CurrentPasswordSchema(Schema):
-    """Proof that it is really you."""
+    """Proof that it is really you.
+
+    Attributes:
+        current_password: The password of your account.
+    """
 
     current_password = fields.Password(required=True)
 
 
 class UserQuerySchema(PageQuerySchema):
-    """The query of the user list."""
+    """The query of the user list.
+
+    Attributes:
+        q: Only users with this in the e-mail address or the name.
+        role: Only users with this role.
+        is_active: `true`: only active users; `false`: only disabled ones.
+    """
 
     q = fields.Text(min=1, max=200)
     role = fields.Choice(ROLES)

@@ -14,7 +14,7 @@ from taskapp.web.addresses import absolute
 from taskapp.web.contract import public, replies
 from taskapp.web.current import current
 from taskapp.web.exports import media_ranges
-from taskapp.web.fields import Dict, Int, String, Text, many
+from taskapp.web.fields import Int, Nested, Text, many
 
 docs = Blueprint("docs", __name__)
 LINKS = {"api": "/api/v1", "docs": "/docs", "redoc": "/redoc"}
@@ -34,7 +34,15 @@ TASK_PAGE_POLICY = (
 
 
 class ProblemTypeSchema(Schema):
-    """What a problem code means, and the command that fixes it."""
+    """What a problem code means, and the command that fixes it.
+
+    Attributes:
+        code: What programs know it by.
+        status: The HTTP status it comes with.
+        title: The code in words.
+        meaning: What it means.
+        fix: A command that shows how to fix it.
+    """
 
     code = Text(max=100, required=True)
     status = Int(min=400, max=599, required=True)
@@ -44,24 +52,57 @@ class ProblemTypeSchema(Schema):
 
 
 class ProblemTypesSchema(Schema):
-    """Every problem code."""
+    """Every problem code.
+
+    Attributes:
+        items: Every problem there is.
+    """
 
     items = many(ProblemTypeSchema)
 
 
+class LinksSchema(Schema):
+    """Where the parts of the service are.
+
+    Attributes:
+        api: The API itself.
+        docs: The API to read and to try, by Swagger UI.
+        redoc: The API to read, by ReDoc.
+        openapi: The API as a document for programs (OpenAPI 3.1).
+        problems: Every problem explained.
+        health: Whether the service is alive.
+    """
+
+    api = Text(max=2000, required=True)
+    docs = Text(max=2000, required=True)
+    redoc = Text(max=2000, required=True)
+    openapi = Text(max=2000, required=True)
+    problems = Text(max=2000, required=True)
+    health = Text(max=2000, required=True)
+
+
 class IndexSchema(Schema):
-    """Where to go from here."""
+    """Where to go from here.
+
+    Attributes:
+        name: What this is.
+        version: Which version of it.
+        links: Where its parts are.
+    """
 
     name = Text(max=100, required=True)
     version = Text(max=100, required=True)
-    links = Dict(keys=String(), values=Text(max=200), required=True)
+    links = Nested(LinksSchema, required=True)
 
 
 @docs.get("/")
 @public
 @replies(IndexSchema(), gives=("text/html",))
 def index() -> Any:
-    """Say what this is, and where its parts are; a person's browser gets the task page."""
+    """Say what this is, and where its parts are; a person's browser gets the task page.
+
+    The addresses of the API, its documents and the problems.
+    """
     return _task_page() if _is_for_people() else _index()
 
 
@@ -69,7 +110,10 @@ def index() -> Any:
 @public
 @replies(IndexSchema())
 def api_index() -> dict[str, Any]:
-    """Say what this is, and where its parts are."""
+    """Say what this is, and where its parts are.
+
+    The addresses of the API, its documents and the problems.
+    """
     return _index()
 
 
@@ -115,7 +159,10 @@ def security_txt() -> Response:
 @public
 @replies(ProblemTypesSchema(), gives=("text/html",))
 def list_problems() -> Any:
-    """List every problem code."""
+    """List every problem code.
+
+    As JSON, or as a page for a browser.
+    """
     problems = [_explained(kind) for kind in errors.Refusal.named.values()]
     return _for_people(problems) or {"items": problems}
 
@@ -124,7 +171,10 @@ def list_problems() -> Any:
 @public
 @replies(ProblemTypeSchema(), gives=("text/html",))
 def get_problem(code: str) -> Any:
-    """Explain one problem code."""
+    """Explain one problem code.
+
+    What it means, and a command that shows how to fix it.
+    """
     if code not in errors.Refusal.named:
         raise errors.NotFound
     explained = _explained(errors.Refusal.named[code])

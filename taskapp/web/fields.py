@@ -151,7 +151,7 @@ class Password(Text):
     """A secret; bounded in bytes, so that nobody makes us hash a megabyte."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs["metadata"] = example("seven mossy lanterns")
+        kwargs["metadata"] = {**example("seven mossy lanterns"), "format": "password"}
         kwargs["validate"] = [_in_1024_bytes]
         super().__init__(min=1, max=1024, load_only=True, **kwargs)
 
@@ -298,8 +298,25 @@ class Resource(Schema):
     location: ClassVar[str]
 
 
+# What an answer may leave out.
+ABSENT = {"absent": True}
+PAGE_SAYS = """One page of a list.
+
+Attributes:
+    items: What is on this page.
+    next_cursor: Send it as `cursor` for the next page; null: this is the last.
+    total: How many items the list has in all; only where `total=true` asks for it.
+"""
+
+
 class PageQuerySchema(Schema):
-    """The query of every list."""
+    """The query of every list.
+
+    Attributes:
+        limit: How many items at most.
+        cursor: `next_cursor` of the page before; without it, the first page.
+        total: `true`: count all items of the list, too.
+    """
 
     limit = QueryInt(max=200, load_default=50)
     cursor = String(metadata=CURSOR)
@@ -320,8 +337,19 @@ def page_of(item: type[Schema]) -> type[Schema]:
     members: dict[str, Any] = {
         "items": many(item, 200),
         "next_cursor": Text(max=4096, allow_none=True, required=True),
-        "total": Int(min=0),
+        "total": Int(min=0, metadata=ABSENT),
     }
     page = Schema.from_dict(members, name=f"{name}PageSchema")
-    page.__doc__ = f"One page of a list of {name}s."
+    page.__doc__ = PAGE_SAYS
     return page
+
+
+def counts_of(names: Sequence[str], title: str, description: str) -> type[Schema]:
+    """The schema of an object that has a number for each name."""
+    members: dict[str, Any] = {
+        name: Int(min=0, required=True, metadata={"description": f"How many are `{name}`."})
+        for name in names
+    }
+    counts = Schema.from_dict(members, name=f"{title}Schema")
+    counts.__doc__ = description
+    return counts

@@ -16,7 +16,17 @@ SHOWN_ONCE = {"description": "The secret to verify signatures with; shown this o
 
 
 class WebhookSchema(fields.Resource):
-    """A webhook: where the events of a project are sent."""
+    """A webhook: where the events of a project are sent.
+
+    Attributes:
+        id: The webhook's number.
+        url: Where events are sent; shown masked where the address is itself a secret.
+        format: `standard`: signed JSON (Standard Webhooks); the others are messages for chat
+            programs.
+        is_active: `false`: nothing is sent; switched on again, it goes on where it stopped.
+        failing_since: Since when deliveries fail; null: the last one went well.
+        created_at: When it was created.
+    """
 
     location = "/api/v1/projects/{project_id}/webhooks/{id}"
     id = fields.Int(dump_only=True)
@@ -41,13 +51,27 @@ class RotatedSchema(Schema):
 
 
 class ReplaySchema(Schema):
-    """From which event on."""
+    """From which event on.
+
+    Attributes:
+        from_event: The `id` of the event to begin with.
+    """
 
     from_event = fields.Int(required=True, metadata=example(4711))
 
 
 class DeliverySchema(Schema):
-    """One attempt."""
+    """One attempt.
+
+    Attributes:
+        id: The attempt's number.
+        event_id: The event that was sent; 0 for a test.
+        at: When it was sent.
+        status: What came of it.
+        code: The HTTP status of the answer; null where there was none.
+        ms: How many milliseconds it took.
+        next_at: When it is tried again; null: it is not.
+    """
 
     id = fields.Int(required=True)
     event_id = fields.Int(min=0, required=True)

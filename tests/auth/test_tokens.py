@@ -85,7 +85,10 @@ def test_may_do_what_its_scopes_say(alice: Client, anonymous: Client) -> None:
         if held:
             assert client.get("/api/v1/auth/token").get_json()["scopes"] == held
         else:
-            assert refused(client.get(TASKS)) == (403, "insufficient-scope")
+            response = client.get(TASKS)
+            assert refused(response) == (403, "insufficient-scope")
+            challenge = response.headers["WWW-Authenticate"]
+            assert challenge.startswith('Bearer realm="taskapp", error="insufficient_scope"')
 
 
 def test_nobody_gives_what_they_lack(alice: Client, admin: Client) -> None:
