@@ -1,15 +1,17 @@
 """Counters in a SQLite file, for all workers of one machine; losing it loses nothing else.
 
 Counting never fails. While the file cannot be used each worker counts for itself, in memory; a
-damaged file is thrown away.
+damaged file is thrown away, and a new one begun at once.
 """
 
+import fcntl
 import logging
+import os
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,8 @@ from taskapp.database.files import create_private, identity_of
 
 Count = tuple[int, float]  # how many, and until when (seconds since the epoch)
 RETRY_FILE_AFTER = 5.0  # seconds
-DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+# The last is what a file without its table gives.
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 # An end further ahead than a whole window is from before the clock was put back.
 _ADD = """
 INSERT INTO counters (key, count, expires) VALUES {rows}
@@ -49,17 +52,23 @@ class CountersFile(threading.local):
 
     @cached_property
     def connection(self) -> sqlite3.Connection:
-        """Opened at its first use, which comes after the server's fork."""
-        create_private(self.path)
-        self.identity = identity_of(self.path)
-        connection = sqlite3.connect(self.path, timeout=1, isolation_level=None)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = OFF")
-            connection.execute(_CREATE)
-        except sqlite3.Error:
-            connection.close()
-            raise
+        """Opened at its first use, which comes after the server's fork.
+
+        One worker at a time: SQLite waits for nobody while it turns a new file into WAL.
+        """
+        with self._alone():
+            if _is_empty(self.path):  # others may have it open, and count in the log of what it was
+                self._unlink()
+            create_private(self.path)
+            self.identity = identity_of(self.path)
+            connection = sqlite3.connect(self.path, timeout=1, isolation_level=None)
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = OFF")
+                connection.execute(_CREATE)
+            except sqlite3.Error:
+                connection.close()
+                raise
         with suppress(sqlite3.Error):  # a full disk has no room even to delete
             connection.execute(_SWEEP, {"now": time.time()})
         return connection
@@ -109,31 +118,81 @@ class CountersFile(threading.local):
     def _execute(self, statement: str, values: dict[str, Any]) -> list[Any]:
         if time.monotonic() >= self.retry_at:
             try:
-                self._reopen_if_replaced()
-                return self.connection.execute(statement, values).fetchall()
+                return self._execute_in_file(statement, values)
             except (sqlite3.Error, OSError) as error:
                 self._give_up(error)
         return self.memory.execute(statement, values).fetchall()
 
-    def _reopen_if_replaced(self) -> None:
+    def _execute_in_file(self, statement: str, values: dict[str, Any]) -> list[Any]:
         if self.identity is not None and identity_of(self.path) != self.identity:
             self._close()
+        try:
+            return self.connection.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            if not _is_damage(error):
+                raise
+            self._close()
+            self._throw_away(error)
+        return self.connection.execute(statement, values).fetchall()
+
+    def _throw_away(self, error: sqlite3.Error) -> None:
+        """Unlink a damaged file, unless another worker has begun a new one, whose inode may be
+        the same.
+        """
+        with self._alone():
+            if _is_sound(self.path):
+                return
+            self._unlink()
+        log.warning("counters file damaged, throwing it away: %s", error)
+
+    def _unlink(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                Path(f"{self.path}{suffix}").unlink()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other worker opens the file or throws it away meanwhile."""
+        folder = os.open(Path(self.path).parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def _give_up(self, error: Exception) -> None:
         self.retry_at = time.monotonic() + RETRY_FILE_AFTER
-        damaged = getattr(error, "sqlite_errorcode", None) in DAMAGED
-        if damaged and identity_of(self.path) == self.identity:
-            for suffix in ("", "-wal", "-shm"):
-                with suppress(OSError):
-                    Path(f"{self.path}{suffix}").unlink()
         self._close()
         self.memory.execute(_SWEEP, {"now": time.time()})
         if self.is_first_this_minute("counters warning"):
-            action = "throwing it away" if damaged else "each worker counts for itself"
-            log.warning("counters file unavailable, %s: %s", action, error)
+            log.warning("counters file unavailable, each worker counts for itself: %s", error)
 
     def _close(self) -> None:
         self.identity = None
         connection = vars(self).pop("connection", None)
         if connection is not None:
             connection.close()
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in DAMAGED  # the rest of it says more about the same
+
+
+def _is_empty(path: str) -> bool:
+    try:
+        return Path(path).stat().st_size == 0
+    except OSError:
+        return False
+
+
+def _is_sound(path: str) -> bool:
+    if _is_empty(path):
+        return False
+    try:
+        with closing(sqlite3.connect(path, timeout=1)) as connection:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()
+            connection.execute("SELECT 1 FROM counters LIMIT 1")
+    except sqlite3.Error as error:
+        return not _is_damage(error)
+    return bool(found == ("ok",))

@@ -8,7 +8,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import time
 import urllib.request
 from contextlib import closing
 from pathlib import Path
@@ -81,14 +80,12 @@ def test_damaged_counters_are_thrown_away_and_limits_hold(
             file.truncate(0)
             file.write(content)
         statuses = [servers.ask(f"{base}/api/v1/tasks")[0] for _ in range(80)]
-        states = set()
-        for _ in range(20):  # a worker opens the new file at its next use
-            states.add(servers.ask(f"{base}/health/ready")[2]["checks"]["counters"])
-            time.sleep(0.1)
+        ready = servers.ask(f"{base}/health/ready")[2]
 
     assert set(statuses) == {401, 429}
-    assert statuses.count(401) <= 60  # what was counted before, and by each worker once more
-    assert "ok" in states
+    # What was counted before, from the memory of one worker, and by all together once more.
+    assert statuses.count(401) <= 45
+    assert ready["checks"]["counters"] == "ok"
     with closing(sqlite3.connect(counters)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
