@@ -34,6 +34,7 @@ class Refusal(Exception):
         self.detail = detail or explanation(type(self))
         self.errors = errors
         self.headers: dict[str, str] = {}
+        self.members: dict[str, Any] = {}  # besides those of every problem (RFC 9457, section 3.2)
 
     def of_operation(self, number: int) -> Self:
         """The same refusal, of one operation of a batch."""
@@ -113,6 +114,19 @@ class WrongCredentials(Refusal, status=401, code="wrong-credentials"):
 
     curl $URL/api/v1/auth/login -H 'Content-Type: application/json' -d '{"email": "…", "password": "…"}'
     """
+
+
+class SecondFactorRequired(Refusal, status=401, code="second-factor-required"):
+    """The password is right, and this account wants a code, too: send it with this ticket.
+
+    curl $URL/api/v1/auth/login/totp -H 'Content-Type: application/json' -d '{"ticket": "…", "code": "123456"}'
+    """
+
+    @classmethod
+    def with_ticket(cls, ticket: str) -> Self:
+        refusal = cls()
+        refusal.members["ticket"] = ticket
+        return refusal
 
 
 class Forbidden(Refusal, status=403, code="forbidden"):
@@ -353,6 +367,7 @@ def described(refusal: Refusal, status: int, request_id: str, prefix: str = "") 
     }
     if refusal.errors:
         body["errors"] = refusal.errors
+    body.update(refusal.members)
     return body
 
 
@@ -377,7 +392,7 @@ def problem(refusal: Refusal) -> Response:
 
 def _challenge(refusal: Refusal) -> str:
     """RFC 6750, section 3: no error code where no credential was sent."""
-    if isinstance(refusal, Unauthorized | WrongCredentials):
+    if isinstance(refusal, Unauthorized | WrongCredentials | SecondFactorRequired):
         return 'Bearer realm="taskapp"'
     error = "insufficient_scope" if isinstance(refusal, InsufficientScope) else "invalid_token"
     described = f'error="{error}", error_description="{title(type(refusal))}"'

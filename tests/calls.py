@@ -6,10 +6,13 @@ route that is missing here fails them. What ends something stands below what use
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from pyotp import TOTP
 
 from taskapp.extensions import db
 from taskapp.ledger.access import EVENTS
@@ -24,10 +27,12 @@ EMAIL = "new@example.com"
 NEW_USER = {"email": EMAIL, "password": PASSWORD, "name": "New"}
 LOGIN = {"email": "alice@example.com", "password": PASSWORD}
 PASSWORDS = {"current_password": PASSWORD, "new_password": PASSWORD}
+PROOF = {"current_password": PASSWORD, "code": "{code}"}
 COMMENT = {"body": "Twice a week"}
 TASK = {"title": "Water the fern"}
 HOOK = {"url": "https://example.com/hooks/tasks"}
 API = "/api/v1"
+STEP = 30  # seconds
 
 
 class Call(NamedTuple):
@@ -50,11 +55,12 @@ class Call(NamedTuple):
 
 
 def _filled(value: Any, names: Json) -> Any:
-    """A name alone stands for its value, whatever the type."""
+    """A name alone stands for its value, whatever the type, or for what it gives when called."""
     if not isinstance(value, str):
         return value
     alone = value.startswith("{") and value[1:-1] in names
-    return names[value[1:-1]] if alone else value.format(**names)
+    named = names[value[1:-1]] if alone else value.format(**names)
+    return named() if callable(named) else named
 
 
 CALLS = [
@@ -73,6 +79,8 @@ CALLS = [
     Call(ANYONE, "GET", "/.well-known/security.txt"),
     Call(ANYONE, "POST", f"{API}/auth/register", NEW_USER),
     Call(ANYONE, "POST", f"{API}/auth/login", LOGIN),
+    Call(ANYONE, "POST", f"{API}/auth/login/totp",
+         {"ticket": "{ticket}", "code": "{recovery_code}"}),
     Call(ANYONE, "POST", f"{API}/auth/refresh", {"refresh_token": "{refresh}"}),
     Call(SECRET, "GET", f"{API}/feeds/tsk_nobody.ics"),
     Call(AGENT, "POST", "/mcp", {"jsonrpc": "2.0", "id": 1, "method": "ping"}),
@@ -80,6 +88,7 @@ CALLS = [
     Call(SIGNED_IN, "GET", f"{API}/auth/tokens"),
     Call(SIGNED_IN, "GET", f"{API}/auth/tokens/{{token}}"),
     Call(SIGNED_IN, "GET", f"{API}/auth/sessions"),
+    Call(SIGNED_IN, "GET", f"{API}/auth/totp"),
     Call(SIGNED_IN, "GET", f"{API}/users/me"),
     Call(SIGNED_IN, "GET", f"{API}/projects"),
     Call(SIGNED_IN, "GET", f"{API}/tasks"),
@@ -144,6 +153,10 @@ CALLS = [
     Call(ADMIN, "DELETE", f"{API}/users/{{user}}"),
     Call(SESSION, "DELETE", f"{API}/auth/tokens/{{token}}"),
     Call(SESSION, "DELETE", f"{API}/auth/sessions/{{session}}"),
+    Call(SESSION, "POST", f"{API}/auth/totp/confirm", {"code": "{code}"}),
+    Call(SESSION, "POST", f"{API}/auth/totp/recovery-codes", PROOF),
+    Call(SESSION, "POST", f"{API}/auth/totp/disable", PROOF),
+    Call(SESSION, "POST", f"{API}/auth/totp", {"current_password": PASSWORD}),
     Call(SESSION, "POST", f"{API}/auth/password", PASSWORDS),
     Call(SESSION, "POST", f"{API}/auth/logout"),
     Call(SESSION, "DELETE", f"{API}/auth/sessions"),
@@ -156,6 +169,32 @@ def sign_in(client: Client, email: str) -> Json:
     response = client.post(f"{API}/auth/login", json=body)
     assert response.status_code == 200
     return dict(response.get_json())
+
+
+def codes_of(seed: str) -> Callable[[], str]:
+    """What an authenticator shows, each code once, and each good for ten seconds at least."""
+    last = 0
+
+    def next_code() -> str:
+        nonlocal last
+        oldest = int(time.time() - STEP + 10) // STEP
+        last = max(oldest, last + 1)
+        while last > time.time() // STEP + 1:
+            time.sleep(0.5)
+        return TOTP(seed).generate_otp(last)
+
+    return next_code
+
+
+def with_second_factor(client: Client, email: str) -> Json:
+    """Switch somebody's second factor on; returns the ticket of a sign-in, and a recovery code."""
+    own = client.as_token(sign_in(client, email)["access_token"])
+    proof = {"current_password": PASSWORD}
+    seed = own.post(f"{API}/auth/totp", json=proof).get_json()["secret"]
+    confirmed = own.post(f"{API}/auth/totp/confirm", json={"code": codes_of(seed)()})
+    asked = client.post(f"{API}/auth/login", json={"email": email, "password": PASSWORD})
+    code = confirmed.get_json()["recovery_codes"][0]
+    return {"ticket": asked.get_json()["ticket"], "recovery_code": code}
 
 
 def newest_event(client: Client) -> int:
@@ -189,6 +228,8 @@ def names_for(caller: Client, alice: Client, shared: Json) -> Json:
     sign_in(caller, caller.user["email"])
     task = add(alice, project_id=shared["id"])["id"]
     add(alice, project_id=shared["id"], external_id="B")
+    proof = {"current_password": PASSWORD}
+    seed = caller.post(f"{API}/auth/totp", json=proof).get_json()["secret"]
     deleted = add(alice, project_id=shared["id"])["id"]
     assert alice.delete(f"{API}/tasks/{deleted}").status_code == 204
     attach = Call(EDITOR, "POST", f"{API}/tasks/{task}/attachments")
@@ -207,4 +248,6 @@ def names_for(caller: Client, alice: Client, shared: Json) -> Json:
         "event": newest_event(alice),
         **invited,
         "static": "README.txt",
+        "code": codes_of(seed),
+        **with_second_factor(alice.application.test_client(), dora["email"]),
     }

@@ -11,15 +11,18 @@ import pytest
 import config
 from taskapp import create_app
 from tests import servers
+from tests.calls import codes_of
 from tests.conftest import Client, Json
 from tests.document import Document
 
 API = "/api/v1"
 JSON = "application/json"
 # What no document can hold: a secret that was just made, the id of a real event.
-REAL = {"refresh": "refresh_token", "replay_events": "from_event"}
+REAL = {"refresh", "replay_events", "login_totp"}
+WITH_CODE = {"confirm_totp", "renew_recovery_codes", "disable_totp"}
 # In the order in which a newcomer would try them; what ends something comes last.
-LAST = ["update_member", "change_password", "delete_me"]
+LAST = ["update_member", "set_up_totp", "confirm_totp", "login_totp", "renew_recovery_codes"]
+LAST += ["disable_totp", "change_password", "delete_me"]
 
 
 class Newcomer:
@@ -39,8 +42,20 @@ class Newcomer:
         body = self.operations[name][2].get("requestBody", {"content": {}})
         shown = {media: each.get("example") for media, each in body["content"].items()}
         if name in REAL:
-            shown[JSON] = {REAL[name]: self.real[name]}
+            shown[JSON] = self.real[name]
+        if name in WITH_CODE:
+            shown[JSON] = {**shown[JSON], "code": self.next_code()}
         return shown
+
+    def note(self, name: str, response: Any) -> None:
+        """Keep what later examples need: an authenticator, the ticket of a sign-in."""
+        if name == "set_up_totp":
+            self.next_code = codes_of(response.get_json()["secret"])
+        if name == "confirm_totp":
+            recovery_code = response.get_json()["recovery_codes"][0]
+            asked = self.client.post(f"{API}/auth/login", json=self.examples("login")[JSON])
+            ticket = asked.get_json()["ticket"]
+            self.real["login_totp"] = {"ticket": ticket, "code": recovery_code}
 
     def send(self, name: str, media_type: str | None = None, body: Any = None) -> Any:
         """The request that Swagger UI sends: with the default of each parameter that has one."""
@@ -89,9 +104,9 @@ class Newcomer:
         attached = self.send("add_attachment", "multipart/form-data")
         self.ids["attachment_id"] = attached.get_json()["id"]
         assert self.send("put_task", JSON, self.examples("put_task")[JSON]).status_code == 201
-        self.real["refresh"] = self.make("login")["refresh_token"]
+        self.real["refresh"] = {"refresh_token": self.make("login")["refresh_token"]}
         events = self.client.get(f"{API}/projects/{self.ids['project_id']}/events").get_json()
-        self.real["replay_events"] = events["items"][-1]["id"]
+        self.real["replay_events"] = {"from_event": events["items"][-1]["id"]}
 
 
 @pytest.fixture
@@ -122,6 +137,7 @@ def test_every_example_of_a_body_works(newcomer: Newcomer) -> None:
         for media_type, example in newcomer.examples(name).items():
             response = newcomer.send(name, media_type, example)
             assert 200 <= response.status_code < 300, f"{name}: {response.get_data(as_text=True)}"
+            newcomer.note(name, response)
             sent += 1
     assert sent > 30
 

@@ -19,7 +19,7 @@ from tests.conftest import PASSWORD, Client, Json, add, named, refused
 URL = "/api/v1/tasks"
 KEY = {"Idempotency-Key": "5f3c-retry-me"}
 BODY = {"title": "Water the fern"}
-NEVER_TWICE = {"/api/v1/auth/login", "/api/v1/auth/refresh"}
+NEVER_TWICE = {f"/api/v1/auth/{step}" for step in ("login", "login/totp", "refresh")}
 # After these the credential, or the password that was sent, is not the same any more.
 ENDS_ITSELF = {"/api/v1/auth/logout"}
 POSTS = [

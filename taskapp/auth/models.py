@@ -1,4 +1,4 @@
-"""Sessions: one for each sign-in."""
+"""Sessions, one for each sign-in; second factors; sign-ins between their two steps."""
 
 import datetime as dt
 
@@ -28,3 +28,41 @@ class Session(Base):
     last_used_at: Mapped[dt.datetime]  # when its tokens were made
     expires_at: Mapped[dt.datetime]
     ended_at: Mapped[dt.datetime | None]
+
+
+class SecondFactor(Base):
+    """A seed that an account shares with somebody's authenticator (RFC 6238)."""
+
+    __tablename__ = "second_factors"
+
+    user_id: Mapped[int] = part_of("users.id", primary_key=True, autoincrement=False)
+    sealed_seed: Mapped[str]
+    last_step: Mapped[int]  # of the newest code that was used: each works once
+    created_at: Mapped[dt.datetime]
+    confirmed_at: Mapped[dt.datetime | None]  # none: it was set up, and asks for nothing yet
+
+
+class RecoveryCode(Base):
+    """What signs in once in place of a code; a used one is remembered."""
+
+    __tablename__ = "recovery_codes"
+    __table_args__ = (sa.Index(None, "user_id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = part_of("users.id")
+    digest: Mapped[str]
+    used_at: Mapped[dt.datetime | None]
+
+
+class SignInTicket(Base):
+    """A sign-in whose second step is still to come; only digests of its secrets are kept."""
+
+    __tablename__ = "sign_in_tickets"
+    __table_args__ = (sa.Index(None, "user_id"), sa.Index(None, "expires_at"))
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    purpose: Mapped[str]  # tickets.Purpose
+    user_id: Mapped[int] = part_of("users.id")
+    bound_to: Mapped[str]
+    tries: Mapped[int]
+    expires_at: Mapped[dt.datetime]

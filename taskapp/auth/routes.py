@@ -41,7 +41,7 @@ def register(body: Body) -> Row:
 @public
 @sign_in_limit
 @accepts(body=schemas.LOGIN)
-@replies(schemas.TOKEN_PAIR, 200, errors.WrongCredentials, once=False)
+@replies(schemas.TOKEN_PAIR, 200, errors.WrongCredentials, errors.SecondFactorRequired, once=False)
 def login(body: Body) -> Body:
     """Sign in: begin a session.
 

@@ -51,14 +51,94 @@ class PasswordChangeSchema(Schema):
     """The old password and the new one; `end_tokens` ends all personal tokens, too.
 
     Attributes:
-        current_password: The password as it is now.
+        current_password: The password as it is now; left out by an account that has none.
         new_password: 12 characters or more, hard to guess: a few unrelated words are good.
         end_tokens: `true`: your personal tokens end as well.
     """
 
-    current_password = fields.Password(required=True)
+    current_password = fields.Password()
     new_password = fields.Password(required=True)
     end_tokens = fields.Bool(load_default=False, load_only=True)
+
+
+class ProofSchema(Schema):
+    """Proof that it is you.
+
+    Attributes:
+        current_password: The password of your account; one that has none may leave it out within
+            five minutes of a sign-in.
+    """
+
+    current_password = fields.Password()
+
+
+class ConfirmationSchema(Schema):
+    """A code of the authenticator that was just set up.
+
+    Attributes:
+        code: What the authenticator shows now.
+    """
+
+    code = fields.Text(min=1, max=64, required=True, load_only=True, metadata=example("492039"))
+
+
+class CodeSchema(ProofSchema):
+    """Proof that it is you, and a code.
+
+    Attributes:
+        current_password: The password of your account, if it has one.
+        code: What the authenticator shows now, or a recovery code.
+    """
+
+    code = fields.Text(min=1, max=64, required=True, load_only=True, metadata=example("492039"))
+
+
+class SecondStepSchema(Schema):
+    """The ticket of a sign-in, and a code.
+
+    Attributes:
+        ticket: As `second-factor-required` gave it; good for five minutes and five tries.
+        code: What the authenticator shows now, or a recovery code; each works once.
+    """
+
+    ticket = fields.Text(min=1, max=100, required=True, load_only=True, metadata=example("pZ3…"))
+    code = fields.Text(min=1, max=64, required=True, load_only=True, metadata=example("492039"))
+
+
+class FactorSchema(Schema):
+    """Your second factor.
+
+    Attributes:
+        enabled: Whether signing in asks for a code.
+        recovery_codes_left: How many recovery codes were not used yet.
+    """
+
+    enabled = fields.Bool(dump_only=True, required=True)
+    recovery_codes_left = fields.Int(min=0, max=10, dump_only=True, required=True)
+
+
+class NewFactorSchema(Schema):
+    """The seed of a second factor, for an authenticator; it is shown this once.
+
+    Attributes:
+        secret: The seed in Base32, to be typed in.
+        uri: The same as an `otpauth://` address, for a QR code.
+    """
+
+    secret = fields.Text(max=100, required=True)
+    uri = fields.Text(max=1000, required=True)
+
+
+class RecoveryCodesSchema(Schema):
+    """Recovery codes, which are shown this once.
+
+    Attributes:
+        recovery_codes: Each signs in once in place of a code.
+    """
+
+    recovery_codes = fields.List(
+        fields.Text(max=64), required=True, validate=validate.Length(equal=10)
+    )
 
 
 class SessionSchema(Schema):
@@ -102,5 +182,12 @@ LOGIN = LoginSchema()
 REFRESH = RefreshSchema()
 TOKEN_PAIR = TokenPairSchema()
 PASSWORD_CHANGE = PasswordChangeSchema()
+PROOF = ProofSchema()
+CONFIRMATION = ConfirmationSchema()
+CODE = CodeSchema()
+SECOND_STEP = SecondStepSchema()
+FACTOR = FactorSchema()
+NEW_FACTOR = NewFactorSchema()
+RECOVERY_CODES = RecoveryCodesSchema()
 SESSION_PAGE = fields.page_of(SessionSchema)()
 CREDENTIAL = CredentialSchema()

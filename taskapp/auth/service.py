@@ -1,19 +1,23 @@
 """Signing in and out; a session is a row, and each use of its refresh token replaces the token."""
 
 import datetime as dt
-import logging
-from hashlib import blake2b
 
 import sqlalchemy as sa
 
-from taskapp.auth import sessions, tokens
+from taskapp.auth import audit, sessions, tickets, tokens, totp
 from taskapp.auth.models import Session
 from taskapp.auth.sessions import SESSION, SESSIONS
 from taskapp.caller import Caller
 from taskapp.database.pages import Page, page_by
 from taskapp.database.session import Body, Row, now, one_or_raise
-from taskapp.errors import NotFound, TokenReused, TokenRevoked, WrongCredentials
-from taskapp.extensions import db, settings
+from taskapp.errors import (
+    NotFound,
+    SecondFactorRequired,
+    TokenReused,
+    TokenRevoked,
+    WrongCredentials,
+)
+from taskapp.extensions import db
 from taskapp.users import access as users
 from taskapp.users import credentials, passwords, throttle
 from taskapp.users.credentials import session_of
@@ -28,7 +32,6 @@ SHOWN = (
 # A refresh token that was just used is answered with the same successor: its answer may have been
 # lost, or two tabs have asked at once.
 SAME_SUCCESSOR = dt.timedelta(seconds=30)
-log = logging.getLogger(__name__)
 
 
 class SessionNotFound(NotFound):
@@ -40,24 +43,30 @@ def login(body: Body, user_agent: str, address: str) -> Body:
 
     Raises:
         WrongCredentials: There is no such active account, or it has another password.
+        SecondFactorRequired: The password is right; the ticket stays although it is refused.
         RateLimited: Too many sign-ins of this account, or from this address, have failed.
     """
     email = body["email"]
     user = users.with_email(email).one_or_none()
     key = users.email_key(email)
-    known_address = sessions.began_at(address, user)
+    user_id = 0 if user is None else user.id
+    known_address = sessions.began_at(address, user_id)
     counters = throttle.of_sign_in(key, address, known_address=known_address)
     with throttle.throttled(counters):
         password_hash = None if user is None else user.password_hash
         matches = passwords.verify(body["password"], password_hash)
         if user is None or not matches or not user.is_active:
-            account = _named_in_logs(key, user)
-            _log("sign-in refused", account)
+            account = audit.account_of(key, user)
+            audit.note("sign-in refused", account)
             raise WrongCredentials
     locked = db.session.execute(users.unchanged(user))
     one_or_raise(locked, WrongCredentials)
+    if totp.is_on(user.id):
+        ticket = tickets.issue(tickets.SECOND_FACTOR, user.id)
+        db.session.commit()
+        raise SecondFactorRequired.with_ticket(ticket)
     session = sessions.begin(user.id, user_agent, address)
-    _log("signed in", user.id, session=session.id)
+    audit.note("signed in", user.id, session=session.id)
     return tokens.issue(session)
 
 
@@ -110,7 +119,7 @@ def _with_same_successor(claims: tokens.Claims, at: dt.datetime) -> Row:
     # The session ends although the request is refused: that is what the refusal is for.
     sessions.end(SESSION.id == claims.session_id)
     db.session.commit()
-    _log("refresh token reused", claims.user_id, session=claims.session_id)
+    audit.note("refresh token reused", claims.user_id, session=claims.session_id)
     raise TokenReused
 
 
@@ -156,15 +165,14 @@ def prepare_password_change(caller: Caller, body: Body) -> Body:
 
     Raises:
         Forbidden, RateLimited
-        Invalid: The new password is guessable.
+        Invalid: The new password is guessable, or the old one is missing.
     """
     counters = throttle.of_session(session_of(caller))
     throttle.refuse_if_exhausted(counters)
     password = body["new_password"]
     hashed = users.hash_new_password(caller.user_id, "new_password", password)
-    is_right = users.has_password(caller.user_id, body["current_password"])
-    end_tokens = body["end_tokens"]
-    return {"is_right": is_right, "password_hash": hashed, "end_tokens": end_tokens}
+    doubt = users.doubt(caller, body.get("current_password"))
+    return {"doubt": doubt, "password_hash": hashed, "end_tokens": body["end_tokens"]}
 
 
 def change_password(caller: Caller, prepared: Body) -> None:
@@ -176,13 +184,13 @@ def change_password(caller: Caller, prepared: Body) -> None:
     session_id = session_of(caller)
     counters = throttle.of_session(session_id)
     with throttle.throttled(counters):
-        if not prepared["is_right"]:
-            raise users.WrongPassword
+        if prepared["doubt"] is not None:
+            raise prepared["doubt"]
     users.set_password(caller.user_id, prepared["password_hash"])
     credentials.end_sessions(caller.user_id, session_id)
     if prepared["end_tokens"]:
         credentials.end_tokens(caller.user_id)
-    _log("password changed", caller.user_id, session=session_id)
+    audit.note("password changed", caller.user_id, session=session_id)
 
 
 def reset_password(user_id: int, password: str, *, end_tokens: bool) -> None:
@@ -192,17 +200,3 @@ def reset_password(user_id: int, password: str, *, end_tokens: bool) -> None:
     credentials.end_sessions(user_id)
     if end_tokens:
         credentials.end_tokens(user_id)
-
-
-def _log(event: str, account: int | str, **fields: int) -> None:
-    known: dict[str, int | str] = {"account": account, **fields}
-    log.info(event, extra={"fields": known})
-
-
-def _named_in_logs(email_key: str, user: Row | None) -> int | str:
-    """The id of an account, or a keyed digest that tells tries of the same address apart."""
-    if user is not None:
-        return int(user.id)
-    secret = settings().secret_key.encode()
-    digest = blake2b(email_key.encode(), key=secret[:64], digest_size=8)
-    return digest.hexdigest()

@@ -56,9 +56,8 @@ def of_claims(claims: Claims, statement: Any) -> Any:
     return statement.where(SESSION.user_id.in_(active))
 
 
-def began_at(address: str, user: Row | None) -> bool:
-    """Whether the account was signed in from there before; the same work where there is none."""
-    user_id = 0 if user is None else user.id
+def began_at(address: str, user_id: int) -> bool:
+    """Whether the account was signed in from there before; 0 stands for no account."""
     sessions = sa.select(SESSION.id)
     sessions = sessions.filter_by(user_id=user_id, address=address)
     result = read(sessions.limit(1))

@@ -12,6 +12,7 @@ from flask.cli import AppGroup
 from marshmallow import ValidationError
 from sqlalchemy.exc import DBAPIError
 
+from taskapp.auth import second_factor
 from taskapp.auth import service as auth
 from taskapp.database.encoding import encode
 from taskapp.database.session import one_or_raise, read, transaction
@@ -100,6 +101,13 @@ def list_users() -> None:
 def set_password(email: str, end_tokens: bool) -> None:
     """Give an account a new password; all its sessions end."""
     auth.reset_password(_id_of(email), read_password(), end_tokens=end_tokens)
+
+
+@accounts.command("reset-totp")
+@click.argument("email")
+def reset_totp(email: str) -> None:
+    """Take an account's second factor away, when it is lost; all its sessions end."""
+    second_factor.reset(_id_of(email))
 
 
 @accounts.command("disable")

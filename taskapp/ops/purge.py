@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from taskapp.attachments.models import Attachment
 from taskapp.attachments.service import sweep_store
-from taskapp.auth.models import Session
+from taskapp.auth.models import Session, SignInTicket
 from taskapp.comments.models import Comment
 from taskapp.database.quotas import recount
 from taskapp.database.redis import shared
@@ -28,6 +28,7 @@ EVENTS = table(Event)
 INVITATIONS = table(Invitation)
 KEYS = table(IdempotencyKey)
 TASKS = table(Task)
+TICKETS = table(SignInTicket)
 
 
 def purge() -> None:
@@ -42,6 +43,7 @@ def _purge() -> Iterator[tuple[str, int]]:
     before = now() - retention
     expired = KEYS.c.created_at < now() - RETENTION
     yield "idempotency keys", _delete(KEYS, expired)
+    yield "tickets of sign-ins", _delete(TICKETS, TICKETS.c.expires_at < now())
     for rows in (table(Session), table(PersonalToken)):
         name = rows.name.replace("_", " ")
         over = sa.or_(rows.c.ended_at < before, rows.c.expires_at < before)
@@ -120,7 +122,7 @@ def _past_the_newest() -> sa.Subquery:
 
 def _delete(rows: sa.Table, condition: sa.ColumnElement[bool]) -> int:
     """Delete in batches until there is none; returns how many."""
-    row_id = rows.c.id
+    (row_id,) = rows.primary_key.columns
     some = sa.select(row_id).where(condition).limit(ROWS_PER_TRANSACTION)
     batch = sa.delete(rows).where(row_id.in_(some)).returning(row_id)
     total = 0

@@ -6,10 +6,10 @@ import sqlalchemy as sa
 
 from taskapp.caller import Caller
 from taskapp.database.session import Row, now, one_or_raise, read
-from taskapp.errors import NotFound, WrongCredentials
+from taskapp.errors import Invalid, NotFound, WrongCredentials
 from taskapp.extensions import db
 from taskapp.schema import table
-from taskapp.users import passwords, throttle
+from taskapp.users import credentials, passwords, throttle
 from taskapp.users.credentials import session_of
 from taskapp.users.models import User
 
@@ -22,6 +22,10 @@ class UserNotFound(NotFound):
 
 class WrongPassword(WrongCredentials):
     """The current password is wrong."""
+
+
+class SignInAgain(WrongCredentials):
+    """This account has no password: sign in again, and do this within five minutes."""
 
 
 def active() -> sa.Subquery:
@@ -53,22 +57,66 @@ def unchanged(user: Row) -> sa.Select[Any]:
     return same.with_for_update(read=True)
 
 
-def check_password(caller: Caller, password: str) -> None:
+def lock_active(user_id: int, refusal: type[Exception]) -> None:
+    """Hold the user's row as it is until the transaction ends.
+
+    Raises:
+        refusal: There is no such user, or they may not sign in.
+    """
+    users = sa.select(USERS.c.id).filter_by(id=user_id, is_active=True)
+    locked = db.session.execute(users.with_for_update(read=True))
+    one_or_raise(locked, refusal)
+
+
+def lock_to_change(user_id: int) -> Row:
+    """Hold the user's row; who signs in as this user waits. Returns id and address.
+
+    Raises:
+        WrongCredentials: There is no such user any more.
+    """
+    users = sa.select(USERS.c.id, USERS.c.email).where(USERS.c.id == user_id)
+    locked = db.session.execute(users.with_for_update(key_share=True))
+    return one_or_raise(locked, WrongCredentials)
+
+
+def check_password(caller: Caller, password: str | None) -> None:
     """Refuse unless it is the caller's; runs before any transaction, because hashing takes long.
 
     Raises:
         Forbidden: The credential in use is a personal token.
+        Invalid: It is missing.
         WrongCredentials, RateLimited
     """
-    with throttle.throttled(throttle.of_session(session_of(caller))):
-        if not has_password(caller.user_id, password):
-            raise WrongPassword
+    counters = throttle.of_session(session_of(caller))
+    with throttle.throttled(counters):
+        reason = doubt(caller, password)
+        if reason is not None:
+            raise reason
 
 
-def has_password(user_id: int, password: str) -> bool:
+def doubt(caller: Caller, password: str | None) -> type[WrongCredentials] | None:
+    """Why the caller is not known to be the owner of the account; None where they are.
+
+    An account that a provider made has no password until one is set: there it is enough to have
+    signed in a moment ago.
+
+    Raises:
+        Forbidden: The credential in use is a personal token.
+        Invalid: The account has a password, and it is missing.
+    """
+    session_id = session_of(caller)
+    stored = _password_hash(caller.user_id)
+    if password is not None:
+        return None if passwords.verify(password, stored) else WrongPassword
+    if stored:
+        raise Invalid.field("current_password", "Missing data for required field.")
+    return None if credentials.began_recently(session_id) else SignInAgain
+
+
+def _password_hash(user_id: int) -> str | None:
     select = sa.select(USERS.c.password_hash).where(USERS.c.id == user_id)
-    stored = read(select).scalar_one_or_none()
-    return passwords.verify(password, stored)
+    stored: str | None = read(select).scalar_one_or_none()
+    return stored
 
 
 def hash_new_password(user_id: int, field: str, password: str) -> str:

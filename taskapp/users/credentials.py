@@ -3,13 +3,17 @@
 Their rooms stand above this one, so their tables are named here and their models are not.
 """
 
+import datetime as dt
+
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
-from taskapp.database.session import now
+from taskapp.database.session import now, read
 from taskapp.errors import Forbidden
 from taskapp.extensions import db
 from taskapp.schema import Base
+
+RECENTLY = dt.timedelta(minutes=5)
 
 
 def session_of(caller: Caller) -> int:
@@ -25,10 +29,20 @@ def session_of(caller: Caller) -> int:
     return caller.session_id
 
 
+def began_recently(session_id: int) -> bool:
+    """Whether its user has signed in within the last minutes."""
+    sessions = Base.metadata.tables["sessions"]
+    select = sa.select(sessions.c.created_at).where(sessions.c.id == session_id)
+    began: dt.datetime | None = read(select).scalar_one_or_none()
+    return began is not None and now() - began <= RECENTLY
+
+
 def end_sessions(user_id: int, spared: int = 0) -> None:
-    """End every session of a user but the one that is spared."""
+    """End every session of a user but the one that is spared, and sign-ins that are under way."""
     sessions = Base.metadata.tables["sessions"]
     _end(sessions, sessions.c.user_id == user_id, sessions.c.id != spared)
+    tickets = Base.metadata.tables["sign_in_tickets"]
+    db.session.execute(sa.delete(tickets).where(tickets.c.user_id == user_id))
 
 
 def end_tokens(user_id: int) -> None:

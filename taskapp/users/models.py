@@ -25,7 +25,7 @@ class User(Base):
     is_active: Mapped[bool]
     email_verified: Mapped[bool] = mapped_column(server_default=sa.false())
     timezone: Mapped[str] = mapped_column(server_default="UTC")  # an IANA name
-    password_hash: Mapped[str]
+    password_hash: Mapped[str]  # empty: signs in at a provider until a password is set
     # What quotas compare (database/quotas.py).
     project_count: Mapped[int] = mapped_column(server_default="0")  # shared ones
     token_count: Mapped[int] = mapped_column(server_default="0")

@@ -30,11 +30,12 @@ def hash_password(password: str) -> str:
 
 
 def verify(password: str, hashed: str | None) -> bool:
-    """Whether they belong together; the same work whether or not there is such an account."""
+    """Whether they belong together; the same work where there is no account, or no password."""
     try:
-        return _hasher.verify(hashed or _DUMMY, password) and hashed is not None
+        matches = _hasher.verify(hashed or _DUMMY, password)
     except (VerificationError, InvalidHashError):
         return False
+    return bool(matches and hashed)
 
 
 def refuse_guessable(field: str, password: str, *context: str) -> None:

@@ -44,7 +44,7 @@ def delete_me(body: Body) -> None:
     For good. Projects that others are in, too, stay with them. Only a session may, no personal
     token.
     """
-    service.delete_me(caller(), body["current_password"], if_match())
+    service.delete_me(caller(), body.get("current_password"), if_match())
 
 
 @users.get("")

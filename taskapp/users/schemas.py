@@ -78,10 +78,11 @@ class CurrentPasswordSchema(Schema):
     """Proof that it is really you.
 
     Attributes:
-        current_password: The password of your account.
+        current_password: The password of your account; one that has none may leave it out within
+            five minutes of a sign-in.
     """
 
-    current_password = fields.Password(required=True)
+    current_password = fields.Password()
 
 
 class UserQuerySchema(PageQuerySchema):

@@ -17,7 +17,7 @@ from taskapp.database.session import (
     one_or_raise,
     read,
 )
-from taskapp.errors import Conflict, EmailTaken, Invalid, RegistrationClosed
+from taskapp.errors import Conflict, EmailTaken, RegistrationClosed
 from taskapp.extensions import db, settings
 from taskapp.ledger.access import PROJECTS
 from taskapp.ledger.members import open_project
@@ -129,11 +129,7 @@ def update_me(caller: Caller, body: Body, precondition: Precondition) -> Row:
     """
     changes = dict(body)
     password = changes.pop("current_password", None)
-    if "email" in changes and password is None:
-        raise Invalid.field(
-            "current_password", "Changing the e-mail address requires `current_password`."
-        )
-    if password is not None:
+    if "email" in changes or password is not None:
         check_password(caller, password)
     return update_user(caller.user_id, changes, precondition)
 
@@ -171,8 +167,13 @@ def update_user(user_id: int, body: Body, precondition: Precondition) -> Row:
     return user
 
 
-def delete_me(caller: Caller, password: str, precondition: Precondition) -> None:
-    """Raises Forbidden, WrongCredentials, RateLimited, StaleRevision, LastAdmin, LastOwner."""
+def delete_me(caller: Caller, password: str | None, precondition: Precondition) -> None:
+    """Delete oneself, with the password beside it.
+
+    Raises:
+        Forbidden, Invalid, WrongCredentials, RateLimited
+        StaleRevision, LastAdmin, LastOwner
+    """
     check_password(caller, password)
     delete_user(caller.user_id, precondition)
 

@@ -20,6 +20,10 @@ BY_ACCOUNT_AND_ADDRESS = parse("10/minute")
 BY_ADDRESS = parse("60/5 minutes")
 BY_ACCOUNT_FROM_UNKNOWN_ADDRESSES = parse("50/10 minutes")
 BY_SESSION = parse("10/minute")
+# Three of a million codes are good at a time: 20 guesses a day find one within a year in 2 of 100
+# cases, and only by somebody who knows the password.
+CODES_BY_ACCOUNT_AND_ADDRESS = parse("10/hour")
+CODES_BY_ACCOUNT_FROM_UNKNOWN_ADDRESSES = parse("20/day")
 Counter = tuple[RateLimitItem, str, str]  # a rate, and the two names of what it counts
 
 
@@ -29,6 +33,15 @@ def of_sign_in(email_key: str, address: str, *, known_address: bool) -> list[Cou
     counters = [(BY_ACCOUNT_AND_ADDRESS, account, address), (BY_ADDRESS, "any", address)]
     if not known_address:
         counters.append((BY_ACCOUNT_FROM_UNKNOWN_ADDRESSES, account, "unknown"))
+    return counters
+
+
+def of_second_factor(user_id: int, address: str, *, known_address: bool) -> list[Counter]:
+    """What a wrong code counts against, whichever ticket it came with."""
+    account = f"code {user_id}"
+    counters = [(CODES_BY_ACCOUNT_AND_ADDRESS, account, address), (BY_ADDRESS, "any", address)]
+    if not known_address:
+        counters.append((CODES_BY_ACCOUNT_FROM_UNKNOWN_ADDRESSES, account, "unknown"))
     return counters
 
 

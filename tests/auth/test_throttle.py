@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 
 from tests import servers
+from tests.calls import codes_of
 
 OWNER = {"email": "owner@example.com", "password": "seven mossy lanterns"}
 WRONG = "a wrong but long password"
@@ -106,3 +107,26 @@ def test_whoever_holds_a_session_guesses_its_password_ten_times(
         assert [status for status, *_ in guesses] == [401] * 10 + [429] * 2
         assert right[0] == 429
         assert sign_in(base, "192.0.2.1")[0] == 200
+
+
+def test_codes_are_slowed_whichever_ticket_they_come_with(environment: dict[str, str]) -> None:
+    home, proof = "192.0.2.1", {"current_password": OWNER["password"]}
+    with servers.gunicorn(**environment) as base:
+        servers.ask(f"{base}/api/v1/auth/register", {**OWNER, "name": "Owner"})
+        token = sign_in(base, home)[1]["access_token"]
+        seed = servers.ask(f"{base}/api/v1/auth/totp", proof, token=token)[2]["secret"]
+        next_code = codes_of(seed)
+        servers.ask(f"{base}/api/v1/auth/totp/confirm", {"code": next_code()}, token=token)
+
+        def enter(address: str, code: str) -> int:
+            ticket = sign_in(base, address)[1]["ticket"]
+            body = {"ticket": ticket, "code": code}
+            url = f"{base}/api/v1/auth/login/totp"
+            return int(servers.ask(url, body, X_Forwarded_For=address)[0])
+
+        others = [f"198.51.100.{n}" for n in range(1, 4)]
+        guesses = [[enter(address, "nothing") for _ in range(11)] for address in others]
+
+        assert guesses == [[401] * 10 + [429]] * 2 + [[429] * 11]
+        assert enter("203.0.113.9", next_code()) == 429
+        assert enter(home, next_code()) == 200

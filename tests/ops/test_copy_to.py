@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,28 @@ from taskapp.webhooks.service import DELIVERIES
 from tests import servers
 from tests.conftest import new_database
 
+AT = dt.datetime(2030, 12, 31, 17, tzinfo=dt.UTC)
+MADE: dict[str, dict[str, Any]] = {
+    "second_factors": {"user_id": 1, "sealed_seed": "ab:cd", "last_step": 59, "created_at": AT},
+    "recovery_codes": {"user_id": 1, "digest": "ab", "used_at": AT},
+    "sign_in_tickets": {
+        "user_id": 1,
+        "digest": "cd",
+        "purpose": "second factor",
+        "bound_to": "",
+        "tries": 4,
+        "expires_at": AT,
+    },
+    "invitations": {
+        "project_id": 1,
+        "email": "finn@example.com",
+        "email_key": "finn@example.com",
+        "role": "viewer",
+        "invited_by": 1,
+        "created_at": AT,
+        "expires_at": AT,
+    },
+}
 Rows = dict[str, list[dict[str, Any]]]
 ALICE = {"email": "alice@example.com", "password": "seven mossy lanterns"}
 
@@ -90,6 +113,8 @@ def fill(variables: dict[str, str]) -> None:
         delivery = {"webhook_id": webhook["id"], "event_id": 1, "status": "failed", "ms": 7}
         with app.app_context(), db.session.begin():
             db.session.execute(sa.insert(DELIVERIES).values(**delivery, at=now()))
+            for name, row in MADE.items():
+                db.session.execute(sa.insert(Base.metadata.tables[name]).values(row))
 
 
 def copied(variables: dict[str, str], url: str) -> str:

@@ -51,5 +51,5 @@ def test_only_what_is_past_its_time_goes(
 
         deleted = {name: before[name] - count(name) for name in tables}
     assert deleted == {"sessions": 1, "personal_tokens": 1, "events": 2, "idempotency_keys": 1}
-    assert "1 sessions\n1 personal tokens\n2 events of deleted tasks\n" in output
+    assert "1 sessions\n1 personal tokens\n0 invitations\n2 events of deleted tasks\n" in output
     assert alice.get(f"/api/v1/tasks/{task['id']}").status_code == 200

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from taskapp.extensions import db
 from taskapp.web import openapi
-from tests.calls import HOOK, newest_event
+from tests.calls import HOOK, codes_of, newest_event, with_second_factor
 from tests.conftest import PASSWORD, Client, Json, invite
 
 DOCS = Path(__file__).parents[2] / "docs" / "performance.md"
@@ -78,6 +78,7 @@ class Scene:
     task: Json
     pair: Json
     dora: Json
+    next_code: Callable[[], str] = str  # of Alice's authenticator, once it is set up
 
     @property
     def tasks(self) -> str:
@@ -99,6 +100,15 @@ class Scene:
     def token(self) -> Json:
         made: Json = self.alice.post(f"{AUTH}/tokens", json=SCRIPT).get_json()
         return made
+
+    def second_step(self) -> Json:
+        names = with_second_factor(self.anonymous, self.dora["email"])
+        return {"ticket": names["ticket"], "code": names["recovery_code"]}
+
+    def first_code(self) -> Json:
+        seed = self.alice.post(f"{AUTH}/totp", json=PROOF).get_json()["secret"]
+        self.next_code = codes_of(seed)
+        return {"code": self.next_code()}
 
     @property
     def hooks(self) -> str:
@@ -141,6 +151,7 @@ def creating(tasks: int) -> Json:
 
 NEW = {"email": "finn@example.com", "password": PASSWORD, "name": "Dora"}
 SCRIPT, SAID = {"name": "cron", "scopes": ["read"]}, {"body": "At noon."}
+PROOF = {"current_password": PASSWORD}
 SIGN_IN = {"email": "alice@example.com", "password": PASSWORD}
 USERS, AUTH, TASKS, PROJECTS = (
     f"/api/v1/{room}" for room in ("users", "auth", "tasks", "projects")
@@ -152,6 +163,16 @@ CALLS: dict[str, Call] = {
     "POST /auth/login": lambda s: s.anonymous.post(f"{AUTH}/login", json=SIGN_IN),
     "POST /auth/refresh": lambda s: s.anonymous.post(
         f"{AUTH}/refresh", json={"refresh_token": s.pair["refresh_token"]}
+    ),
+    "POST /auth/login/totp": lambda s: s.anonymous.post(f"{AUTH}/login/totp", json=s.second_step()),
+    "GET /auth/totp": lambda s: s.alice.get(f"{AUTH}/totp"),
+    "POST /auth/totp": lambda s: s.alice.post(f"{AUTH}/totp", json=PROOF),
+    "POST /auth/totp/confirm": lambda s: s.alice.post(f"{AUTH}/totp/confirm", json=s.first_code()),
+    "POST /auth/totp/recovery-codes": lambda s: s.alice.post(
+        f"{AUTH}/totp/recovery-codes", json={**PROOF, "code": s.next_code()}
+    ),
+    "POST /auth/totp/disable": lambda s: s.alice.post(
+        f"{AUTH}/totp/disable", json={**PROOF, "code": s.next_code()}
     ),
     "GET /auth/sessions": lambda s: s.alice.get(f"{AUTH}/sessions"),
     "GET /auth/token": lambda s: s.alice.get(f"{AUTH}/token"),

@@ -29,7 +29,7 @@ async def verify(password: str, hashed: str | None) -> bool:
     """Whether they belong together; the same work whether or not there is such an account."""
     try:
         matches = partial(_hasher.verify, hashed or _DUMMY, password)
-        return await to_thread.run_sync(matches, limiter=_threads) and hashed is not None
+        return await to_thread.run_sync(matches, limiter=_threads) and bool(hashed)
     except (VerificationError, InvalidHashError):
         return False
 

@@ -58,12 +58,14 @@ function section(name, make) {
   return h('details.part', { name: 'account', ontoggle: ({ target }) => target.open && fill() }, h('summary', t(name)), inside)
 }
 
+// Left empty by who has none, because a provider made the account.
 const currentPassword = () =>
-  field(t('currentPassword'), { name: 'current_password', type: 'password', required: true, autocomplete: 'current-password' })
+  field(t('currentPassword'), { name: 'current_password', type: 'password', autocomplete: 'current-password' })
+const proof = ({ current_password, ...body }) => (current_password ? { current_password, ...body } : body)
 
 async function password() {
   const change = async (body, element) => {
-    await api('POST', 'auth/password', { body })
+    await api('POST', 'auth/password', { body: proof(body) })
     element.reset()
     say(t('saidPassword'))
   }
@@ -74,7 +76,7 @@ async function password() {
 
 async function deletion() {
   const remove = async (body) => {
-    await api('DELETE', 'users/me', { body })
+    await api('DELETE', 'users/me', { body: proof(body) })
     leaveForGood()
   }
   return [h('p.hint', t('deleteAccountText')),
@@ -85,9 +87,9 @@ async function deletion() {
 
 async function secondFactor(again) {
   const code = () => field(t('code'), { name: 'code', class: 'field code', required: true, inputmode: 'numeric', maxlength: 20 })
-  const disable = (body) => api('POST', 'auth/totp/disable', { body }).then(again)
+  const disable = (body) => api('POST', 'auth/totp/disable', { body: proof(body) }).then(again)
   const begin = async (body, element) => {
-    const { secret, uri } = (await api('POST', 'auth/totp', { body })).data
+    const { secret, uri } = (await api('POST', 'auth/totp', { body: proof(body) })).data
     element.replaceWith(form('stack', confirm, h('p.hint', t('secretText')),
       h('a', { href: uri }, h('code.secret', secret)), code(), submitRow(t('confirm'))))
   }
