@@ -4,12 +4,12 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import Any, NamedTuple
 
+from flask import g
 from marshmallow import Schema, ValidationError, pre_load
 
 from taskapp.database.session import Body
 from taskapp.errors import (
     MAX_REASONS,
-    Invalid,
     MalformedJson,
     MalformedRequest,
     PayloadTooLarge,
@@ -17,21 +17,24 @@ from taskapp.errors import (
     reasons,
 )
 from taskapp.exchange import upload, vtodo
+from taskapp.exchange.json_items import Document
 from taskapp.exchange.spreadsheet import Table
 from taskapp.exchange.upload import Upload
+from taskapp.exchange.valid_rows import ValidRows
 from taskapp.extensions import settings
 from taskapp.tasks.bulk import InvalidRows
 from taskapp.tasks.schemas import TaskSchema
 from taskapp.web import fields, long_operations
 from taskapp.web.body import strict_json
 from taskapp.web.current import current
+from taskapp.web.request_log import note_progress
 
 # What exports hold that a client does not write. Where a task is imported, and when, is another
 # matter; its own times an owner may keep.
 READ_ONLY = {name for name, spec in TaskSchema().fields.items() if spec.dump_only}
 OWN_TIMES = {"created_at", "completed_at"}
 IGNORED = READ_ONLY - {"id"} - OWN_TIMES | {"project_id"}
-MAX_JSON_LINE = 4 * 1024 * 1024  # bytes; the longest task with every sign escaped takes less
+MAX_JSON_LINE = 1024 * 1024  # bytes; the longest task with every sign escaped takes less
 
 
 class TaskRowSchema(TaskSchema):
@@ -112,29 +115,43 @@ def read(_: Body) -> Body:
 
     Raises:
         InvalidRows: The first hundred mistakes, if there are any.
-        MalformedJson, MalformedRequest, PayloadTooLarge
+        MalformedJson, MalformedRequest, PayloadTooLarge, StorageFull
     """
     sent: Upload = current().upload
     with sent.file, closing(READERS[sent.media_type](sent)) as rows:
-        return {"items": _checked(rows)}
+        current().rows = ValidRows(ROW, _checked(rows))
+    return {"items": current().rows}
 
 
-def _checked(rows: Iterator[SentRow]) -> list[Body]:
-    items: list[Body] = []
+def close(_: BaseException | None) -> None:
+    """Let go of the files of an import, however its request ended."""
+    record = g.get("current")
+    if record is None:
+        return
+    if record.upload is not None:
+        record.upload.file.close()
+    if record.rows is not None:
+        record.rows.close()
+
+
+def _checked(rows: Iterator[SentRow]) -> Iterator[Body]:
+    """The rows as long as none has a mistake; then all mistakes, up to the first hundred."""
     faults: list[Reason] = []
     most = settings().max_import_rows
     for number, row in enumerate(rows):
         if number >= most:
             raise PayloadTooLarge(f"The file has more than {most} rows (MAX_IMPORT_ROWS).")
+        note_progress()
         try:
-            items.append(ROW.load(row.item))
+            item = ROW.load(row.item)
         except ValidationError as error:
             faults += _reasons(error, number, row.line)
+        else:
+            yield item
         if len(faults) >= MAX_REASONS:
             break
     if faults:
         raise InvalidRows(faults)
-    return items
 
 
 def _reasons(error: ValidationError, number: int, line: int | None) -> Iterator[Reason]:
@@ -147,15 +164,7 @@ def _reasons(error: ValidationError, number: int, line: int | None) -> Iterator[
 
 
 def _json(sent: Upload) -> Rows:
-    envelope = strict_json(sent.file.read())
-    if not isinstance(envelope, dict):
-        raise Invalid(errors=[{"pointer": "", "detail": "The body must be an object."}])
-    unknown = envelope.keys() - TaskImportSchema().fields.keys()
-    if unknown:
-        raise Invalid(errors=reasons({name: ["Unknown field."] for name in sorted(unknown)}))
-    items = envelope.get("items")
-    if not isinstance(items, list):
-        raise Invalid.field("items", 'A list of tasks, as {"items": [{"title": "Fern"}]}.')
+    items = Document(sent.file).items(TaskImportSchema().fields)
     yield from map(SentRow, items)
 
 

@@ -20,6 +20,7 @@ from taskapp.web.current import caller
 from taskapp.web.exports import export
 
 exchange = Blueprint("exchange", __name__, url_prefix="/api/v1")
+exchange.teardown_request(imports.close)
 
 
 @exchange.post("/tasks/import")

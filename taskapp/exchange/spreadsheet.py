@@ -18,7 +18,8 @@ SEPARATORS = ",;\t"
 FIRST_LINE = re.compile(r"sep=(?P<separator>[^\r\n])", re.IGNORECASE)  # as Excel writes it
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 HEAD = 64 * 1024  # bytes in which the header is looked for
-MAX_LINE = 1024 * 1024  # characters; the longest task takes less
+MAX_RECORD = 1024 * 1024  # characters of a row; the longest task takes less
+MAX_COLUMNS = 100  # a task has fewer fields
 EXCEL_WORKBOOK = b"PK\x03\x04"
 Read = Callable[[str], Any]
 
@@ -53,6 +54,7 @@ class Table:
         self.text = io.TextIOWrapper(file, encoding=self.encoding, newline="")
         self.schema = schema
         self.ignored = ignored
+        self.length = 0  # of the row that is being read
 
     def __enter__(self) -> Self:
         self.lines = self._open()
@@ -85,9 +87,10 @@ class Table:
         return csv.reader(self._text_lines(), delimiter=separator, strict=True)
 
     def _text_lines(self) -> Iterator[str]:
-        while line := self.text.readline(MAX_LINE):
-            if len(line) == MAX_LINE:
-                raise csv.Error(f"it is longer than {MAX_LINE} characters")
+        while line := self.text.readline(MAX_RECORD):
+            self.length += len(line)
+            if self.length >= MAX_RECORD:
+                raise csv.Error(f"its row is longer than {MAX_RECORD} characters")
             yield line
 
     def _separator(self, first: str) -> str:
@@ -111,6 +114,9 @@ class Table:
             headings.pop()
         if not headings:
             raise MalformedRequest("The file has no header: its first line names the columns.")
+        if len(headings) > MAX_COLUMNS:
+            detail = f"The header has {len(headings)} columns: {MAX_COLUMNS} are the most."
+            raise MalformedRequest(detail)
         columns = [self._column(heading) for heading in headings]
         names = [column.name for column in columns if column is not None]
         for name in names:
@@ -134,7 +140,9 @@ class Table:
 
     def _records(self) -> Iterator[list[str]]:
         try:
-            yield from self.lines
+            for record in self.lines:
+                self.length = 0
+                yield record
         except csv.Error as error:
             raise self._malformed(self.lines.line_num, str(error)) from None
         except ValueError:

@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from taskapp.errors import MalformedRequest
 
-MAX_LINES = 20_000  # of one VTODO
+MAX_LENGTH = 1024 * 1024  # bytes of one VTODO; the longest task takes less
 BEGIN, END = b"BEGIN:VTODO", b"END:VTODO"
 OURS = re.compile("task-(?P<id>[1-9][0-9]{0,17})@taskapp")  # as our exports name a task
 STATUS = {
@@ -42,13 +42,16 @@ def read(file: IO[bytes]) -> Iterator[dict[str, Any]]:
 
 def _components(file: IO[bytes]) -> Iterator[list[bytes]]:
     lines: list[bytes] | None = None
-    for line in iter(lambda: file.readline(1024 * 1024), b""):
+    length = 0
+    for line in iter(lambda: file.readline(MAX_LENGTH), b""):
         name = line.strip().upper()
         if name == BEGIN:
             lines = []
+            length = 0
         if lines is not None:
             lines.append(line)
-            if len(lines) > MAX_LINES:
+            length += len(line)
+            if length > MAX_LENGTH:
                 raise MalformedRequest("A VTODO is longer than any task can be.")
         if name == END and lines is not None:
             yield lines

@@ -173,10 +173,11 @@ def record_each(revision: Revision, kind: str, changes: Iterable[tuple[int | Non
     common = revision._asdict()
     common.update(kind=kind, at=now())
     events = []
+    counts = db.session.info.setdefault("event counts", {})  # web/metrics adds them up on commit
     for task_id, fields in changes:
         events.append({**common, "task_id": task_id, "changes": fields})
-    if not events:
-        return
-    db.session.execute(_RECORD, events)
-    counted = db.session.info.setdefault("events", [])  # web/metrics counts them on commit
-    counted.extend(events)
+        status = fields.get("status")
+        what = (kind, task_id is not None, status[-1] if status else None)
+        counts[what] = counts.get(what, 0) + 1
+    if events:
+        db.session.execute(_RECORD, events)

@@ -1,9 +1,10 @@
-"""An import: many tasks under one lock, in few statements, all or none."""
+"""An import: many tasks under one lock, in few statements, all or none, in bounded memory."""
 
 import re
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,23 +14,25 @@ from taskapp.errors import Invalid, Reason
 from taskapp.extensions import db
 from taskapp.ledger import access
 from taskapp.ledger.revisions import Lock
-from taskapp.tasks import writes
+from taskapp.tasks import circles, writes
 from taskapp.tasks.models import SHOWN, TASK
-from taskapp.tasks.query import chunks
+from taskapp.tasks.query import CHUNK, chunks
 from taskapp.tasks.recurrence import Steps
-from taskapp.tasks.rows import faults
+from taskapp.tasks.rows import faults, with_time_zone
 
 MAX_REASONS = 100
 MAX_STEPS = 500_000  # periods of rules that the rows of one file have looked at, in all
+MAX_TEXT = 256 * 1024  # code points of description that are in memory at once
 OWN_TIMES = ("created_at", "completed_at")
+REPEATED = "Another row has the same value."
+ROW_NUMBER = re.compile("/items/(?P<number>[0-9]+)")
 
 
 class InvalidRows(Invalid):
     """Some rows are not as they must be: `errors` names the first hundred; none was imported."""
 
     def __init__(self, reasons: list[Reason]) -> None:
-        errors = [_with_row(**reason) for reason in reasons[:MAX_REASONS]]
-        super().__init__(errors=errors)
+        super().__init__(errors=[_with_row(**reason) for reason in reasons[:MAX_REASONS]])
 
 
 @dataclass
@@ -38,7 +41,7 @@ class ImportRow:
 
     number: int
     item: Body
-    task: Row | None  # the one that has its external_id
+    task: Row | None = None  # the one that has its external_id
     task_id: int = 0  # of a new task it is known once that is inserted
 
     @property
@@ -51,7 +54,7 @@ class ImportRow:
         status: str = self.before.get("status", "todo")
         return status
 
-    def wanted(self, ids: dict[int, int]) -> Body:
+    def wanted(self, ids: Mapping[int, int]) -> Body:
         """The fields that its task shall have; `ids` are the file's, with those they became."""
         fields = self.item.copy()
         fields.pop("id", None)
@@ -64,35 +67,120 @@ class ImportRow:
         return {"pointer": f"/items/{self.number}/{field}", "detail": detail}
 
 
-def upsert(lock: Lock, items: Sequence[Body]) -> Body:
+@dataclass
+class Import:
+    """What an import remembers of all its rows: a few numbers of each."""
+
+    lock: Lock
+    timezone: str
+    ids: dict[int, int] = field(default_factory=dict)  # the file's, with those they became
+    task_ids: "array[int]" = field(default_factory=lambda: array("q"))  # one a row
+    is_new: bytearray = field(default_factory=bytearray)  # 1 or 0 a row
+    parents: dict[int, int] = field(default_factory=dict)  # by task id
+    reasons: list[Reason] = field(default_factory=list)
+    steps: Steps = field(default_factory=lambda: Steps(MAX_STEPS))
+    ignored: int = 0
+    updated: int = 0
+
+    def rows(self, items: Iterable[Body]) -> Iterator[list[ImportRow]]:
+        """The rows, as many at once as memory and one statement take well."""
+        rows = []
+        length = 0
+        for number, item in enumerate(items):
+            rows.append(ImportRow(number, with_time_zone(item, self.timezone)))
+            length += len(item.get("description", ""))
+            if len(rows) == CHUNK or length > MAX_TEXT:
+                yield rows
+                rows = []
+                length = 0
+        if rows:
+            yield rows
+
+    def counts(self) -> Body:
+        created = sum(self.is_new)
+        return {
+            "created": created,
+            "updated": self.updated,
+            "unchanged": len(self.task_ids) - created - self.updated,
+            "ignored": self.ignored,
+        }
+
+
+def upsert(lock: Lock, items: Iterable[Body], timezone: str) -> Body:
     """Create a task for each item, or set the fields of the one that has its external_id.
 
-    Returns {"created", "updated", "unchanged"}: how many; "ignored" counts the times of tasks that
-    only an owner of the project may set.
+    The items are gone through three times, since a row may name one further down as its parent:
+    for their ids, to insert the new ones, and for parents, changes and events. Returns {"created",
+    "updated", "unchanged"}: how many; "ignored" counts the times of tasks that only an owner of
+    the project may set.
 
     Raises:
         InvalidRows
     """
-    rows = _match(lock, items)
-    ignored = sum(_settle_times(lock, row) for row in rows)
-    _check(lock, rows)
-    new = [row for row in rows if row.task is None]
-    ids = _insert(lock, rows, new)
-    changes = list(_changes(rows, ids))
-    writes.update_many(lock, changes)
-    _refuse_circles(lock, rows)
-    created, updated = len(new), len(changes)
-    unchanged = len(rows) - created - updated
-    return {"created": created, "updated": updated, "unchanged": unchanged, "ignored": ignored}
+    running = Import(lock, timezone)
+    _note_ids(running, items)
+    _insert_new(running, items)
+    for rows in running.rows(items):
+        _finish(running, rows)
+    _refuse_circles(running)
+    return running.counts()
 
 
-def _changes(rows: Sequence[ImportRow], ids: dict[int, int]) -> Iterator[writes.Change]:
-    """What the rows really change in tasks that are there."""
+def _note_ids(running: Import, items: Iterable[Body]) -> None:
+    """Note the ids of the file; no two rows may have the same, or the same external_id."""
+    digests: set[bytes] = set()
+    for number, item in enumerate(items):
+        row = ImportRow(number, item)
+        row_id = item.get("id")
+        if row_id in running.ids:
+            running.reasons.append(row.reason("id", REPEATED))
+        if row_id is not None:
+            running.ids[row_id] = 0
+        digest = _digest(item.get("external_id"))
+        if digest in digests:
+            running.reasons.append(row.reason("external_id", REPEATED))
+        if digest is not None:
+            digests.add(digest)
+        if len(running.reasons) >= MAX_REASONS:
+            break
+
+
+def _digest(key: str | None) -> bytes | None:
+    """As good as the key, and short however long that is."""
+    if key is None:
+        return None
+    return blake2b(key.encode(), digest_size=16).digest()
+
+
+def _insert_new(running: Import, items: Iterable[Body]) -> None:
+    """Insert the tasks that are not there, without their parents, unless a row is wrong.
+
+    Raises:
+        InvalidRows
+    """
+    members = set(db.session.scalars(access.members_of(running.lock.project_id)))
+    for rows in running.rows(items):
+        _match(running.lock, rows)
+        for row in rows:
+            running.ignored += _settle_times(running.lock, row)
+        running.reasons += _check(running, rows, members)
+        if len(running.reasons) >= MAX_REASONS:
+            break
+        if not running.reasons:
+            _insert(running, rows)
+    if running.reasons:
+        raise InvalidRows(sorted(running.reasons, key=_row_number))
+
+
+def _match(lock: Lock, rows: Sequence[ImportRow]) -> None:
+    """Find the tasks that have the rows' external ids."""
+    keys = _values_of(rows, "external_id")
+    tasks = {}
+    for task in _tasks_by(lock, TASK.external_id, keys):
+        tasks[task.external_id] = task
     for row in rows:
-        if row.task is not None:
-            fields = changed_fields(row.task, row.wanted(ids))
-            if fields:
-                yield writes.Change(row.task, fields)
+        row.task = tasks.get(row.item.get("external_id"))
+        row.task_id = row.before.get("id", 0)
 
 
 def _settle_times(lock: Lock, row: ImportRow) -> int:
@@ -107,75 +195,16 @@ def _settle_times(lock: Lock, row: ImportRow) -> int:
     return 0 if lock.role == "owner" else len(sent)
 
 
-def _match(lock: Lock, items: Sequence[Body]) -> list[ImportRow]:
-    keys = _values_of(items, "external_id")
-    tasks = {}
-    for task in _tasks_by(lock, TASK.external_id, keys):
-        tasks[task.external_id] = task
-    rows = []
-    for number, item in enumerate(items):
-        row = ImportRow(number, item, tasks.get(item.get("external_id")))
-        row.task_id = row.before.get("id", 0)
-        rows.append(row)
-    return rows
-
-
-def _values_of(items: Iterable[Body], name: str) -> set[Any]:
-    """What the items have in one of their fields, if they have anything there."""
-    return {item[name] for item in items if item.get(name)}
-
-
-def _insert(lock: Lock, rows: Sequence[ImportRow], new: Sequence[ImportRow]) -> dict[int, int]:
-    """Insert the new tasks, then their parents, which may be further down in the file.
-
-    Returns the ids of the file's rows with those of their tasks.
-    """
-    bodies = [{**row.wanted({}), "parent_id": None} for row in new]
-    task_ids = writes.insert_many(lock, bodies)
-    for row, task_id in zip(new, task_ids, strict=True):
-        row.task_id = task_id
-    with_id = [row for row in rows if row.item.get("id") is not None]
-    ids = {row.item["id"]: row.task_id for row in with_id}
-    inserted = [(row.task_id, row.wanted(ids)) for row in new]
-    parents = []
-    for task_id, fields in inserted:
-        if fields.get("parent_id") is not None:
-            parents.append((task_id, fields["parent_id"]))
-    writes.set_parents(parents)
-    writes.record_inserted(lock, inserted)
-    return ids
-
-
-def _check(lock: Lock, rows: Sequence[ImportRow]) -> None:
-    """Refuse rows that cannot be imported, all of them at once.
-
-    Raises:
-        InvalidRows
-    """
-    members = set(db.session.scalars(access.members_of(lock.project_id)))
-    items = [row.item for row in rows]
-    named_parents = _values_of(items, "parent_id")
-    parents = {task.id for task in _tasks_by(lock, TASK.id, named_parents)}
-    parents |= _values_of(items, "id")
-    seen: set[tuple[str, Any]] = set()
-    reasons: list[Reason] = []
-    steps = Steps(MAX_STEPS)
+def _check(running: Import, rows: Sequence[ImportRow], members: set[int]) -> Iterator[Reason]:
+    """What is wrong with rows that each are as they must be, where they meet the project."""
+    named = _values_of(rows, "parent_id")
+    outside = named - running.ids.keys()
+    parents = {task.id for task in _tasks_by(running.lock, TASK.id, outside)}
+    parents |= named & running.ids.keys()
     for row in rows:
-        reasons += _repeated(row, seen)
-        reasons += _faults(row, members, parents)
-        for field, detail in faults(row.before, row.item, steps):
-            reasons.append(row.reason(field, detail))
-    if reasons:
-        raise InvalidRows(reasons)
-
-
-def _repeated(row: ImportRow, seen: set[tuple[str, Any]]) -> Iterator[Reason]:
-    """What another row has, too; `seen` is what those above have."""
-    for name in ("id", "external_id"):
-        value = row.item.get(name)
-        if value and (name, value) in seen:
-            yield row.reason(name, "Another row has the same value.")
-        seen.add((name, value))
+        yield from _faults(row, members, parents)
+        for name, detail in faults(row.before, row.item, running.steps):
+            yield row.reason(name, detail)
 
 
 def _faults(row: ImportRow, members: set[int], parents: set[int]) -> Iterator[Reason]:
@@ -189,27 +218,74 @@ def _faults(row: ImportRow, members: set[int], parents: set[int]) -> Iterator[Re
         yield row.reason("parent_id", "No such task in the file or in the project.")
 
 
-def _refuse_circles(lock: Lock, rows: Sequence[ImportRow]) -> None:
+def _values_of(rows: Iterable[ImportRow], name: str) -> set[Any]:
+    """What the rows have in one of their fields, if they have anything there."""
+    return {row.item[name] for row in rows if row.item.get(name)}
+
+
+def _insert(running: Import, rows: Sequence[ImportRow]) -> None:
+    new = [row for row in rows if row.task is None]
+    bodies = [{**row.wanted({}), "parent_id": None} for row in new]
+    task_ids = writes.insert_many(running.lock, bodies)
+    for row, task_id in zip(new, task_ids, strict=True):
+        row.task_id = task_id
+    for row in rows:
+        running.task_ids.append(row.task_id)
+        running.is_new.append(row.task is None)
+        if row.item.get("id") is not None:
+            running.ids[row.item["id"]] = row.task_id
+
+
+def _finish(running: Import, rows: Sequence[ImportRow]) -> None:
+    """Set the parents of new tasks and leave their events; change the tasks that were there."""
+    _find_again(running, rows)
+    inserted = []
+    parents = []
+    changes = []
+    for row in rows:
+        _settle_times(running.lock, row)
+        fields = row.wanted(running.ids)
+        parent_id = fields.get("parent_id")
+        if parent_id is not None:
+            running.parents[row.task_id] = parent_id
+        if row.task is not None:
+            changed = changed_fields(row.task, fields)
+            changes.append(writes.Change(row.task, changed))
+            continue
+        inserted.append((row.task_id, fields))
+        if parent_id is not None:
+            parents.append((row.task_id, parent_id))
+    writes.set_parents(parents)
+    writes.record_inserted(running.lock, inserted)
+    changes = [change for change in changes if change.fields]
+    writes.update_many(running.lock, changes)
+    running.updated += len(changes)
+
+
+def _find_again(running: Import, rows: Sequence[ImportRow]) -> None:
+    """The tasks of the rows: those that were there, once more as they are, and the new ones."""
+    there = set()
+    for row in rows:
+        row.task_id = running.task_ids[row.number]
+        if not running.is_new[row.number]:
+            there.add(row.task_id)
+    tasks = {task.id: task for task in _tasks_by(running.lock, TASK.id, there)}
+    for row in rows:
+        row.task = tasks.get(row.task_id)
+
+
+def _refuse_circles(running: Import) -> None:
     """Refuse what would leave a task below itself.
 
     Raises:
         InvalidRows
     """
-    if not any(row.item.get("parent_id") for row in rows):
-        return
-    in_project = TASK.project_id == lock.project_id
-    has_parent = TASK.parent_id.is_not(None)
-    children = sa.select(TASK.id, TASK.parent_id).where(in_project, has_parent)
-    graph = {}
-    for task_id, parent_id in db.session.execute(children):
-        graph[task_id] = [parent_id]
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        circle = error.args[1]
-        first = next(row for row in rows if row.task_id in circle)
-        reason = first.reason("parent_id", "A task cannot be below itself.")
-        raise InvalidRows([reason]) from None
+    circle = circles.find(running.parents)
+    for number, task_id in enumerate(running.task_ids):
+        if task_id in circle:
+            row = ImportRow(number, {})
+            reason = row.reason("parent_id", "A task cannot be below itself.")
+            raise InvalidRows([reason])
 
 
 def _tasks_by(lock: Lock, column: sa.Column[Any], values: set[Any]) -> Iterator[Row]:
@@ -220,10 +296,15 @@ def _tasks_by(lock: Lock, column: sa.Column[Any], values: set[Any]) -> Iterator[
         yield from db.session.execute(tasks)
 
 
+def _row_number(reason: Reason) -> int:
+    row = ROW_NUMBER.match(reason["pointer"])
+    return -1 if row is None else int(row["number"])
+
+
 def _with_row(pointer: str, detail: str) -> Reason:
     """The reason, in whose words the row is counted from 1."""
-    row = re.match("/items/([0-9]+)", pointer)
-    if row is not None:
-        number = int(row[1]) + 1
-        detail = f"Row {number}: {detail}"
-    return {"pointer": pointer, "detail": detail}
+    reason: Reason = {"pointer": pointer, "detail": detail}
+    number = _row_number(reason)
+    if number >= 0:
+        reason["detail"] = f"Row {number + 1}: {detail}"
+    return reason

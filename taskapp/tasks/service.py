@@ -1,5 +1,6 @@
 """What can be done with tasks; a write takes the next revision of its project."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -15,7 +16,6 @@ from taskapp.ledger.revisions import Lock
 from taskapp.tasks import bulk, query, undo, writes
 from taskapp.tasks.access import Locks, TaskNotFound, visible_task, visible_task_by_key
 from taskapp.tasks.models import SHOWN, TASK
-from taskapp.tasks.rows import with_time_zone
 
 
 def get_task(caller: Caller, task_id: int) -> Row:
@@ -162,15 +162,17 @@ def run_batch(caller: Caller, operations: list[Body]) -> Body:
 
 
 def import_tasks(
-    caller: Caller, project_id: int | None, items: list[Body], *, dry_run: bool
+    caller: Caller, project_id: int | None, items: Iterable[Body], *, dry_run: bool
 ) -> Body:
     """Create or update what the items say, all or nothing; a dry run leaves nothing behind.
+
+    The items are gone through several times.
 
     Raises:
         ProjectNotFound, Forbidden, InvalidRows
     """
-    items = [with_time_zone(item, caller.timezone) for item in items]
-    counts = bulk.upsert(revisions.lock_project(caller, project_id), items)
+    lock = revisions.lock_project(caller, project_id)
+    counts = bulk.upsert(lock, items, caller.timezone)
     if dry_run:
         db.session.rollback()
     return counts

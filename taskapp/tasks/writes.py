@@ -111,16 +111,19 @@ def insert(caller: Caller, lock: Lock, body: Body) -> Row:
 def insert_many(lock: Lock, bodies: Sequence[Body]) -> list[int]:
     """Insert tasks whose people and parents were checked; returns their ids, in this order.
 
-    RETURNING would cost SQLite a statement a row: nothing else has this revision yet.
+    RETURNING would cost SQLite a statement a row; under the lock nobody else adds to the project.
     """
     if not bodies:
         return []
     revision = lock.advance(tasks=len(bodies))
+    in_project = TASK.project_id == lock.project_id
+    newest = sa.select(sa.func.max(TASK.id)).where(in_project)
+    newest_id = db.session.scalar(newest) or 0
     for chunk in chunks(bodies):
         # Many rows are one statement, whose columns are those of its first row.
         rows = [{**NO_REMINDERS, **new_row(revision, body)} for body in chunk]
         db.session.execute(_INSERT, rows)
-    task_ids = _ids_of(revision, [body["title"] for body in bodies])
+    task_ids = _ids_of(lock.project_id, newest_id, [body["title"] for body in bodies])
     labels = []
     for task_id, body in zip(task_ids, bodies, strict=True):
         labels.append((task_id, body.get("labels", [])))
@@ -129,11 +132,11 @@ def insert_many(lock: Lock, bodies: Sequence[Body]) -> list[int]:
     return task_ids
 
 
-def _ids_of(revision: Revision, titles: list[str]) -> list[int]:
-    """The ids of the tasks that were just inserted with this revision, and these titles."""
-    in_project = TASK.project_id == revision.project_id
-    by_revision = TASK.revision == revision.revision
-    inserted = sa.select(TASK.id, TASK.title).where(in_project, by_revision)
+def _ids_of(project_id: int, newest_id: int, titles: list[str]) -> list[int]:
+    """The ids of the tasks that were just inserted after the newest one, and have these titles."""
+    in_project = TASK.project_id == project_id
+    is_newer = TASK.id > newest_id
+    inserted = sa.select(TASK.id, TASK.title).where(in_project, is_newer)
     tasks = db.session.execute(inserted.order_by(TASK.id)).all()
     if [task.title for task in tasks] != titles:
         raise RuntimeError("the database numbered new tasks in another order")

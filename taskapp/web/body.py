@@ -43,16 +43,10 @@ def read_object(readers: Mapping[str, Callable[[bytes], Any]], most: int) -> dic
 def strict_json(raw: bytes) -> Any:
     """JSON that says each thing once (RFC 8259, I-JSON RFC 7493)."""
     try:
-        value = json.loads(
-            raw.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_constant=int,  # which no NaN and no Infinity is
-            parse_int=_int64,
-            parse_float=_double,
-        )
+        value = DECODER.decode(raw.decode("utf-8"))
     except (ValueError, RecursionError):
         raise errors.MalformedJson from None
-    if _depth(value) > MAX_DEPTH:
+    if depth_of(value) > MAX_DEPTH:
         raise errors.MalformedJson
     return value
 
@@ -116,7 +110,7 @@ def _double(digits: str) -> float:
     return value
 
 
-def _depth(value: Any) -> int:
+def depth_of(value: Any) -> int:
     """How deep the value nests; level by level, so that no input can exhaust the stack."""
     depth = 0
     level = [value]
@@ -127,3 +121,11 @@ def _depth(value: Any) -> int:
         depth += 1
         inner = (each.values() if isinstance(each, dict) else each for each in level)
         level = list(chain.from_iterable(inner))
+
+
+DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_constant=int,  # which no NaN and no Infinity is
+    parse_int=_int64,
+    parse_float=_double,
+)

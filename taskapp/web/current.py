@@ -28,6 +28,7 @@ class Current:
     caller: Caller | None = None
     refusal: errors.Refusal | None = None  # why there is no caller
     upload: Any = None  # the file of an import
+    rows: Any = None  # what of it is valid
     query: dict[str, str] = field(default_factory=dict)  # as it was sent, for cursors
     counts: dict[str, Count] = field(default_factory=dict)  # of its rate limits, by key
     database_seconds: float = 0.0

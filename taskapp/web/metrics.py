@@ -49,14 +49,14 @@ def count_request(method: str, route: str, status: int, seconds: float, database
 
 @sa.event.listens_for(db.session, "after_commit")
 def _count_events(session: Session) -> None:
-    for event in session.info.pop("events", ()):
-        if event["kind"] == "created" and event["task_id"]:
-            CREATED.inc()
-        status = event["changes"].get("status")
-        if status and status[-1] == "done":
-            DONE.inc()
+    counts = session.info.pop("event counts", {})
+    for (kind, of_task, status), count in counts.items():
+        if kind == "created" and of_task:
+            CREATED.inc(count)
+        if status == "done":
+            DONE.inc(count)
 
 
 @sa.event.listens_for(db.session, "after_rollback")
 def _forget_events(session: Session) -> None:
-    session.info.pop("events", None)
+    session.info.pop("event counts", None)

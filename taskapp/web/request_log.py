@@ -89,13 +89,18 @@ def _level(status: int, fields: dict[str, Any]) -> int:
     return logging.INFO
 
 
+def note_progress() -> None:
+    """Say that this request goes on: a worker that makes no progress is replaced."""
+    notify = g.current.request.environ.get("taskapp.progress")  # server/worker.py
+    if notify is not None:
+        notify()
+
+
 def note_statement(statement: Any, seconds: float) -> None:
     """Add what a statement took to its request's time, and log one that was slow."""
     if has_request_context() and "current" in g:
         g.current.database_seconds += seconds
-        note_progress = g.current.request.environ.get("taskapp.progress")
-        if note_progress is not None:  # server/worker.py: a worker that makes none is replaced
-            note_progress()
+        note_progress()
     if seconds > SLOW:  # its text has places for values, and no values
         text = " ".join(str(statement).split())[:1000]
         fields = {"ms": round(seconds * 1e3, 1), "statement": text}
