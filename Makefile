@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Each file of pins is complete: nothing is installed but what `make pins` saw.
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps
 .DEFAULT_GOAL := help
-.PHONY: help install serve seed pictures test test-lab test-client test-agents test-page test-faults fuzz lint-openapi check bench bench-quick bench-taste bench-growth \
+.PHONY: help install serve seed pictures test test-lab test-client test-agents test-page test-faults fuzz test-document check bench bench-quick bench-taste bench-growth \
   bench-cache instructions predict lab lab-full lab-taste lab-sample format pins audit sbom clean
 
 help: ## Say what each target does
@@ -29,6 +29,13 @@ $(VENV)/dev $(VENV)/lab $(VENV)/bench $(VENV)/audit $(VENV)/agents $(VENV)/page:
 $(VENV)/client: client/requirements-test.txt $(VENV)/pip
 	@echo "Installing what the service and its command line need"
 	$(PIP) -r $<
+	touch $@
+
+$(VENV)/judges: tests/judges/package.json tests/judges/package-lock.json $(VENV)/pip
+	@echo "Installing what judges the document and /mcp: a minute; needs Node"
+	mkdir -p $@
+	cp $(filter %.json,$^) $@
+	cd $@ && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
 install: $(VENV)/dev $(VENV)/lab ## Make .venv with everything pinned
@@ -77,9 +84,8 @@ pictures: $(VENV)/page ## Take the README's pictures of the page once more
 fuzz: $(VENV)/dev ## Schemathesis, thoroughly: thousands of requests on both databases
 	$(BIN)/pytest -n 2 -m fuzz tests/fuzz
 
-lint-openapi: $(VENV)/runtime ## Lint the document with Redocly's linter, which wants Node
-	$(BIN)/flask --app wsgi openapi >instance/openapi.json
-	npx --yes @redocly/cli@2.77.0 lint --config tests/redocly.yaml instance/openapi.json
+test-document: $(VENV)/dev $(VENV)/judges ## What others' tools say of the document: two linters, a client in TypeScript
+	JUDGES=$(VENV)/judges $(BIN)/pytest -m judges tests/judges
 
 check: $(VENV)/dev $(VENV)/lab ## Lint, format, types, and whatever deploys
 	$(BIN)/ruff check .
