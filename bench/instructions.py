@@ -12,6 +12,7 @@ import argparse
 import io
 import json
 import logging
+import logging.config
 import os
 import platform
 import re
@@ -140,10 +141,16 @@ def ask(folder: Path) -> None:
     if not (folder / "stage.json").exists():
         return _ask_worker(json.loads((folder / "questions.json").read_text()))
     import config
-    from taskapp import create_app
+    from taskapp.server import metrics_files
 
     questions, environment, token = json.loads((folder / "stage.json").read_text())
-    app = create_app(config.load(environment))
+    settings = config.load(environment)
+    metrics_files.prepare(folder, 1)  # as gunicorn.conf.py does, before anything is counted
+    from taskapp import create_app
+    from taskapp.ops import logs
+
+    logging.config.dictConfig(logs.configuration(settings))
+    app = create_app(settings)
     for question in questions:
         requests = REQUESTS[question](app, token)
         _count(partial(_call, app), islice(requests, WARM_UP + TIMES))

@@ -90,7 +90,7 @@ def _surround(app: Flask, settings: Settings) -> None:
         rate_limits.counter(policies),
         guard.authorize,
     ]
-    after = [rate_limits.explainer(policies), addresses.complete, headers.finish, request_log.write]
+    after = [rate_limits.explain, addresses.complete, headers.finish, request_log.write]
     surround(app, before, after)
     app.teardown_request(long_operations.end)
     app.teardown_request(request_log.end)

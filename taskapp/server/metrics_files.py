@@ -7,15 +7,18 @@ full later, touching a new one would kill a worker.
 
 import os
 import shutil
+import struct
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import values
 
 KIB = 1024
 SIZES = {"counter": 256 * KIB, "gauge_livesum": 64 * KIB, "histogram": 512 * KIB}
 FOLDER = "taskapp-metrics-"
+write_number = struct.Struct("dd").pack_into  # a value and its time, as the library has them
 _place = 0  # the master's
 
 
@@ -37,8 +40,28 @@ def prepare(parent: Path, workers: int) -> Path | None:
         remove(folder)
         return None
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    values.ValueClass = values.MultiProcessValue(lambda: _place)  # type: ignore[no-untyped-call]
+    values.ValueClass = _quick(values.MultiProcessValue(lambda: _place))  # type: ignore[no-untyped-call]
     return folder
+
+
+def _quick(number: Any) -> Any:
+    """A number in its file that is added to without a lock, and without a look for a fork.
+
+    A worker has one thread, and says when its place changes: then the library opens its files.
+    """
+
+    class QuickNumber(number):  # type: ignore[misc]  # the library makes this class in a function
+        place = -1
+
+        def inc(self, amount: float) -> None:
+            if self.place != _place:
+                super().inc(0)
+                self.place = _place
+                self.position = self._file._positions[self._key]
+            self._value += amount
+            write_number(self._file._m, self.position, self._value, 0.0)
+
+    return QuickNumber
 
 
 def remove(folder: Path) -> None:

@@ -138,9 +138,12 @@ def absolute(path: str) -> str:
 def complete(current: Current, response: Response) -> None:
     """Make the addresses in headers absolute, and say where the API is described (RFC 8631)."""
     headers = response.headers
-    location = headers.get("Location", "")
-    if location.startswith("/"):
-        headers["Location"] = current.base + location
-    links = [link.replace("</", f"<{current.base}/", 1) for link in headers.getlist("Link")]
+    present = {name for name, _ in headers}
+    links = []
+    if "Location" in present and headers["Location"].startswith("/"):
+        headers["Location"] = current.base + headers["Location"]
+    if "Link" in present:
+        links = [link.replace("</", f"<{current.base}/", 1) for link in headers.getlist("Link")]
+        del headers["Link"]
     links.append(f'<{current.base}/openapi.json>; rel="service-desc"')
-    headers["Link"] = ", ".join(links)
+    current.headers.append(("Link", ", ".join(links)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import IO, Any
 
@@ -21,6 +22,7 @@ class Current:
     """Everything that a request remembers between its hooks, its view and its log line."""
 
     request: Request  # itself, not Flask's proxy: each look through that costs
+    headers: list[tuple[str, str]]  # of the answer; web/headers.py adds them behind Flask
     started: float = field(default_factory=time.perf_counter)
     request_id: str = ""
     prefix: str = ""  # the path that the service is below, as "/tasks"
@@ -31,6 +33,7 @@ class Current:
     rows: Any = None  # what of it is valid
     query: dict[str, str] = field(default_factory=dict)  # as it was sent, for cursors
     counts: dict[str, Count] = field(default_factory=dict)  # of its rate limits, by key
+    limits: dict[str, Any] = field(default_factory=dict)  # those of every request, by key
     database_seconds: float = 0.0
     long_operation: IO[bytes] | None = None  # the place that it has taken (web/long_operations.py)
     in_progress: bool = False  # counted as such by the metrics
@@ -92,7 +95,12 @@ def rate_limit_key() -> str:
 
 def client_address() -> str:
     """Where the request came from: an IPv4 address, or the /64 that one IPv6 client may roam in."""
-    address = ip_address(current().request.remote_addr or "::")
+    return _client(current().request.remote_addr or "::")
+
+
+@lru_cache(1024)
+def _client(remote: str) -> str:
+    address = ip_address(remote)
     if isinstance(address, IPv4Address):
         return str(address)
     if address.ipv4_mapped:  # a socket for both versions shows IPv4 so

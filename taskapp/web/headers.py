@@ -13,6 +13,7 @@ from werkzeug.datastructures import Headers
 from config import Settings
 from taskapp.web.addresses import BehindProxies
 from taskapp.web.current import Current
+from taskapp.web.hooks import HEADERS
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # What a script in a browser may read of a response.
@@ -53,8 +54,12 @@ def configure(app: Flask, settings: Settings) -> None:
 def _with_headers(
     app: Any, headers: list[tuple[str, str]], environ: Any, start_response: Any
 ) -> Any:
-    """The headers that all responses have alike, added behind Flask, where it costs nothing."""
-    return app(environ, lambda status, own, *error: start_response(status, own + headers, *error))
+    """Add headers once, behind Flask: those that all have alike, and those of the hooks.
+
+    Flask's own headers are looked through for each that is added or set.
+    """
+    gathered = environ[HEADERS] = list(headers)
+    return app(environ, lambda status, own, *error: start_response(status, own + gathered, *error))
 
 
 def identify_request(current: Current) -> None:
@@ -65,16 +70,17 @@ def identify_request(current: Current) -> None:
 
 def finish(current: Current, response: Response) -> None:
     """Add the headers that depend on the request."""
-    headers = response.headers
-    if "Content-Security-Policy" not in headers:
-        headers.add("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    if "Cache-Control" not in headers:
+    headers = current.headers
+    present = {name for name, _ in response.headers}
+    if "Content-Security-Policy" not in present:
+        headers.append(("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"))
+    if "Cache-Control" not in present:
         credentials = current.request.path.startswith("/api/v1/auth/")
         directive = "no-store" if credentials else "private, no-cache"
-        headers.add("Cache-Control", directive)
-    if current.request.is_secure:
-        headers.add("Strict-Transport-Security", "max-age=31536000")
-    headers.add("X-Request-ID", current.request_id)
+        headers.append(("Cache-Control", directive))
+    if current.request.environ["wsgi.url_scheme"] == "https":
+        headers.append(("Strict-Transport-Security", "max-age=31536000"))
+    headers.append(("X-Request-ID", current.request_id))
     app_ms = (time.perf_counter() - current.started) * 1e3
     database_ms = current.database_seconds * 1e3
-    headers.add("Server-Timing", f"app;dur={app_ms:.1f}, db;dur={database_ms:.1f}")
+    headers.append(("Server-Timing", f"app;dur={app_ms:.1f}, db;dur={database_ms:.1f}"))

@@ -10,6 +10,7 @@ from flask import Flask, Response, g, request
 
 from taskapp.web.current import Current
 
+HEADERS = "taskapp.headers"  # the variable that the answer's headers are gathered in
 Before = Callable[[Current], None]  # may raise a Refusal
 After = Callable[[Current, Response], None]
 
@@ -18,7 +19,9 @@ def surround(app: Flask, before: Sequence[Before], after: Sequence[After]) -> No
     """Run these pieces around every request, in their order."""
 
     def enter() -> None:
-        current = g.current = Current(request._get_current_object())  # type: ignore[attr-defined]  # a proxy
+        itself = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
+        headers = itself.environ.setdefault(HEADERS, [])
+        current = g.current = Current(itself, headers)
         for piece in before:
             piece(current)
 

@@ -9,8 +9,10 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any
 
 from flask import Flask, Response, current_app, g
 from limits import RateLimitItem, parse_many
@@ -113,15 +115,15 @@ def configure(app: Flask, settings: Settings) -> None:
         app.extensions["counters"] = limiter.storage
 
 
-class Policy(NamedTuple):
+class Policy:
     """A rate that holds for every request, and what it counts by."""
 
-    name: str
-    rate: RateLimitItem
-    key_of: Callable[[], str]
+    def __init__(self, name: str, rate: RateLimitItem, key_of: Callable[[], str]) -> None:
+        self.name, self.rate, self.key_of = name, rate, key_of
+        self.key_for = lru_cache(1024)(rate.key_for)
 
     def key(self) -> str:
-        return self.rate.key_for(self.key_of())
+        return self.key_for(self.key_of())
 
 
 def policies(settings: Settings) -> list[Policy]:
@@ -157,6 +159,8 @@ def counter(limits: Sequence[Policy]) -> Callable[[Current], None]:
         keys = [(policy.key(), policy.rate.get_expiry()) for policy in limits]
         counts = storage.add_all(keys)
         for policy, (key, _) in zip(limits, keys, strict=True):
+            current.limits[key] = policy
+        for policy, (key, _) in zip(limits, keys, strict=True):
             if counts[key][0] > policy.rate.amount:
                 raise RateLimited
 
@@ -189,35 +193,27 @@ class Limit:
         return max(0, math.ceil(self.ends - time.time()))
 
 
-def explainer(policies: Sequence[Policy]) -> Callable[[Current, Response], None]:
-    """A hook for RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers)."""
-
-    def explain(current: Current, response: Response) -> None:
-        if not current.counts:  # not limited
-            return
-        limits = sorted(_met(current, policies), key=lambda limit: limit.left)
-        described = [limit.policy for limit in limits]
-        states = [limit.state for limit in limits]
-        response.headers.add("RateLimit-Policy", ", ".join(described))
-        response.headers.add("RateLimit", ", ".join(states))
-        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            waits = [limit.seconds for limit in limits if limit.left == 0]
-            response.headers.setdefault("Retry-After", str(max(waits, default=1) or 1))
-
-    return explain
+def explain(current: Current, response: Response) -> None:
+    """RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers)."""
+    if not current.counts:  # not limited
+        return
+    limits = sorted(_met(current), key=attrgetter("left"))
+    current.headers.append(("RateLimit-Policy", ", ".join([limit.policy for limit in limits])))
+    current.headers.append(("RateLimit", ", ".join([limit.state for limit in limits])))
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        waits = [limit.seconds for limit in limits if limit.left == 0]
+        response.headers.setdefault("Retry-After", str(max(waits, default=1) or 1))
 
 
-def _met(current: Current, policies: Sequence[Policy]) -> Iterator[Limit]:
+def _met(current: Current) -> list["Limit"]:
     """Every limit that this request counted against, those of all requests first."""
-    counts = current.counts
-    keys = set()
-    for policy in policies:
-        key = policy.key()
-        keys.add(key)
-        if key in counts:
-            yield Limit(policy.name, policy.rate, *counts[key])
-    if counts.keys() - keys:
+    counts, common = current.counts, current.limits
+    met = []
+    for key, policy in common.items():
+        met.append(Limit(policy.name, policy.rate, *counts[key]))
+    if counts.keys() - common.keys():
         for own in limiter.current_limits:
-            if own.key in counts:
+            if own.key in counts and own.key not in common:
                 name = str(current.request.endpoint).rpartition(".")[2]
-                yield Limit(name, own.limit, *counts[own.key])
+                met.append(Limit(name, own.limit, *counts[own.key]))
+    return met

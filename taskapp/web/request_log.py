@@ -10,6 +10,7 @@ from flask import Response, g, has_request_context
 
 from taskapp.web import metrics
 from taskapp.web.current import Current
+from taskapp.web.log_lines import note
 
 SLOW = 0.1  # seconds
 # W3C Trace Context, section 3.2: version, trace, parent, flags; neither all zeros nor version ff.
@@ -57,7 +58,7 @@ def _write(current: Current, response: Response, fields: dict[str, Any]) -> None
             fields["method"], fields["route"], status, seconds, current.database_seconds
         )
     event = current.problem or current.event or current.request.endpoint or "unmatched"
-    log.log(_level(status, fields), event, extra={"fields": fields})
+    note(log, _level(status, fields), event, fields)
 
 
 def _fields(current: Current) -> dict[str, Any]:
@@ -73,7 +74,8 @@ def _fields(current: Current) -> dict[str, Any]:
     }
     if current.caller is not None:
         fields["user_id"] = current.caller.user_id
-    trace = TRACEPARENT.fullmatch(request.environ.get("HTTP_TRACEPARENT", ""))
+    sent = request.environ.get("HTTP_TRACEPARENT")
+    trace = TRACEPARENT.fullmatch(sent) if sent else None
     if trace:
         fields["trace_id"] = trace[1]
     return fields

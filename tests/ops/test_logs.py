@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from taskapp.ops.logs import Line
+import config
+from taskapp.ops import logs
+from taskapp.web.log_lines import Line, Stdout, note
 from tests import servers
 from tests.conftest import PASSWORD, Client, Json
 
@@ -166,3 +169,68 @@ def test_gunicorn_writes_as_the_service_does(tmp_path: Path) -> None:
 
     assert {"Handling signal: term", "docs.index"} <= {line["event"] for line in lines}
     assert all(line.keys() >= {"at", "level", "event"} for line in lines)
+
+
+@pytest.fixture
+def as_served(tmp_path: Path) -> logging.Logger:
+    """The log as gunicorn.conf.py sets it up, in this process, for a logger of its own."""
+    settings = config.load({"TASKAPP_INSTANCE": str(tmp_path)})
+    assert logs.configuration(settings)["handlers"]["stdout"]["()"] is Stdout
+    handler = Stdout()
+    handler.setFormatter(Line(as_json=False))
+    logger = logging.Logger("served", logging.INFO)  # noqa: LOG001 - pytest adds handlers to others
+    logger.addHandler(handler)
+    return logger
+
+
+FIELDS = {"path": "/\n\x1b\xfc\u20ac", "status": 200, "ms": 1.5, "slow": True}
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_line_without_a_record_is_the_line_of_a_record(
+    as_served: logging.Logger, capfd: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    as_served.handlers[0].setFormatter(Line(as_json=as_json))
+    below = logging.Logger("below")  # noqa: LOG001 - as above
+    below.parent = as_served
+    note(below, logging.WARNING, "it happened", dict(FIELDS))
+    as_served.warning("it happened", extra={"fields": dict(FIELDS)})
+    note(as_served, logging.DEBUG, "nobody wants to know", {})
+    one, other = capfd.readouterr().out.splitlines()
+
+    assert one[25:] == other[25:] if not as_json else one[40:] == other[40:]
+    assert "it happened" in one
+    assert one.isascii()
+
+
+def test_whoever_else_listens_gets_a_record(
+    as_served: logging.Logger, lines: Lines, capfd: pytest.CaptureFixture[str]
+) -> None:
+    as_served.addHandler(lines)
+    note(as_served, logging.INFO, "it happened", dict(FIELDS))
+    as_served.removeHandler(lines)
+    records: list[logging.LogRecord] = []
+    as_served.addFilter(lambda record: records.append(record) or True)  # type: ignore[func-returns-value]
+    note(as_served, logging.INFO, "it happened", dict(FIELDS))
+    note(as_served, logging.ERROR, "it broke", dict(FIELDS))
+
+    assert lines.last()["event"] == "it happened"
+    assert [record.getMessage() for record in records] == ["it broke"]
+    assert len(capfd.readouterr().out.splitlines()) == 3
+
+
+def test_a_log_that_nobody_takes_refuses_nobody(
+    as_served: logging.Logger, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kept = os.dup(1)
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, 1)
+    try:
+        note(as_served, logging.INFO, "it happened", dict(FIELDS))
+        as_served.error("it broke", extra={"fields": dict(FIELDS)})
+    finally:
+        os.dup2(kept, 1)
+        os.close(full)
+        os.close(kept)
+
+    assert capfd.readouterr().out == ""
