@@ -171,3 +171,12 @@ def test_a_forbidden_place_in_a_batch_costs_one_fault(alice: Client) -> None:
 
     assert refused(response) == (422, "validation-error")
     assert len(response.data) < 1_000
+
+
+def test_a_time_is_as_long_as_the_document_says(alice: Client) -> None:
+    """Digits of a second are many for somebody, and a megabyte of them for nobody."""
+    for digits, status in ((14, 201), (15, 422), (1_000_000, 422)):
+        due_at = f"2030-01-31T17:00:00.{'1' * digits}+00:00"
+        response = alice.post("/api/v1/tasks", json={"title": "x", "due_at": due_at})
+        assert response.status_code == status, digits
+    assert named(response) == ["/due_at"]
