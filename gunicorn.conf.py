@@ -17,6 +17,7 @@ import config as _config  # gunicorn has a setting of that name
 from taskapp.ops import logs as _logs
 from taskapp.server import metrics_files as _metrics_files
 from taskapp.server.start import check_database as _check_database
+from taskapp.server.start import leave_database as _leave_database
 from taskapp.server.worker import FastWorker as _FastWorker
 from taskapp.server.worker import Worker as _Worker
 
@@ -84,6 +85,10 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def post_fork(_server: Any, worker: Any) -> None:
     _metrics_files.use_place(worker.place)
+
+
+def worker_exit(server: Any, _worker: Any) -> None:
+    _leave_database(server.app.wsgi())
 
 
 def child_exit(_server: Any, worker: Any) -> None:

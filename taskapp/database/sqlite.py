@@ -22,6 +22,7 @@ BUSY_TIMEOUT = 10.0  # seconds that a writer waits for the other writers
 STEPS_BETWEEN_LOOKS = 50_000  # of SQLite's virtual machine: about a millisecond
 HEADERS = (b"", b"SQLite format 3\0")
 PRAGMAS = ("journal_mode = WAL", "foreign_keys = ON", "synchronous = FULL")
+LOG_TIMEOUT = 1000  # milliseconds that the log of a replaced file may be waited for
 REPLACED = "The database file was replaced or removed while the service runs: restart the service."
 log = logging.getLogger(__name__)
 
@@ -43,13 +44,17 @@ class DatabaseFile:
         Raises:
             DatabaseUnavailable: The file was replaced or removed.
         """
-        found = identity_of(self.path)
-        if self.identity is None:  # it was created later
-            self.identity = found
-        if found != self.identity:
+        if self.is_replaced():
             if shared().file.is_first_this_minute("database file replaced"):
                 log.error("the database file was replaced or removed: restart the service")
             raise DatabaseUnavailable(REPLACED)
+
+    def is_replaced(self) -> bool:
+        """Whether there is another file than at the start, or none."""
+        found = identity_of(self.path)
+        if self.identity is None:  # it was created later
+            self.identity = found
+        return found != self.identity
 
     def create_if_missing(self) -> None:
         """Before the first connection, which would create it for everybody to read."""
@@ -105,10 +110,23 @@ def listen_to_writes(engine: sa.Engine, file: DatabaseFile) -> None:
     """A transaction that may write says so at once: a deferred one fails when it must wait."""
 
     def begin(connection: sa.Connection) -> None:
+        if file.is_replaced():
+            empty_log(connection.connection)
         file.check()
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     sa.event.listen(engine, "begin", begin)
+
+
+def empty_log(connection: Any) -> None:
+    """Move what is still in the log (WAL) of a replaced file into that file.
+
+    The log keeps its name, and whoever opened the new file would apply it to that one.
+    """
+    with suppress(sqlite3.Error):
+        connection.execute(f"PRAGMA busy_timeout = {LOG_TIMEOUT}")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}")
 
 
 def _connection_class(on_statement: OnStatement) -> type[sqlite3.Connection]:

@@ -1,8 +1,11 @@
-"""What a server looks at before it starts its workers."""
+"""What a server looks at before it starts its workers, and when they end."""
+
+from contextlib import suppress
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from taskapp.database import sqlite
 from taskapp.errors import DatabaseUnavailable
 from taskapp.extensions import db
 
@@ -26,3 +29,15 @@ def check_database(app: Flask) -> None:
             return
         finally:
             db.engine.dispose()  # workers may not share a connection
+
+
+def leave_database(app: Flask) -> None:
+    """Leave no log of a SQLite file beside another that has taken its name meanwhile."""
+    with app.app_context():
+        if db.engine.dialect.name != "sqlite" or not sqlite.database_file().is_replaced():
+            return
+        for engine in db.engines.values():
+            with suppress(DatabaseUnavailable):  # it has no connection to the old one
+                connection = engine.raw_connection()
+                sqlite.empty_log(connection.driver_connection)
+                connection.close()

@@ -19,7 +19,6 @@ from tests.faults.conftest import running
 from tests.faults.test_sqlite import sound
 
 UNAVAILABLE = (503, "database-unavailable")
-WAL = ("taskapp.db-wal", "taskapp.db-shm")
 
 
 def rows(path: Path) -> int:
@@ -44,13 +43,32 @@ def test_a_database_that_is_exchanged_takes_no_write(
         assert (status, problem["code"]) == UNAVAILABLE
         assert "restart the service" in problem["detail"]
     assert log.read_text().count("was replaced or removed: restart") == 1
-    for name in WAL:  # as docs/operations.md says: they belong to the file that is gone
-        (tmp_path / name).unlink(missing_ok=True)
 
     with running(**on_sqlite) as service:
         assert service.create("restarted") == (201, "")
     assert sound(tmp_path)
     assert rows(database) == 2
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["asked meanwhile", "stopped at once"])
+def test_what_was_acknowledged_is_in_the_file_that_was_moved_away(
+    on_sqlite: dict[str, str], tmp_path: Path, *, asked: bool
+) -> None:
+    """Its log keeps its name, and would damage the new file and be missed in the old one."""
+    database, old = tmp_path / "taskapp.db", tmp_path / "old.db"
+    with running(**on_sqlite) as service:
+        assert service.create("before") == (201, "")
+        with closing(sqlite3.connect(database)) as live:
+            live.execute("VACUUM INTO ?", (str(tmp_path / "backup.db"),))
+        titles = [f"{n:02} {'long ' * 35}" for n in range(20)]
+        assert {service.create(title) for title in titles} == {(201, "")}
+        database.rename(old)
+        (tmp_path / "backup.db").rename(database)
+        if asked:
+            assert service.create("refused") == UNAVAILABLE
+
+    assert sound(tmp_path)
+    assert (rows(database), rows(old)) == (1, 21)
 
 
 def test_a_database_that_is_removed_takes_no_write_and_is_not_made_anew(
