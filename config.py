@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from dotenv import dotenv_values
 
@@ -23,6 +23,7 @@ MIB = 1024 * 1024
 KNOWN_SECRETS = re.compile(
     r"change.?me|secret|password|default|example|insecure|development", re.IGNORECASE
 )
+MAIL_ADDRESS = re.compile(r"[^<>@\s]+@[^<>@\s]+|[^<>@\"\r\n]+ <[^<>@\s]+@[^<>@\s]+>")
 ORIGIN = re.compile(r"\*|[a-z][a-z.+-]*://[a-z0-9._-]+(:[0-9]+)?")
 
 
@@ -108,6 +109,45 @@ def redis(value: str) -> str:
     return value
 
 
+class MailServer(NamedTuple):
+    """Where mail is handed in, and how that connection is encrypted."""
+
+    host: str
+    port: int
+    user: str | None
+    password: str | None
+    tls: str  # a key of SMTP_PORTS
+
+
+SMTP_PORTS = {"starttls": 587, "implicit": 465, "none": 25}  # RFC 6409, RFC 8314
+SMTP_ADDRESS = "must be an address as in: smtp://user:password@host:587?tls=starttls"
+
+
+def mail_server(value: str) -> MailServer:
+    try:
+        parts = urlsplit(value)
+        query = parse_qs(parts.query, strict_parsing=bool(parts.query))
+        port = parts.port
+    except ValueError:
+        raise ValueError(SMTP_ADDRESS) from None
+    if parts.scheme != "smtp" or not parts.hostname or parts.path not in {"", "/"}:
+        raise ValueError(SMTP_ADDRESS)
+    (tls,) = query.pop("tls", ["starttls"])[-1:]
+    if tls not in SMTP_PORTS or query:
+        raise ValueError("takes tls=starttls, implicit or none, and nothing else")
+    if (parts.username is None) != (parts.password is None):
+        raise ValueError("must hold a user and a password, or neither")
+    user = parts.username and unquote(parts.username)
+    password = parts.password and unquote(parts.password)
+    return MailServer(parts.hostname, port or SMTP_PORTS[tls], user, password, tls)
+
+
+def mail_address(value: str) -> str:
+    if not MAIL_ADDRESS.fullmatch(value):
+        raise ValueError("must be an address as in: tasks@example.com or Tasks <tasks@example.com>")
+    return value
+
+
 def rate(value: str) -> str:
     from limits import parse_many
 
@@ -188,6 +228,8 @@ class Settings:
     history_events_per_task: int = setting(1_000, integer(1, 1_000_000_000))
     max_webhooks_per_project: int = setting(20, integer(0, 1000))
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = setting((), networks)
+    smtp_url: MailServer | None = setting(None, mail_server, secret=True)  # noqa: RUF009 - a tuple
+    mail_from: str | None = setting(None, mail_address)
     changes_retention_days: int = setting(30, integer(1, 3650))
     sentry_dsn: str | None = setting(None, secret=True)
     otel_exporter_otlp_endpoint: str | None = setting(None)
@@ -210,6 +252,8 @@ def load(env: Mapping[str, str]) -> Settings:
             chosen[spec.name] = _parsed(spec, value)
     if "database_replica_url" in chosen and "postgresql" not in chosen.get("database_url", ""):
         raise ConfigError("DATABASE_REPLICA_URL: a replica of what? Set DATABASE_URL to PostgreSQL")
+    if "smtp_url" in chosen and not {"mail_from", "public_url"} <= chosen.keys():
+        raise ConfigError("SMTP_URL: mail needs MAIL_FROM and PUBLIC_URL besides")
     if chosen.get("require_tls"):
         _check_encryption(chosen)
     folder = env.get("TASKAPP_INSTANCE") or str(ROOT / "instance")
@@ -230,6 +274,9 @@ def _check_encryption(chosen: dict[str, Any]) -> None:
             "REDIS_URL: REQUIRE_TLS is set, so it must begin with rediss:// or unix://,"
             " and leave ssl_cert_reqs and ssl_check_hostname alone"
         )
+    server: MailServer | None = chosen.get("smtp_url")
+    if server is not None and server.tls == "none" and not _is_loopback(server.host):
+        raise ConfigError("SMTP_URL: REQUIRE_TLS is set, so tls must be starttls or implicit")
 
 
 def _is_safe_database(url: str) -> bool:
@@ -242,6 +289,10 @@ def _is_safe_database(url: str) -> bool:
 def _is_safe_redis(url: str) -> bool:
     is_weakened = re.search(r"[?&]ssl_(cert_reqs|check_hostname)=", url)
     return url.startswith("unix://") or (url.startswith("rediss://") and not is_weakened)
+
+
+def _is_loopback(host: str) -> bool:
+    return host in {"localhost", "127.0.0.1", "::1"}
 
 
 def _derived(chosen: dict[str, Any]) -> dict[str, Any]:

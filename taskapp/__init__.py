@@ -123,6 +123,7 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.ops.purge import purge
     from taskapp.ops.reseal import reseal
     from taskapp.ops.restore import restore
+    from taskapp.ops.resume_mail import resume_mail
     from taskapp.ops.seed import seed
     from taskapp.personal_tokens.routes import personal_tokens
     from taskapp.projects.routes import invitations, projects
@@ -137,7 +138,7 @@ def _add_rooms(app: Flask) -> None:
     work = (tasks, comments, attachments, sync, exchange, reports, webhooks, mcp)
     for room in (*people, *work, health, docs):
         app.register_blueprint(room)
-    for command in (seed, doctor, backup, restore, copy_to, purge, reseal, courier):
+    for command in (seed, doctor, backup, restore, copy_to, purge, reseal, resume_mail, courier):
         app.cli.command(cls=OperatorCommand)(command)
     app.cli.command("openapi")(print_openapi)
     app.cli.add_command(accounts)

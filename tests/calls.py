@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from pyotp import TOTP
 
+from taskapp.database.session import transaction
 from taskapp.extensions import db
 from taskapp.ledger.access import EVENTS
+from taskapp.mail import tokens
 from tests.conftest import PASSWORD, Client, Json, add, invite, made, prove
 
 ANYONE, SECRET, SIGNED_IN, SESSION = "anyone", "secret", "signed-in", "session"
@@ -82,6 +84,9 @@ CALLS = [
     Call(ANYONE, "POST", f"{API}/auth/login/totp",
          {"ticket": "{ticket}", "code": "{recovery_code}"}),
     Call(ANYONE, "POST", f"{API}/auth/refresh", {"refresh_token": "{refresh}"}),
+    Call(ANYONE, "POST", f"{API}/auth/password/forgot", {"email": "dora@example.com"}),
+    Call(ANYONE, "POST", f"{API}/auth/password/reset", {"token": "{reset}", "password": PASSWORD}),
+    Call(ANYONE, "POST", f"{API}/auth/email/verify", {"token": "{verification}"}),
     Call(SECRET, "GET", f"{API}/feeds/tsk_nobody.ics"),
     Call(AGENT, "POST", "/mcp", {"jsonrpc": "2.0", "id": 1, "method": "ping"}),
     Call(SIGNED_IN, "GET", f"{API}/auth/token"),
@@ -96,6 +101,7 @@ CALLS = [
     Call(SIGNED_IN, "GET", f"{API}/stats"),
     Call(SIGNED_IN, "GET", f"{API}/changes"),
     Call(SIGNED_IN, "PATCH", f"{API}/users/me", {"name": "Ann"}),
+    Call(SIGNED_IN, "POST", f"{API}/auth/email/verify/send"),
     Call(SESSION, "POST", f"{API}/auth/tokens", {"name": "nightly", "scopes": ["read"]}),
     Call(SIGNED_IN, "POST", f"{API}/projects", {"name": "Garden"}),
     Call(SIGNED_IN, "POST", f"{API}/tasks", TASK),
@@ -218,6 +224,12 @@ def invitations_of(caller: Client, alice: Client) -> Json:
     return names
 
 
+def mailed(client: Client, purpose: str, user_id: int, email: str) -> str:
+    """A token as it stands in a mail."""
+    with client.application.app_context(), transaction():
+        return tokens.issue(purpose, user_id, email)
+
+
 def names_for(caller: Client, alice: Client, shared: Json) -> Json:
     """What stands for the names in braces: Alice's project, and the caller's own session."""
     dora = {**NEW_USER, "email": "dora@example.com"}
@@ -242,6 +254,8 @@ def names_for(caller: Client, alice: Client, shared: Json) -> Json:
         "user": user,
         "webhook": made(alice, f"projects/{shared['id']}/webhooks", **HOOK)["id"],
         "refresh": refresh,
+        "reset": mailed(alice, tokens.RESET, user, dora["email"]),
+        "verification": mailed(alice, tokens.VERIFICATION, user, dora["email"]),
         "session": caller.get(f"{API}/auth/sessions").get_json()["items"][-1]["id"],
         "token": made(caller, "auth/tokens", name="x", scopes=["read"])["id"],
         "invitation": invite(alice, shared["id"], "somebody@example.com")["id"],

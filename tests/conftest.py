@@ -268,6 +268,16 @@ def _put_back(stage: Stage) -> None:
             redis.flushdb()
 
 
+@pytest.fixture
+def with_mail(app: Flask) -> Iterator[None]:
+    """As with SMTP_URL, of a server that is away: mails wait."""
+    before = app.extensions["taskapp"]
+    away = config.mail_server("smtp://127.0.0.1:9?tls=none")
+    app.extensions["taskapp"] = replace(before, smtp_url=away, mail_from="tasks@example.com")
+    yield
+    app.extensions["taskapp"] = before
+
+
 def demote(owner: Client, member: Client, project_id: int) -> None:
     """Let a member read only."""
     url = f"/api/v1/projects/{project_id}/members/{member.user['id']}"

@@ -27,6 +27,7 @@ from tests.calls import (
 )
 from tests.conftest import Client, Json, made, refused
 
+pytestmark = pytest.mark.usefixtures("with_mail")
 RANK = [VIEWER, EDITOR, OWNER]
 READ, WRITE = frozenset({"read"}), frozenset({"read", "write"})
 ALL = WRITE | {ADMIN}

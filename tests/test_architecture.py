@@ -23,6 +23,7 @@ LAYERS = (
     {"extensions"},
     {"database"},
     {"web", "ledger"},
+    {"mail"},
     {"tasks"},
     {"users"},
     {"personal_tokens", "projects", "comments", "attachments", "sync", "reports"},

@@ -8,12 +8,14 @@ import socket
 from collections import defaultdict
 from typing import Any
 
+import pytest
 from flask import Flask
 
 from tests import servers
 from tests.calls import ADMIN, AGENT, CALLS, names_for
 from tests.conftest import Client, Json, add, named, refused
 
+pytestmark = pytest.mark.usefixtures("with_mail")
 URL = "/api/v1/tasks"
 NAMES = dict.fromkeys(
     (

@@ -16,10 +16,12 @@ from tests import servers
 from tests.calls import ADMIN, AGENT, CALLS, names_for
 from tests.conftest import PASSWORD, Client, Json, add, named, refused
 
+pytestmark = pytest.mark.usefixtures("with_mail")
 URL = "/api/v1/tasks"
 KEY = {"Idempotency-Key": "5f3c-retry-me"}
 BODY = {"title": "Water the fern"}
-NEVER_TWICE = {f"/api/v1/auth/{step}" for step in ("login", "login/totp", "refresh")}
+GIVE_OUT = ("login", "login/totp", "refresh", "password/forgot", "password/reset", "email/verify")
+NEVER_TWICE = {f"/api/v1/auth/{step}" for step in GIVE_OUT}
 # After these the credential, or the password that was sent, is not the same any more.
 ENDS_ITSELF = {"/api/v1/auth/logout"}
 POSTS = [

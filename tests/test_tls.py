@@ -22,6 +22,7 @@ from tests import servers
 from tests.conftest import new_database
 
 SIGNED = runpy.run_path(str(servers.ROOT / "deploy" / "make_secrets.py"))["_signed"]
+MAIL = {"MAIL_FROM": "tasks@example.com", "PUBLIC_URL": "https://example.com"}
 SAFE_DATABASE = "postgresql://u@db/x?sslmode=verify-full&sslrootcert=/ca.crt"
 
 
@@ -141,10 +142,12 @@ def test_a_redis_with_anothers_certificate_is_done_without(
         ("REDIS_URL", "redis://cache:6379/0"),
         ("REDIS_URL", "rediss://cache:6379/0?ssl_cert_reqs=none"),
         ("REDIS_URL", "rediss://cache:6379/0?ssl_check_hostname=false"),
+        ("SMTP_URL", "smtp://mail.example.com?tls=none"),
     ],
 )
 def test_require_tls_refuses_what_is_not_checked(name: str, value: str, tmp_path: Path) -> None:
     variables = {"DATABASE_URL": SAFE_DATABASE, name: value, "TASKAPP_INSTANCE": str(tmp_path)}
+    variables |= MAIL
     config.load(variables)
 
     with pytest.raises(config.ConfigError, match=f"^{name}: REQUIRE_TLS is set"):
@@ -158,6 +161,8 @@ def test_require_tls_refuses_what_is_not_checked(name: str, value: str, tmp_path
         {"DATABASE_URL": SAFE_DATABASE, "DATABASE_REPLICA_URL": SAFE_DATABASE},
         {"DATABASE_URL": "postgresql:///x?host=/run/postgresql", "REDIS_URL": "unix:///run/r"},
         {"REDIS_URL": "rediss://cache:6379/0?ssl_ca_certs=/ca.crt"},
+        {"SMTP_URL": "smtp://127.0.0.1?tls=none", **MAIL},
+        {"SMTP_URL": "smtp://mail.example.com", **MAIL},
     ],
 )
 def test_require_tls_takes_what_needs_none_or_is_checked(

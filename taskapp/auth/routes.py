@@ -3,10 +3,11 @@
 from flask import Blueprint, request
 
 from taskapp import errors
-from taskapp.auth import schemas, service
+from taskapp.auth import recovery, schemas, service
 from taskapp.database.pages import Page
 from taskapp.database.session import Body, Row
 from taskapp.extensions import limiter
+from taskapp.mail.service import NoMail
 from taskapp.users import service as accounts
 from taskapp.users.schemas import NEW_USER, USER
 from taskapp.web.contract import accepts, public, replies
@@ -17,6 +18,8 @@ from taskapp.web.rate_limits import registration_rate
 auth = Blueprint("auth", __name__, url_prefix="/api/v1/auth")
 BAD_REFRESH = (errors.InvalidToken, errors.TokenExpired, errors.TokenReused, errors.TokenRevoked)
 SIGN_INS = "60 per minute"
+MAILED = "60 per hour"  # an address of the network, whatever the mailboxes
+mail_limit = limiter.limit(MAILED, key_func=client_address, override_defaults=False)
 sign_in_limit = limiter.limit(SIGN_INS, key_func=rate_limit_key, override_defaults=False)
 registration_limit = limiter.limit(
     registration_rate, key_func=client_address, override_defaults=False
@@ -122,6 +125,54 @@ def change_password(body: Body) -> None:
     session may, no personal token.
     """
     service.change_password(caller(), body)
+
+
+@auth.post("/password/forgot")
+@public
+@mail_limit
+@accepts(body=schemas.FORGOT)
+@replies(None, 202, NoMail, once=False)
+def forget_password(body: Body) -> None:
+    """Have a token mailed that changes a forgotten password.
+
+    The answer is the same whether or not there is such an account. Three mails an hour go to an
+    address. It is 404 where no mail is set up.
+    """
+    recovery.ask_for_reset(body["email"])
+
+
+@auth.post("/password/reset")
+@public
+@accepts(body=schemas.RESET, prepare=recovery.prepare_reset)
+@replies(None, 204, NoMail, errors.InvalidToken, once=False)
+def reset_password(body: Body) -> None:
+    """Change a forgotten password by the mailed token.
+
+    The token works once and for an hour; all sessions of the account end.
+    """
+    recovery.reset_password(body)
+
+
+@auth.post("/email/verify/send")
+@replies(None, 202, NoMail)
+def send_verification() -> None:
+    """Have a token mailed that proves your address.
+
+    Nothing is mailed where it is proved already. It is 404 where no mail is set up.
+    """
+    recovery.ask_for_verification(caller())
+
+
+@auth.post("/email/verify")
+@public
+@accepts(body=schemas.VERIFICATION)
+@replies(None, 204, NoMail, errors.InvalidToken, once=False)
+def verify_email(body: Body) -> None:
+    """Prove your address by the mailed token.
+
+    Whoever has the mail may do it, signed in or not: `email_verified` of the account is true then.
+    """
+    recovery.verify_address(body["token"])
 
 
 @auth.get("/token")

@@ -7,6 +7,14 @@ from taskapp.web import fields
 from taskapp.web.fields import example
 
 
+class MailedToken(fields.Text):
+    """A token as it stands in a mail."""
+
+    def __init__(self) -> None:
+        metadata = example("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+        super().__init__(min=1, max=200, required=True, load_only=True, metadata=metadata)
+
+
 class LoginSchema(Schema):
     """What it takes to sign in.
 
@@ -141,6 +149,38 @@ class RecoveryCodesSchema(Schema):
     )
 
 
+class ForgotSchema(Schema):
+    """Whose password was forgotten.
+
+    Attributes:
+        email: The address of the account; it is mailed to this address.
+    """
+
+    email = fields.Email(required=True)
+
+
+class ResetSchema(Schema):
+    """The token of the mail, and the new password.
+
+    Attributes:
+        token: As it stands in the mail; good once, and for an hour.
+        password: The new password, not one that is easy to guess.
+    """
+
+    token = MailedToken()
+    password = fields.Password(required=True)
+
+
+class VerificationSchema(Schema):
+    """The token of the mail.
+
+    Attributes:
+        token: As it stands in the mail; good once, and for a day.
+    """
+
+    token = MailedToken()
+
+
 class SessionSchema(Schema):
     """A sign-in that is still good.
 
@@ -189,5 +229,8 @@ SECOND_STEP = SecondStepSchema()
 FACTOR = FactorSchema()
 NEW_FACTOR = NewFactorSchema()
 RECOVERY_CODES = RecoveryCodesSchema()
+FORGOT = ForgotSchema()
+RESET = ResetSchema()
+VERIFICATION = VerificationSchema()
 SESSION_PAGE = fields.page_of(SessionSchema)()
 CREDENTIAL = CredentialSchema()

@@ -13,7 +13,7 @@ import click
 import sqlalchemy as sa
 from flask import Flask, current_app
 
-from taskapp.courier import delivery
+from taskapp.courier import delivery, mailing
 from taskapp.database.session import now, read
 from taskapp.schema import Instant
 from taskapp.tasks import reminders
@@ -35,12 +35,17 @@ class Courier:
         self.stopping = threading.Event()
         self.free = threading.Semaphore(THREADS)
         self.busy: set[threading.Thread] = set()
+        self.mailing = mailing.Mailing(speed)
+        self.mailer: threading.Thread | None = None
 
     def run(self) -> None:
         """Look, deliver, wait; returns when it was told to stop and all threads have ended."""
         log.info("courier started")
+        with self.app.app_context():
+            mailing.start()
         while not self.stopping.is_set():
             self._fire_reminders()
+            self._start_mailing()
             if not self._start_one():
                 self.stopping.wait(INTERVAL)
         for thread in list(self.busy):
@@ -59,6 +64,30 @@ class Courier:
                     reminders.fire_due(values["moment"], REMINDERS)
         except Exception:
             log.exception("courier could not fire reminders")
+
+    def _start_mailing(self) -> None:
+        """Let a thread of its own send what waits: mails go one after another."""
+        if self.mailer is not None and self.mailer.is_alive():
+            return
+        try:
+            with self.app.app_context():
+                is_due = self.mailing.is_due()
+        except Exception:
+            log.exception("courier could not look for mail")
+            return
+        if is_due:
+            self.mailer = threading.Thread(target=self._send_mails)
+            self.busy.add(self.mailer)
+            self.mailer.start()
+
+    def _send_mails(self) -> None:
+        try:
+            with self.app.app_context():
+                self.mailing.send_all(self.stopping)
+        except Exception:  # the lease runs out, and the mail is tried again
+            log.exception("mailing broke off")
+        finally:
+            self.busy.discard(threading.current_thread())
 
     def _start_one(self) -> bool:
         """Take one webhook that is due and give it a thread; whether there was one."""
@@ -93,7 +122,7 @@ class Courier:
 
 @click.option("--speed", default=1.0, hidden=True, help="Makes the schedule faster, for tests.")
 def courier(speed: float) -> None:
-    """Deliver webhooks, until it is stopped."""
+    """Deliver webhooks and mail, until it is stopped."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy
     running = Courier(app, speed)
     signal.signal(signal.SIGTERM, running.stop)

@@ -22,6 +22,7 @@ from taskapp.database.session import now, read
 from taskapp.database.sqlite import database_file
 from taskapp.errors import DatabaseUnavailable
 from taskapp.extensions import db, settings
+from taskapp.mail.access import mail_reader
 from taskapp.ops import reseal
 from taskapp.web.openapi import VERSION
 
@@ -206,8 +207,24 @@ def sealed() -> Finding:
     return Finding("ok", f"{current} sealed secrets can be opened")
 
 
+def mail() -> Finding:
+    """Whether mail is set up, and goes on."""
+    if settings().smtp_url is None:
+        return Finding("ok", "not set up: nothing is mailed")
+    reader = read(mail_reader()).one_or_none()
+    if reader is None:
+        return Finding("degraded", "No courier has run yet", "Run flask --app wsgi courier")
+    if not reader.is_active:
+        detail = "Paused since a restore or a copy; what waited then is not sent"
+        return Finding("degraded", detail, "Run flask --app wsgi resume-mail")
+    if reader.failing_since is not None:
+        detail = f"The mail server takes no mail since {reader.failing_since:%Y-%m-%d %H:%M} UTC"
+        return Finding("degraded", detail, "See SMTP_URL and the courier's log")
+    return Finding("ok", "is sent")
+
+
 HEALTH = (database, cache, counters, disk, memory, versions)
-DOCTOR = (configuration, secret, *HEALTH, sealed, replica, folders, proxies, clock, quotas)
+DOCTOR = (configuration, secret, *HEALTH, sealed, mail, replica, folders, proxies, clock, quotas)
 
 
 def schema_found() -> str | None:

@@ -12,6 +12,7 @@ from flask import current_app
 import config
 from taskapp.database import engines, sequences
 from taskapp.extensions import db
+from taskapp.mail.access import pause_mail
 from taskapp.ops.checks import schema_found, schema_wanted
 from taskapp.schema import Base
 from taskapp.webhooks.access import pause_webhooks
@@ -40,6 +41,7 @@ def copy_to(database_url: str) -> None:
         copied = _copy_all(db.engine, target)
         with target.begin() as connection:  # nobody is called by accident
             pause_webhooks(connection)
+            pause_mail(connection)
     finally:
         target.dispose()
     for table, content in copied.items():

@@ -16,6 +16,8 @@ from taskapp.database.session import now
 from taskapp.extensions import db, settings
 from taskapp.ledger.events import TRIMMED
 from taskapp.ledger.models import Event
+from taskapp.mail.service import MAILS
+from taskapp.mail.tokens import TOKENS
 from taskapp.personal_tokens.models import PersonalToken
 from taskapp.projects.models import Invitation
 from taskapp.schema import table
@@ -44,6 +46,8 @@ def _purge() -> Iterator[tuple[str, int]]:
     expired = KEYS.c.created_at < now() - RETENTION
     yield "idempotency keys", _delete(KEYS, expired)
     yield "tickets of sign-ins", _delete(TICKETS, TICKETS.c.expires_at < now())
+    yield "mails", _delete(MAILS, MAILS.c.ended_at < before)
+    yield "mailed tokens", _delete(TOKENS, TOKENS.c.expires_at < now())
     for rows in (table(Session), table(PersonalToken)):
         name = rows.name.replace("_", " ")
         over = sa.or_(rows.c.ended_at < before, rows.c.expires_at < before)

@@ -18,6 +18,7 @@ from taskapp.extensions import db, settings
 from taskapp.ledger.access import PROJECTS
 from taskapp.ledger.events import RESTORED
 from taskapp.ledger.revisions import Revision, record
+from taskapp.mail.access import pause_mail
 from taskapp.ops.backup import (
     COMPLETE_ATTACHMENTS,
     DATABASE_FILES,
@@ -113,3 +114,4 @@ def _advance_revisions_and_ids() -> None:
         for project_id in db.session.scalars(renumber).all():
             record(Revision(project_id, revision, None), RESTORED)
         pause_webhooks(db.session.connection())
+        pause_mail(db.session.connection())

@@ -137,6 +137,14 @@ def set_password(user_id: int, hashed: str) -> None:
     db.session.execute(update.values(password_hash=hashed, updated_at=now()))
 
 
+def prove_address(user_id: int, key: str) -> bool:
+    """Note that the owner of an active account reads its address; whether it is still this one."""
+    is_it = sa.and_(USERS.c.id == user_id, USERS.c.email_key == key, USERS.c.is_active)
+    values = {"email_verified": True, "updated_at": now()}
+    proved = sa.update(USERS).where(is_it).values(values).returning(USERS.c.id)
+    return db.session.scalar(proved) is not None
+
+
 def user_id_of(email: str) -> int:
     """The active user with this address, or UserNotFound."""
     users = sa.select(USERS.c.id).filter_by(email_key=email_key(email), is_active=True)

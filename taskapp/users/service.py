@@ -21,6 +21,7 @@ from taskapp.errors import Conflict, EmailTaken, RegistrationClosed
 from taskapp.extensions import db, settings
 from taskapp.ledger.access import PROJECTS
 from taskapp.ledger.members import open_project
+from taskapp.mail.service import queue, within_rate
 from taskapp.tasks.leaving import leave_all
 from taskapp.users import credentials, passwords
 from taskapp.users.access import USERS, UserNotFound, check_password, email_key
@@ -33,6 +34,12 @@ COLUMNS = [
     *(column for column in USERS.c if column.name not in HIDDEN),
     _INBOX.correlate(USERS).scalar_subquery().label("inbox_id"),
 ]
+
+ADDRESS_CHANGED = """\
+The e-mail address of the account of {name} was changed from {old} to {new}.
+
+If it was not you, ask the operator of this service for help: whoever did it knows your password.
+"""
 
 
 class LastAdmin(Conflict):
@@ -149,10 +156,8 @@ def update_user(user_id: int, body: Body, precondition: Precondition) -> Row:
         raise LastAdmin
     values = {**body, "updated_at": now()}
     if "email" in body:
-        key = email_key(body["email"])
-        values["email_key"] = key
-        if key != email_key(before.email):
-            values.setdefault("email_verified", False)
+        values["email_key"] = email_key(body["email"])
+        values = _unproved(before, body["email"]) | values
     update = sa.update(USERS).where(USERS.c.id == user_id)
     update = update.values(values)
     insert_or_raise(update, EmailTaken)
@@ -165,6 +170,17 @@ def update_user(user_id: int, body: Body, precondition: Precondition) -> Row:
         event = "user enabled" if user.is_active else "user disabled"
         log.warning(event, extra={"fields": {"account": user_id}})
     return user
+
+
+def _unproved(before: Row, address: str) -> Body:
+    """A changed address is unproved, and the old one is told, however often if it was proved."""
+    if email_key(before.email) == email_key(address):
+        return {}
+    if before.email_verified or within_rate(before.email):
+        text = ADDRESS_CHANGED.format(name=before.name, old=before.email, new=address)
+        data = {"subject": "Your address was changed", "text": text}
+        queue("email-changed", before.email, data, user_id=before.id)
+    return {"email_verified": False}
 
 
 def delete_me(caller: Caller, password: str | None, precondition: Precondition) -> None:

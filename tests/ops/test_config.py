@@ -64,11 +64,29 @@ def test_makes_a_development_secret_once(tmp_path: Path) -> None:
         ("ACCESS_TOKEN_MINUTES", "0"),
         ("PASSWORD_MIN_LENGTH", "7"),
         ("MAX_BODY_BYTES", "1MB"),
+        *(("SMTP_URL", f"smtp://{value}") for value in ("", "h/path", "h?tls=ssl", "h:0x", "h?a")),
+        *(("SMTP_URL", value) for value in ("http://h", "smtp://user@h", "smtp://h?tls=none&x=1")),
+        ("SMTP_URL", "smtp://h"),  # mail needs MAIL_FROM and PUBLIC_URL besides
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_FROM", "Tasks <a@b>\nBcc: <c@d>"),
     ],
 )
 def test_a_wrong_value_names_its_variable(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(config.ConfigError, match=f"^{name}: "):
         load(tmp_path, **{name: value})
+
+
+def test_where_mail_is_handed_in(tmp_path: Path) -> None:
+    more = {"MAIL_FROM": "Tasks <tasks@example.com>", "PUBLIC_URL": "https://example.com"}
+
+    def server(url: str) -> config.MailServer | None:
+        return load(tmp_path, SMTP_URL=url, **more).smtp_url
+
+    assert server("smtp://u:p%40ss@mail.example.com") == (
+        *("mail.example.com", 587, "u", "p@ss", "starttls"),
+    )
+    assert server("smtp://h?tls=implicit") == ("h", 465, None, None, "implicit")
+    assert server("smtp://h:26/?tls=none") == ("h", 26, None, None, "none")
 
 
 def test_an_empty_value_is_none(tmp_path: Path) -> None:

@@ -16,10 +16,12 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from taskapp.extensions import db
+from taskapp.mail import tokens
 from taskapp.web import openapi
-from tests.calls import HOOK, codes_of, newest_event, with_second_factor
+from tests.calls import HOOK, codes_of, mailed, newest_event, with_second_factor
 from tests.conftest import PASSWORD, Client, Json, invite
 
+pytestmark = pytest.mark.usefixtures("with_mail")
 DOCS = Path(__file__).parents[2] / "docs" / "performance.md"
 ROW = re.compile(
     r"^\| `((?:GET|POST|PUT|PATCH|DELETE) [^`]+)` \|([^|]*)\| (\d+) \| (\d+) \|$", re.MULTILINE
@@ -110,6 +112,9 @@ class Scene:
         self.next_code = codes_of(seed)
         return {"code": self.next_code()}
 
+    def mailed(self, purpose: str) -> str:
+        return mailed(self.alice, purpose, self.dora["id"], self.dora["email"])
+
     @property
     def hooks(self) -> str:
         return f"{self.project}/webhooks"
@@ -173,6 +178,16 @@ CALLS: dict[str, Call] = {
     ),
     "POST /auth/totp/disable": lambda s: s.alice.post(
         f"{AUTH}/totp/disable", json={**PROOF, "code": s.next_code()}
+    ),
+    "POST /auth/password/forgot": lambda s: s.anonymous.post(
+        f"{AUTH}/password/forgot", json={"email": "dora@example.com"}
+    ),
+    "POST /auth/password/reset": lambda s: s.anonymous.post(
+        f"{AUTH}/password/reset", json={"token": s.mailed(tokens.RESET), "password": PASSWORD}
+    ),
+    "POST /auth/email/verify/send": lambda s: s.alice.post(f"{AUTH}/email/verify/send"),
+    "POST /auth/email/verify": lambda s: s.anonymous.post(
+        f"{AUTH}/email/verify", json={"token": s.mailed(tokens.VERIFICATION)}
     ),
     "GET /auth/sessions": lambda s: s.alice.get(f"{AUTH}/sessions"),
     "GET /auth/token": lambda s: s.alice.get(f"{AUTH}/token"),

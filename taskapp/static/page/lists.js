@@ -105,7 +105,7 @@ export const countOf = (list, tasks) => (list.cursor ? Math.max(list.total, task
 export async function loadProjects() {
   state.projects = (await getAll('projects')).sort((a, b) => a.name.localeCompare(b.name))
   // A service without invitations says nothing of whether an address is proved.
-  state.invitations = 'email_verified' in state.me ? (await get('invitations')).items : []
+  state.invitations = 'email_verified' in state.me ? (await get('invitations').catch(() => ({ items: [] }))).items : []
   changed()
 }
 

@@ -1,0 +1,112 @@
+"""What mails say: plain text, made when a mail is sent, of what is true by then."""
+
+import email.policy
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import format_datetime
+from urllib.parse import urlsplit
+
+from taskapp.database.session import Row, transaction
+from taskapp.extensions import settings
+from taskapp.mail import tokens
+from taskapp.users import access as users
+
+LONGEST_LINE = 900  # octets; RFC 5321, section 4.5.3.1.6 allows 998
+POLICY = email.policy.SMTP.clone(max_line_length=200)
+RESET_TEXT = """\
+Somebody, probably you, asked for a new password for {email}.
+
+Choose one here, within an hour:
+
+    {base}/#/reset/{token}
+
+or with
+
+    curl -X POST {base}/api/v1/auth/password/reset -H 'Content-Type: application/json' \\
+      -d '{{"token": "{token}", "password": "a new password of yours"}}'
+
+It works once, and ends all your sessions. If you did not ask, there is nothing to do: your password
+is as it was.
+"""
+VERIFY_TEXT = """\
+Please prove that {email} is your address, within a day:
+
+    curl -X POST {base}/api/v1/auth/email/verify -H 'Content-Type: application/json' \\
+      -d '{{"token": "{token}"}}'
+
+If you have no account here, there is nothing to do.
+"""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a mail says; `is_notice` where its recipient can have no more of them."""
+
+    subject: str
+    text: str
+    is_notice: bool = False
+
+
+def letter_of(mail: Row) -> Letter | None:
+    """The text of a mail, or None where nobody should get it any more."""
+    write = WRITERS.get(mail.kind, _as_given)
+    return write(mail)
+
+
+def message_of(mail: Row, letter: Letter) -> EmailMessage:
+    """The mail as it is sent (RFC 5322); its Message-ID and Date are the same at each attempt."""
+    sender = str(settings().mail_from)
+    message = EmailMessage(policy=POLICY)
+    message["From"] = sender
+    message["To"] = recipient_of(mail)
+    message["Subject"] = " ".join(letter.subject.split())[:200]
+    message["Date"] = format_datetime(mail.created_at)
+    message["Message-ID"] = f"<{mail.key}@{urlsplit(_base()).hostname}>"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic answers
+    if letter.is_notice:
+        _, _, address = sender.rpartition("<")
+        unsubscribe = f"<mailto:{address.rstrip('>')}?subject=unsubscribe>, <{_base()}/>"
+        message["List-Unsubscribe"] = unsubscribe
+    is_plain = letter.text.isascii() and max(map(len, letter.text.split("\n"))) < LONGEST_LINE
+    message.set_content(letter.text, cte="7bit" if is_plain else "quoted-printable")
+    return message
+
+
+def recipient_of(mail: Row) -> str:
+    """The address, with its domain in ASCII (RFC 5891)."""
+    local, _, domain = mail.address.rpartition("@")
+    return f"{local}@{domain.encode('idna').decode()}"
+
+
+def _base() -> str:
+    return str(settings().public_url)
+
+
+def _reset(mail: Row) -> Letter | None:
+    """Only now it is looked up whether there is such an account: the request did not do it."""
+    user = users.with_email(mail.address).one_or_none()
+    if user is None or not user.is_active:
+        return None
+    with transaction():
+        token = tokens.issue(tokens.RESET, user.id, mail.address)
+    text = RESET_TEXT.format(email=mail.address, base=_base(), token=token)
+    return Letter("A new password", text)
+
+
+def _verification(mail: Row) -> Letter | None:
+    user = users.with_email(mail.address).one_or_none()
+    if user is None or user.id != mail.user_id:
+        return None
+    with transaction():
+        token = tokens.issue(tokens.VERIFICATION, user.id, mail.address)
+    text = VERIFY_TEXT.format(email=mail.address, base=_base(), token=token)
+    return Letter("Is this your address?", text)
+
+
+def _as_given(mail: Row) -> Letter:
+    return Letter(mail.data["subject"], mail.data["text"])
+
+
+Writer = Callable[[Row], Letter | None]
+WRITERS: dict[str, Writer] = {tokens.RESET: _reset, tokens.VERIFICATION: _verification}
