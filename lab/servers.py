@@ -67,11 +67,15 @@ class Server:
 
 @contextmanager
 def nothing_left() -> Iterator[None]:
-    """A signal may come between a server's start and the block that ends it."""
+    """A signal may come between a server's start and the block that ends it.
+
+    What ran before the block is not ours to end.
+    """
+    before = set(tree(os.getpid()))
     try:
         yield
     finally:
-        left = tree(os.getpid())[1:]
+        left = [process for process in tree(os.getpid()) if process not in before]
         for process in left:
             with suppress(psutil.NoSuchProcess):
                 process.kill()

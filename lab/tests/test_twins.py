@@ -186,6 +186,9 @@ def _rows(service: Service, project_id: int) -> list[Json]:
         with engine.connect() as connection:
             rows = connection.execute(sa.text(query), {"id": project_id})
             result += [{**row._mapping, **_changes(row)} for row in rows]
+    for row in result:
+        if row.get("kind") == "deleted":  # the twin keeps nothing to restore: docs/twin.md
+            del row["changes"]
     engine.dispose()
     return result
 

@@ -81,8 +81,7 @@ class StrictRequest(Request):
         known = ["application/json"]
         if self.method == "PATCH":
             known.append("application/merge-patch+json")
-        fits = told.get_content_type() in known
-        fits = fits and told.get_content_charset("utf-8") == "utf-8"
+        fits = told.get_content_type() in known  # a charset says nothing of JSON: RFC 8259, 11
         if (raw or "content-type" in self.headers) and not fits:
             raise UnsupportedMediaType
 

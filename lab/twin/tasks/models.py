@@ -58,6 +58,11 @@ class Task(Base):
     status: Mapped[str] = mapped_column(Ranked(*STATUSES))
     priority: Mapped[str] = mapped_column(Ranked(*PRIORITIES))
     due_at: Mapped[dt.datetime | None]
+    # Shown, and never written here: taskapp sets them.
+    due_on: Mapped[dt.date | None]
+    repeat: Mapped[dict[str, str] | None] = mapped_column(sa.JSON(none_as_null=True))
+    reminders: Mapped[list[str]] = mapped_column(sa.JSON, server_default="[]")
+    due: Mapped[int | None]  # due_at or due_on as a number, which lists sort by
     assignee_id: Mapped[int | None]
     parent_id: Mapped[int | None]
     labels: Mapped[list[str]] = mapped_column(sa.JSON)

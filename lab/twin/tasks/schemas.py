@@ -9,7 +9,6 @@ from lab.twin.database import now
 from lab.twin.fields import (
     CommaList,
     Id,
-    Name,
     NameOrId,
     QueryBool,
     QueryId,
@@ -29,6 +28,7 @@ Status = Literal["todo", "in_progress", "done", "cancelled"]
 Priority = Literal["none", "low", "medium", "high", "urgent"]
 # A default is never validated: such a field may be left out, and still may not be null.
 ABSENT: Any = None
+Title = Annotated[Text, Trim, Field(min_length=1, max_length=500)]
 Label = Annotated[Text, Trim, Field(min_length=1, max_length=50)]
 
 
@@ -47,6 +47,9 @@ class Task(Resource):
     status: Status
     priority: Priority
     due_at: TimeOut | None
+    due_on: dt.date | None
+    repeat: dict[str, str] | None
+    reminders: list[str]
     assignee_id: int | None
     parent_id: int | None
     labels: list[str]
@@ -70,8 +73,8 @@ class TaskPatch(Wire):
 
     project_id: Id = ABSENT
     external_id: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
-    title: Name = ABSENT
-    description: Annotated[Text, Field(max_length=20_000)] = ABSENT
+    title: Title = ABSENT
+    description: Annotated[Text, Field(max_length=65_536)] = ABSENT
     status: Status = ABSENT
     priority: Priority = ABSENT
     due_at: TimeIn | None = None
@@ -81,7 +84,7 @@ class TaskPatch(Wire):
 
 
 class NewTask(TaskPatch):
-    title: Name
+    title: Title
 
 
 class TaskQuery(Wire):

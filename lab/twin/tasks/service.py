@@ -166,6 +166,8 @@ def _derived(new: Body, whole: Body, turn: Turn) -> Body:
     derived: Body = {"revision": turn.revision, "updated_at": now()}
     if "status" in new:
         derived["completed_at"] = derived["updated_at"] if new["status"] == "done" else None
+    if "due_at" in new:
+        derived["due"] = task_query.due(new["due_at"])
     if new.keys() & {"title", "description"}:
         derived["words"] = task_query.words(whole["title"], whole["description"])
     return derived

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lab.twin.database import Base
@@ -16,6 +17,8 @@ class User(Base):
     name: Mapped[str]
     role: Mapped[str]
     is_active: Mapped[bool]
+    email_verified: Mapped[bool] = mapped_column(server_default=sa.false())
+    timezone: Mapped[str] = mapped_column(server_default="UTC")
     password_hash: Mapped[str]
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]

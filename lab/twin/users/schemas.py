@@ -9,6 +9,9 @@ class User(Resource):
     name: str
     role: str
     is_active: bool
+    email_verified: bool
+    timezone: str
+    inbox_id: int
     created_at: TimeOut
     updated_at: TimeOut
 
