@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Each file of pins is complete: nothing is installed but what `make pins` saw.
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps
 .DEFAULT_GOAL := help
-.PHONY: help install serve seed pictures test test-lab test-client test-agents test-page test-faults fuzz test-document check bench bench-quick bench-taste bench-growth \
+.PHONY: help install serve seed pictures test test-lab test-client test-agents test-calendar test-page test-faults fuzz test-document check bench bench-quick bench-taste bench-growth \
   bench-cache instructions predict lab lab-full lab-taste lab-sample format pins audit sbom clean
 
 help: ## Say what each target does
@@ -21,7 +21,7 @@ $(VENV)/runtime: requirements.txt $(VENV)/pip
 	$(PIP) -r $<
 	touch $@
 
-$(VENV)/dev $(VENV)/lab $(VENV)/bench $(VENV)/audit $(VENV)/agents $(VENV)/page: $(VENV)/%: requirements-%.txt $(VENV)/pip
+$(VENV)/dev $(VENV)/lab $(VENV)/bench $(VENV)/audit $(VENV)/agents $(VENV)/page $(VENV)/calendar: $(VENV)/%: requirements-%.txt $(VENV)/pip
 	@echo "Installing what '$*' needs: a few minutes"
 	$(PIP) -r $<
 	touch $@
@@ -77,6 +77,13 @@ test-page: $(VENV)/page ## Drive the page in the system's Chromium, on both data
 test-agents: $(VENV)/agents ## Two agents and a person race on /mcp; the official SDK calls each tool
 	$(BIN)/pytest -m agents tests/agents
 
+test-calendar: ## recurring-ical-events shows what repeats when it is due, in an environment of its own
+	$(MAKE) VENV=$(VENV)-calendar test-calendar-there
+
+.PHONY: test-calendar-there
+test-calendar-there: $(VENV)/calendar
+	$(BIN)/pytest -m calendar tests/calendars
+
 pictures: $(VENV)/page ## Take the README's pictures of the page once more
 	tests/page/chromium
 	$(BIN)/python -m tests.page.pictures
@@ -131,7 +138,7 @@ format: $(VENV)/dev ## Put the code into shape
 	$(BIN)/ruff format .
 
 pins: $(VENV)/dev ## Refresh every pin to today's releases
-	for file in requirements requirements-dev requirements-lab requirements-bench requirements-audit requirements-agents requirements-page \
+	for file in requirements requirements-dev requirements-lab requirements-bench requirements-audit requirements-agents requirements-page requirements-calendar \
 	  client/requirements client/requirements-test; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url --no-emit-find-links $$file.in -o $$file.txt && \

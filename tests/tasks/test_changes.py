@@ -198,7 +198,9 @@ def test_followers_end_with_exactly_what_is_there(
             if number == 0 and dice.random() < 0.3:
                 _change_membership(alice, bob, shared["id"])
             status = _write(dice, client, shared["id"], secret)
-            if status >= 500:
+            # SQLite gives its lock to any of those who wait: on a busy machine one of them waits
+            # for longer than ten seconds, and is told to come again. Nothing was written then.
+            if status >= 500 and status != 503:
                 failures.append(status)
 
     threads = [threading.Thread(target=write, args=(n,)) for n in range(8)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -127,7 +128,8 @@ def test_no_question_reads_every_task(app: Flask, alice: Client, bob: Client) ->
     queries += ["status=todo", "status=done,todo&sort=due_at", "priority=high", "label=label7"]
     queries += ["label=label7,label8", "assignee=me", f"assignee={bob.user['id']}", "assignee=none"]
     queries += ["parent=none", "parent=1", "due=none", "due=overdue", "due=today", "q=rare77"]
-    queries += ["due=week&tz=Asia/Kolkata", "repeat=true", "external_id=crm-7"]
+    queries += ["due=week&tz=Asia/Kolkata", "repeat=true", "repeat=false", "external_id=crm-7"]
+    queries += [f"{query}&total=true" for query in ("repeat=true", "due=week", "due=none")]
     queries += [f"{name}={WHEN}" for name in ("due_before", "due_after", "created_before")]
     queries += [f"{name}={WHEN}" for name in ("created_after", "updated_after")]
     queries += [f"{name}={WHEN}" for name in ("completed_after", "completed_before")]
@@ -146,6 +148,32 @@ def test_no_question_reads_every_task(app: Flask, alice: Client, bob: Client) ->
                 assert "ix_tasks_latest_due" in explained or "due_id" in explained, query
             if "rare77" in query:
                 assert "VIRTUAL TABLE INDEX" in explained or "ix_tasks_words" in explained
+
+
+def test_filters_by_due_read_their_part_of_an_index(app: Flask, alice: Client) -> None:
+    """However many tasks there are, what is read is what is due then, of each project."""
+    crowd(app, alice)
+    made(alice, "projects", name="Second")
+    zones = ("UTC", "Pacific/Auckland", "America/St_Johns")
+    early, late = (
+        "2026-01-03T00:00:00Z",
+        "2026-07-01T00:00:00Z",
+    )  # when few are due before, and after
+    filters = ["due=today", "due=week", "due=overdue", f"due_before={early}", f"due_after={late}"]
+    filters.append("due_after=2026-06-20T00:00:00Z&due_before=2026-06-22T00:00:00Z")
+    for query, zone in itertools.product(filters, zones):
+        with listening(app) as sent:
+            assert alice.get(f"{URL}?{query}&tz={zone}&sort=due_at").status_code == 200
+        statement, parameters = next(each for each in sent if "FROM tasks" in each[0])
+        explained = plan(app, statement, parameters)
+        found = [line for line in explained.splitlines() if bounded_by_due(line)]
+        assert len(found) == 2, f"{query}: {explained}"  # once in each of the two projects
+
+
+def bounded_by_due(line: str) -> bool:
+    """SQLite says `(project_id=? AND due<?)`, PostgreSQL `Index Cond: (… AND (due < …))`."""
+    is_search = "Index Cond" in line or line.startswith("SEARCH tasks USING INDEX")
+    return is_search and "project_id" in line and re.search(r"\bdue *[<>]", line) is not None
 
 
 def test_no_other_list_reads_a_whole_table(

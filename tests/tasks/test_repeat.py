@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from taskapp.tasks import recurrence, repeats
 from taskapp.tasks.recurrence import FREQUENCIES, InvalidRule, first_after, parse
+from tests import servers
 from tests.conftest import Client, Json, add, named
 
 URL = "/api/v1/tasks"
@@ -234,6 +235,28 @@ def test_fifty_at_once_make_one(alice: Client) -> None:
         assert set(pool.map(done, range(50))) == {200}
 
     assert in_all(alice) == 2
+
+
+@pytest.mark.parametrize(
+    "statement", ["INSERT INTO tasks", "UPDATE tasks", "INSERT INTO events", "COMMIT"]
+)
+def test_a_worker_killed_in_between_leaves_neither_and_the_retry_leaves_both(
+    fresh_environment: dict[str, str], statement: str
+) -> None:
+    with servers.gunicorn("tests.dying:app", **fresh_environment) as base:
+        token = servers.sign_up(base, "alice@example.com")
+        url = f"{base}{URL}"
+        body = {"title": "Water the fern", "due_on": "2030-05-17", "repeat": DAILY}
+        task = servers.ask(url, body, token=token)[2]
+        path, done = f"{url}/{task['id']}", {"status": "done"}
+        with pytest.raises(OSError):  # noqa: PT011 - the connection ends, each time in its own words
+            servers.ask(path, done, method="PATCH", token=token, X_Die_Before=statement)
+        left = servers.ask(url, token=token)[2]["items"]
+        assert servers.ask(path, done, method="PATCH", token=token)[0] == 200
+        items = servers.ask(f"{url}?sort=id", token=token)[2]["items"]
+
+    assert left == [task]
+    assert [each["status"] for each in items] == ["done", "todo"]
 
 
 def test_a_series_ends_when_it_is_told_to(alice: Client) -> None:
