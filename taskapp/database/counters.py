@@ -1,7 +1,8 @@
 """Counters in a SQLite file, for all workers of one machine; losing it loses nothing else.
 
-Counting never fails. While the file cannot be used each worker counts for itself, in memory; a
-damaged file is thrown away, and a new one begun at once.
+Counting never fails. While the file cannot be used each worker counts for itself, in memory, and
+each count as if every other worker had counted as much, so that no limit grows meanwhile; a damaged
+file is thrown away, and a new one begun at once.
 """
 
 import fcntl
@@ -45,8 +46,9 @@ def _add_statement(size: int) -> str:
 class CountersFile(threading.local):
     """Counts that end at a time; each thread has a connection of its own."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, workers: int = 1) -> None:
         self.path = str(path)
+        self.workers = workers
         self.identity: tuple[int, int] | None = None
         self.retry_at = 0.0  # monotonic seconds
 
@@ -91,13 +93,14 @@ class CountersFile(threading.local):
             values[f"key_{number}"] = key
             values[f"seconds_{number}"] = seconds
         rows = self._execute(_add_statement(len(keys)), values)
-        return {key: (count, ends) for key, count, ends in rows}
+        share = self._share()
+        return {key: (count * share, ends) for key, count, ends in rows}
 
     def get(self, key: str) -> Count:
         """The counter as it is; one that has ended, or is not there, is 0 until now."""
         now = time.time()
         for count, ends in self._execute(_LIVE, {"key": key, "now": now}):
-            return count, ends
+            return count * self._share(), ends
         return 0, now
 
     def sweep(self) -> int:
@@ -107,13 +110,17 @@ class CountersFile(threading.local):
     def is_first_this_minute(self, key: str) -> bool:
         """For what all workers together say at most once a minute."""
         count, _ = self.add(key, 1, 60)
-        return count == 1
+        return count == self._share()
 
     def state(self) -> str:
         """What a write to the file says now: "ok" or "down"."""
         self.retry_at = 0.0
         self.add("check", 1, 1)
         return "ok" if self.retry_at == 0.0 else "down"
+
+    def _share(self) -> int:
+        """What one count stands for: it was in memory if the file waits for a retry."""
+        return self.workers if time.monotonic() < self.retry_at else 1
 
     def _execute(self, statement: str, values: dict[str, Any]) -> list[Any]:
         if time.monotonic() >= self.retry_at:

@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 class Shared:
     """Redis where there is one and it answers, else what the caller can do without it."""
 
-    def __init__(self, redis_url: str | None, counters: Path) -> None:
-        self.file = CountersFile(counters)
+    def __init__(self, redis_url: str | None, counters: Path, workers: int) -> None:
+        self.file = CountersFile(counters, workers)
         self.redis = _connect(redis_url) if redis_url else None
         self.retry_at = 0.0  # monotonic seconds
 

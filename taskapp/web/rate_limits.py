@@ -102,7 +102,8 @@ def _read(answer: Any) -> Count:
 
 def configure(app: Flask, settings: Settings) -> None:
     """Bind the limiter to the app; `count` and `explain` are its hooks."""
-    shared = Shared(settings.redis_url, settings.instance / "counters.db")
+    counters = settings.instance / "counters.db"
+    shared = Shared(settings.redis_url, counters, settings.web_concurrency)
     app.extensions["shared"] = shared
     app.config["RATELIMIT_ENABLED"] = settings.ratelimit_enabled
     app.config["RATELIMIT_STORAGE_URI"] = "shared://"

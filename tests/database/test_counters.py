@@ -103,3 +103,20 @@ def test_what_cannot_be_thrown_away_is_counted_by_each_worker(tmp_path: Path) ->
 
         path.rmdir()
         assert file.state() == "ok"
+
+
+def test_without_a_file_a_worker_counts_for_all_of_them(tmp_path: Path) -> None:
+    """A limit that is as wide as there are workers would be an invitation to fill the disk."""
+    path = tmp_path / "counters.db"
+    path.mkdir()  # not even root can write that
+    file = CountersFile(path, workers=4)
+
+    assert [file.add("tries", 1, 60)[0] for _ in range(3)] == [4, 8, 12]
+    assert file.get("tries")[0] == 12
+    assert [file.is_first_this_minute("warning") for _ in range(3)] == [True, False, False]
+    path.rmdir()
+    file.retry_at = 0.0
+    assert [file.add("tries", 1, 60)[0] for _ in range(2)] == [1, 2]
+    assert file.is_first_this_minute("another warning")
+    file.connection.close()
+    file.memory.close()

@@ -120,7 +120,7 @@ def test_counters_that_cannot_be_written_are_said_everywhere_and_still_limit(
         with urllib.request.urlopen(f"{base}/metrics") as answer:  # noqa: S310 - our own
             metrics = answer.read().decode()
 
-    assert statuses.count(401) <= 10  # five for each worker
+    assert 2 <= statuses.count(401) <= 5  # half of them for each of two workers
     assert statuses[-1] == 429
     assert (ready[0], ready[2]["status"], ready[2]["checks"]["counters"]) == (
         200, "degraded", "down",
