@@ -74,8 +74,8 @@ test-page: $(VENV)/page ## Drive the page in the system's Chromium, on both data
 	tests/page/chromium
 	$(BIN)/pytest -m page tests/page
 
-test-agents: $(VENV)/agents ## Two agents and a person race on /mcp; the official SDK calls each tool
-	$(BIN)/pytest -m agents tests/agents
+test-agents: $(VENV)/agents $(VENV)/judges ## Agents and a person race on /mcp; the official SDK and the conformance suite
+	JUDGES=$(VENV)/judges $(BIN)/pytest -m agents tests/agents
 
 test-calendar: ## recurring-ical-events shows what repeats when it is due, in an environment of its own
 	$(MAKE) VENV=$(VENV)-calendar test-calendar-there

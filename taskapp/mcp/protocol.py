@@ -16,6 +16,7 @@ from taskapp.mcp import envelope, service
 from taskapp.mcp.envelope import Call, Fault
 from taskapp.mcp.tools import TOOLS, Tool
 from taskapp.web import idempotency
+from taskapp.web.addresses import own_origins
 from taskapp.web.body import read_json_body, strict_json
 from taskapp.web.current import caller, current, require_scope
 
@@ -69,9 +70,12 @@ def check_origin(request: Request) -> None:
         Forbidden
     """
     origin = request.headers.get("Origin")
-    allowed = {None, request.host_url.rstrip("/"), *settings().cors_origins}
-    if origin not in allowed:
-        raise Forbidden("This Origin may not call; CORS_ORIGINS names those that may.")
+    if origin is None or origin in settings().cors_origins or origin in own_origins(current()):
+        return
+    raise Forbidden(
+        "This Origin may not call: TRUSTED_HOSTS names the hosts of this service, CORS_ORIGINS "
+        "other origins that may."
+    )
 
 
 def _parse(raw: bytes) -> Any:

@@ -130,6 +130,24 @@ def locate(current: Current) -> None:
         current.base = f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}{current.prefix}"
 
 
+def own_origins(current: Current) -> set[str]:
+    """The origins (RFC 6454) that pages of this service have.
+
+    A name in Host is none of ours unless the operator says so: anybody can point a name of theirs
+    at this machine (DNS rebinding), but not an address.
+    """
+    origins = set()
+    public = settings().public_url
+    if public:
+        parts = urlsplit(public)
+        origins.add(f"{parts.scheme}://{parts.netloc}")
+    name = _host_name(current.request.environ.get("HTTP_HOST", "").lower())
+    if settings().trusted_hosts or name == "localhost" or plain_address(name):
+        origin = current.request.host_url.rstrip("/")
+        origins.add(origin)
+    return origins
+
+
 def absolute(path: str) -> str:
     """A path of this service as an address that the client can follow."""
     return current().base + path

@@ -178,6 +178,25 @@ def test_a_page_from_elsewhere_may_not_call(alice: Client) -> None:
     assert send(alice, "tools/list", headers={"Origin": "http://localhost"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("evil.example", 403),  # a name that somebody else points at this machine
+        ("localhost.evil.example", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("127.0.0.1:8000", 200),
+        ("[::1]:8000", 200),
+        ("localhost:8000", 200),
+    ],
+)
+def test_a_name_that_leads_here_is_not_ours_yet(alice: Client, host: str, status: int) -> None:
+    """DNS rebinding: Host and Origin are alike, and both are the attacker's."""
+    url = f"http://{host}"
+    response = send(alice, "tools/list", headers={"Origin": url}, base_url=url)
+
+    assert response.status_code == status
+
+
 def test_nobody_calls_without_a_credential(anonymous: Client) -> None:
     response = send(anonymous, "tools/list")
 

@@ -230,3 +230,26 @@ def test_the_refusal_of_a_host_blames_only_a_setting_that_is_set(serve: Serve) -
 def test_a_public_url_that_is_none_keeps_the_service_from_starting(url: str) -> None:
     with pytest.raises(config.ConfigError, match="PUBLIC_URL"):
         config.load({"PUBLIC_URL": url})
+
+
+@pytest.mark.parametrize(
+    ("variables", "statuses"),
+    [
+        ({}, [403, 403]),
+        ({"TRUSTED_HOSTS": "tasks.example.com,localhost"}, [200, 403]),
+        ({"PUBLIC_URL": "https://tasks.example.com/team"}, [403, 200]),
+        ({"CORS_ORIGINS": "https://tasks.example.com"}, [403, 200]),
+    ],
+)
+def test_agents_in_a_browser_come_from_where_the_operator_says(
+    serve: Serve, variables: dict[str, str], statuses: list[int]
+) -> None:
+    client = serve(**variables)
+    headers = {**sign_up(client), "Host": "tasks.example.com"}
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    origins = ("http://tasks.example.com", "https://tasks.example.com")
+    answers = [
+        client.post("/mcp", json=ping, headers={**headers, "Origin": origin}) for origin in origins
+    ]
+
+    assert [answer.status_code for answer in answers] == statuses
