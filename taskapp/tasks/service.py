@@ -1,21 +1,19 @@
 """What can be done with tasks; a write takes the next revision of its project."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
 from taskapp.database.pages import Created, Page
 from taskapp.database.session import Body, Precondition, Row, read
-from taskapp.errors import Invalid, PreconditionRequired, Refusal, StaleRevision
-from taskapp.extensions import db, settings
+from taskapp.errors import Invalid
+from taskapp.extensions import db
 from taskapp.ledger import access, revisions
 from taskapp.ledger.access import Seen
-from taskapp.ledger.revisions import Lock
-from taskapp.tasks import bulk, query, undo, writes
+from taskapp.tasks import batches, bulk, operations, query, undo, writes
 from taskapp.tasks.access import Locks, TaskNotFound, visible_task, visible_task_by_key
-from taskapp.tasks.models import SHOWN, TASK
+from taskapp.tasks.models import TASK
 
 
 def get_task(caller: Caller, task_id: int) -> Row:
@@ -55,7 +53,7 @@ def update_task(caller: Caller, task_id: int, body: Body, precondition: Precondi
         TaskNotFound, ProjectNotFound, Forbidden, StaleRevision
         AssigneeNotFound, ParentNotFound, Invalid, ExternalIdTaken
     """
-    return _update(Locks(caller), task_id, body, precondition)
+    return operations.update(Locks(caller), task_id, body, precondition)
 
 
 def put_task(
@@ -68,7 +66,7 @@ def put_task(
         AssigneeNotFound, ParentNotFound, Invalid: It needs a title to be created, too.
     """
     lock = revisions.lock_project(caller, project_id)
-    before = _locked_by_key(lock, external_id)
+    before = operations.task_by_key(lock, external_id)
     precondition(before)
     if before is not None:
         return writes.update(caller, before, lock, lock, body)
@@ -96,7 +94,7 @@ def update_task_by_key(
         AssigneeNotFound, ParentNotFound, Invalid
     """
     lock = revisions.lock_project(caller, project_id)
-    task = _require(_locked_by_key(lock, external_id))
+    task = _require(operations.task_by_key(lock, external_id))
     precondition(task)
     return writes.update(caller, task, lock, lock, body)
 
@@ -110,7 +108,7 @@ def delete_task_by_key(
         TaskNotFound, ProjectNotFound, Forbidden, StaleRevision
     """
     lock = revisions.lock_project(caller, project_id)
-    task = _require(_locked_by_key(lock, external_id))
+    task = _require(operations.task_by_key(lock, external_id))
     precondition(task)
     writes.delete(task.id, lock)
 
@@ -142,23 +140,12 @@ def delete_task(caller: Caller, task_id: int, precondition: Precondition) -> Non
     Raises:
         TaskNotFound, Forbidden, StaleRevision
     """
-    _delete(Locks(caller), task_id, precondition)
+    operations.delete(Locks(caller), task_id, precondition)
 
 
-def run_batch(caller: Caller, operations: list[Body]) -> Body:
+def run_batch(caller: Caller, sent: list[Body]) -> Body:
     """Carry out all operations or none; a refusal is the one that its operation would have had."""
-    locks = Locks(caller)
-    results = []
-    for number, operation in enumerate(operations):
-        try:
-            task = _carry_out(locks, operation)
-        except Refusal as refusal:
-            raise refusal.of_operation(number) from None
-        result = {"op": operation["op"], "id": operation.get("id")}
-        if task is not None:
-            result.update(id=task.id, task=task)
-        results.append(result)
-    return {"results": results}
+    return {"results": batches.run(caller, sent)}
 
 
 def import_tasks(
@@ -178,73 +165,7 @@ def import_tasks(
     return counts
 
 
-@dataclass
-class SentRevision:
-    """The precondition of an operation: the `revision` that it was sent with."""
-
-    operation: Body
-
-    def __call__(self, task: Row | None) -> None:
-        sent = self.operation.get("revision")
-        if sent is None and settings().require_if_match:
-            raise PreconditionRequired
-        if sent is not None and task is not None and task.revision != sent:
-            raise StaleRevision
-
-
-def _carry_out(locks: Locks, operation: Body) -> Row | None:
-    """The task after one operation of a batch; None once it is deleted."""
-    match operation["op"]:
-        case "create":
-            body = operation["body"]
-            lock = locks.project(body.get("project_id"))
-            return writes.insert(locks.caller, lock, body)
-        case "update":
-            precondition = SentRevision(operation)
-            return _update(locks, operation["id"], operation["body"], precondition)
-        case "upsert":
-            return _upsert(locks, operation)
-        case _:
-            _delete(locks, operation["id"], SentRevision(operation))
-            return None
-
-
-def _upsert(locks: Locks, operation: Body) -> Row:
-    lock = locks.project(operation["project_id"])
-    external_id = operation["external_id"]
-    body = operation["body"]
-    before = _locked_by_key(lock, external_id)
-    if before is not None:
-        if settings().require_if_match:
-            raise PreconditionRequired
-        return writes.update(locks.caller, before, lock, lock, body)
-    if "title" not in body:
-        raise Invalid.field("title", "Missing data for required field.")
-    return writes.insert(locks.caller, lock, {**body, "external_id": external_id})
-
-
-def _locked_by_key(lock: Lock, external_id: str) -> Row | None:
-    in_project = TASK.project_id == lock.project_id
-    by_key = SHOWN.where(in_project, TASK.external_id == external_id)
-    return db.session.execute(by_key).one_or_none()
-
-
 def _require(task: Row | None) -> Row:
     if task is None:
         raise TaskNotFound
     return task
-
-
-def _update(locks: Locks, task_id: int, body: Body, precondition: Precondition) -> Row:
-    target_id = body.get("project_id")
-    task = locks.task(task_id, target_id)
-    precondition(task)
-    source = locks.project(task.project_id)
-    target = source if target_id is None else locks.project(target_id)
-    return writes.update(locks.caller, task, source, target, body)
-
-
-def _delete(locks: Locks, task_id: int, precondition: Precondition) -> None:
-    task = locks.task(task_id)
-    precondition(task)
-    writes.delete(task_id, locks.project(task.project_id))

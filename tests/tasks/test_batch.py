@@ -5,12 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import hypothesis
 import pytest
 from flask import Flask
+from hypothesis import strategies as st
+from werkzeug.test import TestResponse
 
-from tests.conftest import Client, Json, named, refused
+from tests.conftest import Client, Json, add, made, named, refused
 
-URL = "/api/v1/tasks/batch"
+TASKS = "/api/v1/tasks"
+URL = f"{TASKS}/batch"
+PROJECTS = "/api/v1/projects"
+DAILY = {"rule": "FREQ=DAILY", "from": "due"}
 
 
 def batch(client: Client, *operations: Json) -> list[Json]:
@@ -147,3 +153,176 @@ def test_batches_that_lock_each_other_out_are_tried_again(alice: Client, shared:
 
     with ThreadPoolExecutor(2) as pool:
         assert set(pool.map(rename, range(8))) == {200}
+
+
+def test_an_order_that_matters_is_kept(alice: Client, shared: Json, task: Json) -> None:
+    inbox = task["project_id"]
+    key = {"op": "upsert", "project_id": inbox, "external_id": "crm-1"}
+    child = add(alice, "Pot")
+    results = batch(
+        alice,
+        create("Fern", external_id="crm-1", labels=["a"]),
+        create("Moss", parent_id=task["id"]),
+        {**key, "body": {"title": "Fern, watered", "labels": []}},
+        {**key, "body": {"priority": "high"}},
+        {"op": "update", "id": child["id"], "body": {"parent_id": task["id"]}},
+        {"op": "update", "id": child["id"], "body": {"project_id": shared["id"]}},
+        create("Soil", parent_id=child["id"], project_id=shared["id"]),
+        create("Sand", project_id=shared["id"]),
+        {"op": "delete", "id": task["id"]},
+        create("Fern again", external_id="crm-2"),
+    )
+
+    assert results[0]["id"] == results[2]["id"] == results[3]["id"]
+    fern = alice.get(f"{TASKS}/{results[0]['id']}").get_json()
+    assert (fern["title"], fern["priority"], fern["labels"]) == ("Fern, watered", "high", [])
+    assert results[6]["task"]["parent_id"] == child["id"]
+    assert alice.get(f"{TASKS}/{results[1]['id']}").status_code == 404  # it went with its parent
+    assert titles(alice) == ["Pot", "Fern, watered", "Soil", "Sand", "Fern again"]
+    history = alice.get(f"{TASKS}/{fern['id']}/history").get_json()["items"]
+    assert [event["kind"] for event in history] == ["created", "updated", "updated"]
+
+
+@pytest.mark.parametrize(
+    ("operations", "status", "pointer"),
+    [
+        ([{"op": "delete", "id": 0}, {"op": "update", "id": 0, "body": {}}], 404, "/operations/1"),
+        ([{"op": "delete", "id": 0}, {"op": "delete", "id": 0}], 404, "/operations/1"),
+        (
+            [{"op": "delete", "id": 0}, create("x"), create("y", parent_id=0)],
+            404,
+            "/operations/2/body/parent_id",
+        ),
+        (
+            [create("x", external_id="a"), create("y"), create("z", external_id="a")],
+            409,
+            "/operations/2/body/external_id",
+        ),
+    ],
+)
+def test_what_an_operation_undid_is_gone_for_the_next(
+    alice: Client, task: Json, operations: list[Json], status: int, pointer: str
+) -> None:
+    for operation in operations:
+        body = operation.get("body", {})
+        for place, name in ((operation, "id"), (body, "parent_id")):
+            if name in place:
+                place[name] = task["id"]
+
+    response = alice.post(URL, json={"operations": operations})
+
+    assert refused(response)[0] == status
+    assert response.get_json()["errors"][0]["pointer"] == pointer
+    assert titles(alice) == [task["title"]]
+
+
+def test_a_quota_is_told_by_the_operation_that_is_past_it(
+    app: Flask, alice: Client, task: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = replace(app.extensions["taskapp"], max_tasks_per_project=4)
+    monkeypatch.setitem(app.extensions, "taskapp", small)
+    delete = {"op": "delete", "id": task["id"]}
+    creates = [create(str(number)) for number in range(5)]
+
+    response = alice.post(URL, json={"operations": creates})
+    assert refused(response) == (409, "quota-exceeded")
+    (reason,) = response.get_json()["errors"]
+    assert reason["pointer"] == "/operations/3"
+    assert "4 tasks in the project are counted; 1 more" in reason["detail"]
+    assert titles(alice) == [task["title"]]
+    batch(alice, delete, *creates[:4])
+    assert titles(alice) == ["0", "1", "2", "3"]
+    assert refused(alice.post(TASKS, json={"title": "x"}))[1] == "quota-exceeded"
+
+
+OPTIONAL = {
+    "external_id": st.sampled_from(["a", "b", "c", "d", "e", "f", "there"]),
+    "status": st.sampled_from(["todo", "in_progress", "done"]),
+    "labels": st.sampled_from([[], ["home"], ["Home", "plants"]]),
+    "assignee_id": st.sampled_from(["alice", "bob", "bob", None, "charlie"]),
+    "parent_id": st.sampled_from(["here", "here", "here", None, "in another project", "nowhere"]),
+}
+DUES = st.sampled_from(
+    [
+        *({}, {"due_on": "2030-05-17"}, {"due_at": "2030-05-17T08:00:00Z"}),
+        {"due_at": "2030-05-17T08:00:00Z", "reminders": ["-PT1H", "2020-01-01T00:00:00Z"]},
+        {"due_on": "2030-05-17", "repeat": DAILY},
+        {"reminders": ["-PT1H"]},  # before nothing: refused
+        {"repeat": DAILY},  # as well
+    ]
+)
+WISHES = st.tuples(
+    st.fixed_dictionaries({"title": st.sampled_from(["Fern", "Moss"])}, optional=OPTIONAL), DUES
+)
+Refusal = tuple[int, int, str, list[str]]  # the operation's place, status, code, pointers
+
+
+@hypothesis.settings(max_examples=25)
+@hypothesis.given(st.lists(WISHES, min_size=2, max_size=8))
+def test_creates_together_are_what_they_would_be_one_by_one(
+    alice: Client, bob: Client, charlie: Client, wishes: list[tuple[Json, Json]]
+) -> None:
+    people = {"alice": alice.user["id"], "bob": bob.user["id"], "charlie": charlie.user["id"]}
+    bodies = []
+    for _ in range(2):
+        project = made(alice, "projects", name="Garden")
+        member = {"email": bob.user["email"], "role": "editor"}
+        assert (
+            alice.post(f"/api/v1/projects/{project['id']}/members", json=member).status_code < 300
+        )
+        root = add(alice, "Root", project_id=project["id"], external_id="there")
+        parents = {"here": root["id"], "in another project": add(alice)["id"], "nowhere": 10**9}
+        names = {**people, **parents}
+        for fields, due in wishes:
+            body = {"project_id": project["id"], **fields, **due}
+            for name in {"assignee_id", "parent_id"} & body.keys():
+                body[name] = names.get(body[name])
+            bodies.append(body)
+    one_by_one, together = bodies[: len(wishes)], bodies[len(wishes) :]
+
+    refusal = first_refusal(alice, one_by_one)
+    operations = [{"op": "create", "body": body} for body in together]
+    response = alice.post(URL, json={"operations": operations})
+
+    assert refusal_of(response) == refusal
+    after = trails(alice, together[0]["project_id"])
+    if refusal is None:
+        assert after == trails(alice, one_by_one[0]["project_id"])
+        shown = [result["task"] for result in response.get_json()["results"]]
+        assert shown == [alice.get(f"{TASKS}/{task['id']}").get_json() for task in shown]
+    else:
+        assert [task["title"] for task, _ in after] == ["Root"]
+
+
+def first_refusal(client: Client, bodies: list[Json]) -> Refusal | None:
+    for number, body in enumerate(bodies):
+        response = client.post(TASKS, json=body)
+        if response.status_code != 201:
+            problem = response.get_json()
+            pointers = [reason["pointer"] for reason in problem.get("errors", [])]
+            return number, response.status_code, problem["code"], pointers
+    return None
+
+
+def refusal_of(response: TestResponse) -> Refusal | None:
+    if response.status_code == 200:
+        return None
+    status, code = refused(response)
+    places = [reason["pointer"].split("/", 3) for reason in response.get_json()["errors"]]
+    (number,) = {int(place[2]) for place in places}
+    return number, status, code, [place[3].removeprefix("body") for place in places]
+
+
+def trails(client: Client, project_id: int) -> list[tuple[Json, list[Json]]]:
+    """What each task is, but for ids and times, and all that changed in it."""
+    tasks = client.get(f"{TASKS}?sort=id&project_id={project_id}").get_json()["items"]
+    ids = {task["id"]: place for place, task in enumerate(tasks)}
+    found = []
+    for task in tasks:
+        events = client.get(f"{TASKS}/{task['id']}/history").get_json()["items"]
+        changes = [(event["kind"], sorted(event["changes"])) for event in events]
+        task["parent_id"] = ids.get(task["parent_id"])
+        for name in ("id", "project_id", "revision", "created_at", "updated_at", "completed_at"):
+            del task[name]
+        found.append((task, changes))
+    return found
