@@ -41,7 +41,7 @@ def test_registers_a_user(anonymous: httpx.Client) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
     assert user.keys() == {
         *("id", "email", "name", "role", "is_active", "email_verified"),
-        *("timezone", "inbox_id", "created_at", "updated_at"),
+        *("timezone", "notifications", "inbox_id", "created_at", "updated_at"),
     }
     assert (user["email"], user["name"], user["role"]) == (body["email"], "Ann", "user")
     assert (user["timezone"], user["email_verified"]) == ("UTC", False)

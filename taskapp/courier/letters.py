@@ -7,6 +7,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from urllib.parse import urlsplit
 
+from taskapp.courier import notice_letters
 from taskapp.database.session import Row, transaction
 from taskapp.extensions import settings
 from taskapp.mail import tokens
@@ -104,9 +105,20 @@ def _verification(mail: Row) -> Letter | None:
     return Letter("Is this your address?", text)
 
 
+def _notice(mail: Row) -> Letter | None:
+    written = NOTICES[mail.kind](mail)
+    return written and Letter(*written, is_notice=True)
+
+
 def _as_given(mail: Row) -> Letter:
     return Letter(mail.data["subject"], mail.data["text"])
 
 
+NOTICES = {
+    "reminder": notice_letters.reminder,
+    "assigned": notice_letters.assigned,
+    "digest": notice_letters.digest,
+}
 Writer = Callable[[Row], Letter | None]
 WRITERS: dict[str, Writer] = {tokens.RESET: _reset, tokens.VERIFICATION: _verification}
+WRITERS |= dict.fromkeys(NOTICES, _notice)

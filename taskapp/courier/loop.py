@@ -13,8 +13,9 @@ import click
 import sqlalchemy as sa
 from flask import Flask, current_app
 
-from taskapp.courier import delivery, mailing
+from taskapp.courier import delivery, mailing, notices
 from taskapp.database.session import now, read
+from taskapp.ledger.horizon import Horizon
 from taskapp.schema import Instant
 from taskapp.tasks import reminders
 from taskapp.tasks.models import TASKS
@@ -36,6 +37,7 @@ class Courier:
         self.free = threading.Semaphore(THREADS)
         self.busy: set[threading.Thread] = set()
         self.mailing = mailing.Mailing(speed)
+        self.horizon = Horizon()
         self.mailer: threading.Thread | None = None
 
     def run(self) -> None:
@@ -71,6 +73,8 @@ class Courier:
             return
         try:
             with self.app.app_context():
+                notices.read_all(self.horizon)
+                notices.write_digests()
                 is_due = self.mailing.is_due()
         except Exception:
             log.exception("courier could not look for mail")

@@ -1,16 +1,36 @@
 """Users on the wire."""
 
-from marshmallow import Schema
+from marshmallow import Schema, validate
 
 from taskapp.users.models import ROLES
 from taskapp.web import fields
 from taskapp.web.dates import TimeZone
 from taskapp.web.fields import PageQuerySchema, example
 
+TIME_OF_DAY = validate.Regexp(
+    "^(?:[01][0-9]|2[0-3]):[0-5][0-9]$", error="Not a time of day, as 07:30."
+)
 VERIFIED = {
     "description": "Whether the address was proved to be the user's; what an admin makes counts as"
     " proved, and a changed address does not."
 }
+
+
+class NotificationsSchema(Schema):
+    """What is mailed to a user, where mail is set up.
+
+    Attributes:
+        reminder: Reminders of tasks that are yours, or that you made and nobody has.
+        assigned: Tasks that others assign to you.
+        digest_at: The time of day, in your time zone, at which you are mailed what is due;
+            `null`: never.
+    """
+
+    reminder = fields.Bool()
+    assigned = fields.Bool()
+    digest_at = fields.Text(
+        min=5, max=5, allow_none=True, validate=[TIME_OF_DAY], metadata=example("07:30")
+    )
 
 
 class UserSchema(fields.Resource):
@@ -23,6 +43,7 @@ class UserSchema(fields.Resource):
         role: `admin` may also look after the accounts of others.
         is_active: `false`: the account is disabled, and cannot sign in.
         timezone: What `today` means to this user: an IANA name.
+        notifications: What is mailed to this user.
         inbox_id: The project that is this user's inbox.
         created_at: When the account was made.
         updated_at: When it was last changed.
@@ -36,6 +57,7 @@ class UserSchema(fields.Resource):
     is_active = fields.Bool()
     email_verified = fields.Bool(metadata=VERIFIED)
     timezone = TimeZone()
+    notifications = fields.Nested(NotificationsSchema, dump_only=True)
     inbox_id = fields.Int(dump_only=True)
     created_at = fields.Time(dump_only=True)
     updated_at = fields.Time(dump_only=True)
@@ -65,12 +87,14 @@ class MePatchSchema(Schema):
         name: What others see.
         email: The new address to sign in with; wants `current_password` beside it.
         timezone: What `today` means to you: an IANA name.
+        notifications: What is mailed to you; what is left out stays as it is.
         current_password: Proof that it is really you.
     """
 
     name = fields.Text(min=1, max=200, trim=True, metadata=example("Alice"))
     email = fields.Email()
     timezone = TimeZone()
+    notifications = fields.Nested(NotificationsSchema(partial=True))
     current_password = fields.Password()
 
 

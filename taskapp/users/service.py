@@ -23,12 +23,13 @@ from taskapp.ledger.access import PROJECTS
 from taskapp.ledger.members import open_project
 from taskapp.mail.service import queue, within_rate
 from taskapp.tasks.leaving import leave_all
-from taskapp.users import credentials, passwords
+from taskapp.users import credentials, notifications, passwords
 from taskapp.users.access import USERS, UserNotFound, check_password, email_key
 from taskapp.users.models import User
 
 log = logging.getLogger(__name__)
 HIDDEN = {"email_key", "password_hash", "project_count", "token_count", "attachment_bytes"}
+HIDDEN |= {"next_digest_at"}
 _INBOX = sa.select(PROJECTS.c.id).where(PROJECTS.c.inbox_of == USERS.c.id)
 COLUMNS = [
     *(column for column in USERS.c if column.name not in HIDDEN),
@@ -149,12 +150,14 @@ def update_user(user_id: int, body: Body, precondition: Precondition) -> Row:
     """
     before, last_admin = _locked(user_id)
     precondition(before)
+    body = notifications.merged(before, body)
     changed = changed_fields(before, body)
     if not changed:
         return before
     if last_admin and changed.keys() & {"role", "is_active"}:
         raise LastAdmin
     values = {**body, "updated_at": now()}
+    values |= notifications.digest_columns(before, body)
     if "email" in body:
         values["email_key"] = email_key(body["email"])
         values = _unproved(before, body["email"]) | values

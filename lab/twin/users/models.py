@@ -1,6 +1,7 @@
 """Users: who can sign in."""
 
 import datetime as dt
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -19,6 +20,7 @@ class User(Base):
     is_active: Mapped[bool]
     email_verified: Mapped[bool] = mapped_column(server_default=sa.false())
     timezone: Mapped[str] = mapped_column(server_default="UTC")
+    notifications: Mapped[dict[str, Any]] = mapped_column(sa.JSON, server_default="{}")
     password_hash: Mapped[str]
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]

@@ -11,6 +11,7 @@ class User(Resource):
     is_active: bool
     email_verified: bool
     timezone: str
+    notifications: dict[str, bool | str | None]
     inbox_id: int
     created_at: TimeOut
     updated_at: TimeOut
