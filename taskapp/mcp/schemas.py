@@ -14,10 +14,6 @@ _REQUESTS = json_schemas.requests(lambda _schema: "")
 _RESPONSES = json_schemas.responses(lambda _schema: "")
 
 
-def described(text: str) -> dict[str, Any]:
-    return {"description": text}
-
-
 # An integer or a string (JSON-RPC 2.0, section 4).
 ID = {"type": ["string", "integer"], "maxLength": 1000, "minimum": -fields.INT64 - 1}
 ID["maximum"] = fields.INT64
@@ -73,50 +69,59 @@ class MessageResponseSchema(Schema):
 
 
 class WriteSchema(Schema):
-    """What every tool takes that writes."""
+    """What every tool takes that writes.
+
+    Attributes:
+        request_id: A new UUID for each intended change. Send the same one again when you retry: the
+            change is then carried out once, and you get the first result.
+    """
 
     request_id = fields.Text(
         min=8,
         max=255,
         required=True,
         validate=[validate.Regexp(r"[!-~]+\Z", error="Only visible ASCII characters.")],
-        metadata={
-            "pattern": "^[!-~]+$",
-            **described(
-                "A new UUID for each intended change. Send the same one again when you retry: "
-                "the change is then carried out once, and you get the first result."
-            ),
-        },
+        metadata={"pattern": "^[!-~]+$"},
     )
 
 
 class FindTasksSchema(Schema):
-    """Which tasks to find."""
+    """Which tasks to find.
 
-    text = fields.Text(
-        min=1, max=200, metadata=described("Words in title and description; all must match.")
-    )
-    project_id = fields.Int(metadata=described("Only this project; see list_projects."))
+    Attributes:
+        text: Words in title and description; all must match.
+        project_id: Only this project; see list_projects.
+        status: Only tasks with one of these.
+        priority: Only tasks with one of these.
+        labels: Only tasks with all of these labels.
+        assigned_to_me: True: only tasks assigned to the caller.
+        due: Only tasks without a due date, those past it, those due today, or today and in the six
+            days after it; days are those of the caller's time zone.
+        newest_first: False: the oldest come first.
+        limit: How many at most.
+        cursor: next_cursor of the page before, for the next page.
+    """
+
+    text = fields.Text(min=1, max=200)
+    project_id = fields.Int()
     status = fields.List(fields.Choice(STATUSES), validate=validate.Length(min=1, max=4))
     priority = fields.List(fields.Choice(PRIORITIES), validate=validate.Length(min=1, max=5))
-    labels = fields.List(
-        fields.Text(min=1, max=50),
-        validate=validate.Length(min=1, max=20),
-        metadata=described("All of these labels."),
-    )
-    assigned_to_me = fields.Bool(metadata=described("True: only tasks assigned to the caller."))
-    due = fields.Choice(("none", "overdue", "today"))
+    labels = fields.List(fields.Text(min=1, max=50), validate=validate.Length(min=1, max=20))
+    assigned_to_me = fields.Bool()
+    due = fields.Choice(("none", "overdue", "today", "week"))
     newest_first = fields.Bool(load_default=True)
     limit = fields.Int(max=100, load_default=20)
-    cursor = fields.Text(
-        min=1, max=7000, metadata=described("next_cursor of the page before, for the next page.")
-    )
+    cursor = fields.Text(min=1, max=7000)
 
 
 class TaskIdSchema(Schema):
-    """Which task."""
+    """Which task.
 
-    id = fields.Int(required=True, metadata=described("The task's id."))
+    Attributes:
+        id: The task's id.
+    """
+
+    id = fields.Int(required=True)
 
 
 class CreateTaskSchema(WriteSchema, TaskSchema):
@@ -127,15 +132,14 @@ class CreateTaskSchema(WriteSchema, TaskSchema):
 
 
 class RevisionSchema(WriteSchema, TaskIdSchema):
-    """Which task, as it was last read."""
+    """Which task, as it was last read.
 
-    revision = fields.Int(
-        required=True,
-        metadata=described(
-            "The task's `revision` as you last read it. If somebody has changed the task since, "
-            "nothing is written and you are told what changed."
-        ),
-    )
+    Attributes:
+        revision: The task's `revision` as you last read it. If somebody has changed the task since,
+            nothing is written and the answer shows what changed.
+    """
+
+    revision = fields.Int(required=True)
 
 
 class UpdateTaskSchema(RevisionSchema, TaskSchema):
@@ -150,29 +154,35 @@ class RestoreSchema(WriteSchema, TaskIdSchema):
 
 
 class CommentSchema(WriteSchema):
-    """A comment on a task."""
+    """A comment on a task.
+
+    Attributes:
+        task_id: The task's id.
+        body: What the comment says.
+    """
 
     task_id = fields.Int(required=True)
     body = fields.Text(min=1, max=10_000, required=True)
 
 
 class PageSchema(Schema):
-    """Which page of a list."""
+    """Which page of a list.
+
+    Attributes:
+        limit: How many at most.
+        cursor: next_cursor of the page before, for the next page.
+    """
 
     limit = fields.Int(max=200, load_default=50)
-    cursor = fields.Text(
-        min=1, max=7000, metadata=described("next_cursor of the page before, for the next page.")
-    )
+    cursor = fields.Text(min=1, max=7000)
 
 
 class WhatChangedSchema(PageSchema):
-    """Since when; without a cursor, everything the caller sees."""
+    """Since when; without a cursor, everything the caller sees.
 
-    cursor = fields.Text(
-        min=1,
-        max=7000,
-        metadata=described("next_cursor of your last what_changed; leave it out the first time."),
-    )
+    Attributes:
+        cursor: next_cursor of your last what_changed; leave it out the first time.
+    """
 
 
 def input_schema(schema: Schema) -> dict[str, Any]:

@@ -4,12 +4,13 @@ import sqlalchemy as sa
 
 from taskapp.caller import Caller
 from taskapp.comments import service as comments
-from taskapp.database.session import Body, Precondition, Row, read
+from taskapp.database.session import Body, Precondition, Row, now, read
 from taskapp.errors import StaleRevision
 from taskapp.ledger.access import EVENTS, USER_ID, seen_by, visible_projects
 from taskapp.projects import service as projects
 from taskapp.sync import service as sync
 from taskapp.tasks import service as tasks
+from taskapp.tasks.due import with_days
 
 COMMENTS_SHOWN = 50
 CHANGES_SHOWN = 20
@@ -17,7 +18,8 @@ CHANGES_SHOWN = 20
 
 def find_tasks(caller: Caller, query: Body) -> Body:
     """Raises ProjectNotFound."""
-    page = tasks.list_tasks(caller, seen_by(caller), query)
+    question = with_days(query, caller.timezone, now())
+    page = tasks.list_tasks(caller, seen_by(caller), question)
     return {"items": page.items, "next_key": page.next_key}
 
 

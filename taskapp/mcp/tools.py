@@ -4,6 +4,7 @@ A tool's docstring is its description for the agent.
 """
 
 import inspect
+import re
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -23,6 +24,7 @@ TASK = schemas.row_schema(TaskSchema())
 COMMENT = schemas.row_schema(CommentRowSchema())
 PROJECT = schemas.row_schema(ProjectSchema())
 CURSOR = {"type": ["string", "null"], "description": "Of the next page; null where there is none."}
+SEPARATOR = re.compile(r"[\\,]")  # escaped by a backslash in a comma list
 REPEATED = {
     "type": "boolean",
     "description": "True when this request_id was carried out before: nothing was done again.",
@@ -78,7 +80,7 @@ class FindTasks(Tool):
 
     def run(self, caller: Caller, arguments: Body) -> Body:
         query = TaskQuerySchema().load(_as_query(arguments))
-        query["cursor"] = _read_cursor(arguments)
+        query["cursor"] = _read_cursor(self, arguments)
         return _with_cursor(service.find_tasks(caller, query))
 
 
@@ -88,9 +90,10 @@ def _as_query(arguments: Body) -> dict[str, str]:
     query["sort"] = "-id" if arguments["newest_first"] else "id"
     for name in ("status", "priority"):
         if name in arguments:
-            query[name] = ",".join(arguments[name])
+            query[name] = ",".join(dict.fromkeys(arguments[name]))
     if "labels" in arguments:
-        query["label"] = ",".join(arguments["labels"])
+        labels = dict.fromkeys(arguments["labels"])
+        query["label"] = ",".join(SEPARATOR.sub(r"\\\g<0>", label) for label in labels)
     if "project_id" in arguments:
         query["project_id"] = str(arguments["project_id"])
     if arguments.get("assigned_to_me"):
@@ -200,7 +203,7 @@ class ListProjects(Tool):
     result = output_schema(items=list_of(PROJECT), next_cursor=CURSOR)
 
     def run(self, caller: Caller, arguments: Body) -> Body:
-        query = {"limit": arguments["limit"], "cursor": _read_cursor(arguments)}
+        query = {"limit": arguments["limit"], "cursor": _read_cursor(self, arguments)}
         return _with_cursor(service.list_projects(caller, query))
 
 
@@ -221,13 +224,15 @@ class WhatChanged(Tool):
     )
 
     def run(self, caller: Caller, arguments: Body) -> Body:
-        query = {"limit": arguments["limit"], "cursor": _read_cursor(arguments)}
+        query = {"limit": arguments["limit"], "cursor": _read_cursor(self, arguments)}
         return _with_cursor(service.what_changed(caller, query))
 
 
-def _read_cursor(arguments: Body) -> list[Any] | None:
-    """The key in the cursor, which is good for these arguments only, as a list's for its query."""
-    current().query = {name: repr(value) for name, value in arguments.items()}
+def _read_cursor(tool: Tool, arguments: Body) -> list[Any] | None:
+    """The key in the cursor, which is good for this tool and these arguments only."""
+    query = {name: repr(value) for name, value in arguments.items()}
+    query["tool"] = tool.name
+    current().query = query
     if "cursor" not in arguments:
         return None
     return cursors.read(arguments["cursor"])

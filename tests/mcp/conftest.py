@@ -7,8 +7,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 from werkzeug.test import TestResponse
 
+from taskapp.mcp.tools import TOOLS
 from tests.conftest import Client, Json
 
 META = "io.modelcontextprotocol/"
@@ -51,6 +53,9 @@ def call(client: Client, tool: str, **arguments: Any) -> Json:
     response = send(client, "tools/call", {"name": tool, "arguments": arguments})
     assert response.status_code == 200, response.get_data(as_text=True)
     result: Json = response.get_json()["result"]
+    if not result["isError"]:
+        schema = TOOLS[tool].definition["outputSchema"]
+        Draft202012Validator(schema).validate(result["structuredContent"])
     return result
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Client, Json
+from tests.conftest import Client, Json, refused
 from tests.mcp.conftest import MODERN, headers_for, message, send
 
 LEGACY = {"MCP-Protocol-Version": "2025-11-25"}
@@ -208,3 +208,90 @@ def test_a_body_that_says_it_is_no_json_is_refused_by_http(alice: Client) -> Non
     response = alice.post("/mcp", data="{}", content_type="text/plain")
 
     assert response.status_code == 415
+
+
+def test_what_is_too_large_is_refused_by_http(alice: Client) -> None:
+    body = message("tools/list", {"padding": "x" * 2**20})
+    response = alice.post("/mcp", json=body, headers=headers_for(body))
+
+    assert refused(response) == (413, "payload-too-large")
+
+
+@pytest.mark.parametrize("params", [None, {}, {"_meta": None}, {"_meta": []}])
+def test_a_header_alone_describes_nothing(alice: Client, params: Json | None) -> None:
+    body: Json = {"jsonrpc": "2.0", "id": 7, "method": "tools/list"}
+    if params is not None:
+        body["params"] = params
+    response = alice.post("/mcp", json=body, headers=headers_for(body))
+
+    assert (response.status_code, error_of(response)) == (400, -32602)
+    assert response.get_json()["id"] == 7
+
+
+def test_a_description_without_its_header_is_refused(alice: Client) -> None:
+    body = message("tools/list")
+    response = alice.post("/mcp", json=body)
+
+    assert (response.status_code, error_of(response)) == (400, -32020)
+
+
+def test_a_header_that_comes_twice_does_not_pass(alice: Client) -> None:
+    body = message("tools/list")
+    headers = [*headers_for(body).items(), ("MCP-Protocol-Version", MODERN)]
+    response = alice.post("/mcp", json=body, headers=headers)
+
+    assert (response.status_code, error_of(response)) == (400, -32020)
+
+
+def test_a_version_before_ours_is_refused(alice: Client) -> None:
+    """2025-03-26 had batches; a client that names it in the body is offered a newer one."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    headers = {"MCP-Protocol-Version": "2025-03-26"}
+    assert alice.post("/mcp", json=body, headers=headers).status_code == 400
+
+    params = {"protocolVersion": "2025-03-26", "capabilities": {}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+    result = alice.post("/mcp", json=body).get_json()["result"]
+    assert result["protocolVersion"] == "2025-11-25"
+
+
+@pytest.mark.parametrize("arguments", [None, [], "x", 1])
+def test_arguments_are_an_object(alice: Client, arguments: Any) -> None:
+    response = send(alice, "tools/call", {"name": "find_tasks", "arguments": arguments})
+
+    assert (response.status_code, error_of(response)) == (400, -32602)
+
+
+@pytest.mark.parametrize("name", [None, 1, [], "find_Tasks"])
+def test_a_tool_is_called_by_its_name(alice: Client, name: Any) -> None:
+    body = message("tools/call", {"name": name, "arguments": {}})
+    headers = {**headers_for(message("tools/list")), "Mcp-Method": "tools/call"}
+    headers["Mcp-Name"] = name if isinstance(name, str) else "x"
+    response = alice.post("/mcp", json=body, headers=headers)
+
+    assert response.status_code == 400
+    assert error_of(response) in {-32602, -32020}
+
+
+def test_a_notification_is_dropped_whatever_it_says(alice: Client, task: Json) -> None:
+    """Also one that looks like a call: nothing runs that nobody wants an answer to."""
+    arguments = {"request_id": "12345678", "id": task["id"], "revision": task["revision"]}
+    params = {"name": "complete_task", "arguments": arguments}
+    for headers in ({}, LEGACY, {"MCP-Protocol-Version": "1999-01-01"}):
+        body = {"jsonrpc": "2.0", "method": "tools/call", "params": params}
+        response = alice.post("/mcp", json=body, headers=headers)
+        assert (response.status_code, response.data) == (202, b"")
+    assert alice.get(f"/api/v1/tasks/{task['id']}").get_json()["status"] == "todo"
+
+
+def test_offers_no_discovery_of_an_authorization_server(anonymous: Client) -> None:
+    for name in ("oauth-protected-resource", "oauth-authorization-server"):
+        assert refused(anonymous.get(f"/.well-known/{name}"))[0] == 404
+        assert refused(anonymous.get(f"/.well-known/{name}/mcp"))[0] == 404
+
+
+def test_no_session_is_minted_or_kept(alice: Client) -> None:
+    response = send(alice, "tools/list", headers={"Mcp-Session-Id": "x", "Last-Event-ID": "7"})
+
+    assert response.status_code == 200
+    assert "Mcp-Session-Id" not in response.headers

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
 
-from tests.conftest import Client, Json
+from tests.conftest import Client, Json, made
 from tests.mcp.conftest import call, new_id, send
 
 
@@ -19,6 +20,62 @@ def test_finds_what_was_created(alice: Client, task: Json) -> None:
 
     assert [each["id"] for each in found["items"]] == [task["id"]]
     assert found["items"][0]["revision"] == task["revision"]
+
+
+def test_finds_labels_with_any_sign_in_them(alice: Client) -> None:
+    labels = ["home, sweet home", "a\\b", "c\\,d", "plain"]
+    for label in labels:
+        call(alice, "create_task", request_id=new_id(), title=label, labels=[label])
+
+    for label in labels:
+        items = call(alice, "find_tasks", labels=[label])["structuredContent"]["items"]
+        assert [each["title"] for each in items] == [label]
+    assert call(alice, "find_tasks", labels=["home"])["structuredContent"]["items"] == []
+    twice = call(alice, "find_tasks", labels=["plain", "plain"])["structuredContent"]
+    assert len(twice["items"]) == 1
+
+
+def test_finds_what_is_due_within_a_week(alice: Client) -> None:
+    today = dt.datetime.now(dt.UTC).date()
+    for days in (-2, 0, 6, 8):
+        due_on = str(today + dt.timedelta(days=days))
+        call(alice, "create_task", request_id=new_id(), title=f"in {days}", due_on=due_on)
+
+    for due, titles in (
+        ("none", []),
+        ("overdue", ["in -2"]),
+        ("today", ["in 0"]),
+        ("week", ["in 0", "in 6"]),
+    ):
+        found = call(alice, "find_tasks", due=due, newest_first=False)["structuredContent"]
+        assert [each["title"] for each in found["items"]] == titles
+
+
+def test_a_cursor_is_good_for_its_own_tool(alice: Client) -> None:
+    for title in ("a", "b"):
+        call(alice, "create_task", request_id=new_id(), title=title)
+    found = call(alice, "find_tasks", limit=1)["structuredContent"]["next_cursor"]
+    changed = call(alice, "what_changed", limit=1)["structuredContent"]["next_cursor"]
+    made(alice, "projects", name="Garden")
+    listed = call(alice, "list_projects", limit=1)["structuredContent"]["next_cursor"]
+
+    tools = {"find_tasks": found, "what_changed": changed, "list_projects": listed}
+    for tool in tools:
+        for owner, cursor in tools.items():
+            result = call(alice, tool, limit=1, cursor=cursor)
+            assert result["isError"] is (tool != owner), f"{tool} with a cursor of {owner}"
+            if tool != owner:
+                assert "invalid-cursor" in result["content"][0]["text"]
+
+
+def test_each_argument_is_explained(alice: Client) -> None:
+    mute = []
+    for tool in send(alice, "tools/list").get_json()["result"]["tools"]:
+        for name, schema in tool["inputSchema"]["properties"].items():
+            if not schema.get("description", "").endswith("."):
+                mute.append(f"{tool['name']}.{name}")
+
+    assert mute == []
 
 
 def test_pages_through_what_it_finds(alice: Client) -> None:
