@@ -27,6 +27,7 @@ class Refusal(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal-error"
+    example: ClassVar[str] = ""  # an answer, and how it is read
     named: ClassVar[dict[str, type["Refusal"]]] = {}
 
     def __init__(self, detail: str = "", *, errors: list[Reason] | None = None):
@@ -237,8 +238,31 @@ class RangeNotSatisfiable(Refusal, status=416, code="range-not-satisfiable"):
 class Invalid(Refusal, status=422, code="validation-error"):
     """Some fields or parameters are not as they must be: `errors` names each one.
 
-    curl $URL/openapi.json
+    curl $URL/api/v1/tasks -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"title": "Water the fern", "priority": "high"}'
     """
+
+    example = """\
+curl $URL/api/v1/tasks/batch -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '
+  {"operations": [{"op": "create", "body": {"title": "Water the fern", "priority": "highest"}}]}'
+
+{
+  "type": "/problems/validation-error",
+  "title": "Validation error",
+  "status": 422,
+  "detail": "Some fields or parameters are not as they must be: `errors` names each one.",
+  "code": "validation-error",
+  "request_id": "8f14e45fceea467a9a0c2f6a7b7d1c3e",
+  "errors": [
+    {
+      "pointer": "/operations/0/body/priority",
+      "detail": "Must be one of: none, low, medium, high, urgent."
+    }
+  ]
+}
+
+`pointer` says where in the body (RFC 6901): in `operations` the first one (they count from 0), of its
+`body` the member `priority`; "" is the body itself. A query parameter has its name in `parameter`
+instead. `detail` says what would be right. There are at most 100 of them."""
 
     @classmethod
     def field(cls, name: str, detail: str) -> Self:

@@ -224,6 +224,22 @@ def test_explains_every_problem_to_people_and_to_programs(anonymous: Client) -> 
         assert "Accept" in page.headers["Vary"]
 
 
+def test_a_problem_shows_the_answer_that_there_would_be(alice: Client) -> None:
+    explained = alice.get("/problems/validation-error").get_json()
+    sent, shown, reading = explained["example"].split("\n\n")
+    body = re.search(r"-d '(.+)'", sent, re.DOTALL)
+    assert body is not None
+
+    response = alice.post(
+        "/api/v1/tasks/batch", data=body[1], content_type="application/json"
+    ).get_json()
+
+    assert {**response, "request_id": ""} == {**json.loads(shown), "request_id": ""}
+    assert "`pointer`" in reading
+    page = alice.get("/problems/validation-error", headers={"Accept": "text/html"})
+    assert "/operations/0/body/priority" in page.text
+
+
 def say(base: str, request: bytes, *, end: bool = False) -> tuple[int, str, bytes]:
     """Send bytes as they are; the status, the problem's code and the whole answer."""
     host, port = base.removeprefix("http://").split(":")

@@ -464,3 +464,77 @@ def test_many_rows_go_in_parts(alice: Person) -> None:
     out = alice.does("import", "--from", "todotxt", str(file))
 
     assert out == "2500 created, 0 updated, 0 unchanged.\n"
+
+
+ELSEWHERE = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//Nextcloud Tasks v0.16//EN
+BEGIN:VTODO
+UID:garden@example.com
+SUMMARY:Garden\\, all of it
+CATEGORIES:home,"outside"
+CREATED:20260101T080000Z
+END:VTODO
+BEGIN:VTODO
+UID:fern@example.com
+RELATED-TO:garden@example.com
+SUMMARY:Water the fern
+DESCRIPTION:first\\nthen
+STATUS:IN-PROCESS
+PRIORITY:3
+DUE;TZID=Europe/Berlin:20300131T170000
+RRULE:FREQ=WEEKLY
+BEGIN:VALARM
+ACTION:DISPLAY
+TRIGGER:-PT15M
+END:VALARM
+END:VTODO
+BEGIN:VTODO
+UID:fern@example.com
+RECURRENCE-ID;TZID=Europe/Berlin:20300207T170000
+SUMMARY:Water the fern twice
+DTSTART;VALUE=DATE:20300207
+DURATION:P1D
+END:VTODO
+BEGIN:VTODO
+UID:task-17@taskapp
+COMPLETED:20260102T030405Z
+END:VTODO
+END:VCALENDAR
+"""
+
+
+def test_a_calendar_is_the_same_by_its_door_and_by_the_service(alice: Person) -> None:
+    file = alice.home / "tasks.ics"
+    file.write_text(ELSEWHERE)
+
+    by_its_door = alice.does("import", "--from", "ics", str(file))
+    as_it_is = alice.does("import", str(file))
+
+    assert by_its_door == "4 created, 0 updated, 0 unchanged.\n"
+    assert as_it_is == "0 created, 0 updated, 4 unchanged.\n"
+
+
+def test_a_file_as_it_is_can_be_tried(alice: Person) -> None:
+    file = alice.home / "tasks.csv"
+    file.write_text('Title;Labels\nWater the fern;"home, garden"\n;\nRest;\n')
+
+    tried = alice.does("import", "--dry-run", str(file))
+
+    assert tried == "Would be: 2 created, 0 updated, 0 unchanged.\n"
+    assert alice.api.get("/tasks").json()["items"] == []
+    assert alice.does("import", str(file)) == "2 created, 0 updated, 0 unchanged.\n"
+
+
+def test_a_label_with_a_comma_is_one_label_everywhere(alice: Person) -> None:
+    alice.add("Water the fern", external_id="fern", labels=["home, garden", "a\\b"])
+    alice.add("Rest", labels=["home"])
+
+    for label in ("home, garden", "a\\b"):
+        shown = alice.does("ls", "--label", label)
+        assert "Water the fern" in shown
+        assert "Rest" not in shown
+    for kind in ("csv", "ndjson"):
+        file = alice.home / f"tasks.{kind}"
+        alice.does("export", "--label", "home, garden", "-o", str(file))
+        assert alice.does("import", str(file)) == "0 created, 0 updated, 1 unchanged.\n"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from flask import g
 from marshmallow import Schema, ValidationError, pre_load
@@ -26,7 +27,7 @@ from taskapp.tasks.bulk import InvalidRows
 from taskapp.tasks.schemas import TaskSchema
 from taskapp.web import fields, long_operations
 from taskapp.web.body import strict_json
-from taskapp.web.current import current
+from taskapp.web.current import caller, current
 from taskapp.web.request_log import note_progress
 
 # What exports hold that a client does not write. Where a task is imported, and when, is another
@@ -191,7 +192,8 @@ def _csv(sent: Upload) -> Rows:
 def _calendar(sent: Upload) -> Rows:
     if sent.charset not in upload.UTF_8 or sent.charset.startswith("utf-16"):
         raise MalformedRequest("A calendar is text in UTF-8 (RFC 5545, section 3.1.4).")
-    yield from map(SentRow, vtodo.read(sent.file))
+    zone = ZoneInfo(caller().timezone)
+    yield from map(SentRow, vtodo.read(sent.file, zone))
 
 
 READERS: dict[str, Callable[[Upload], Rows]] = {

@@ -42,6 +42,7 @@ class ProblemTypeSchema(Schema):
         title: The code in words.
         meaning: What it means.
         fix: A command that shows how to fix it.
+        example: A request, its answer, and how that is read; empty for most codes.
     """
 
     code = Text(max=100, required=True)
@@ -49,6 +50,7 @@ class ProblemTypeSchema(Schema):
     title = Text(max=100, required=True)
     meaning = Text(max=2000, required=True)
     fix = Text(max=2000, required=True)
+    example = Text(max=4000, required=True)
 
 
 class ProblemTypesSchema(Schema):
@@ -210,4 +212,5 @@ def _explained(kind: type[errors.Refusal]) -> dict[str, Any]:
         "title": errors.title(kind),
         "meaning": errors.explanation(kind),
         "fix": command.strip(),
+        "example": kind.example,
     }
