@@ -24,6 +24,7 @@ from flask import Flask
 
 import config
 from taskapp import create_app
+from taskapp.database.counter_table import CounterTable
 from taskapp.extensions import db
 from tests import leftovers
 from tests.serving import LIBRARIES, serve
@@ -141,7 +142,10 @@ def close(app: Flask) -> None:
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose()
-    if connection := vars(app.extensions["shared"].file).pop("connection", None):
+    shared = app.extensions["shared"]
+    if isinstance(shared.table, CounterTable):
+        shared.table.close()
+    if connection := vars(shared.file).pop("connection", None):
         connection.close()
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from flask import current_app
 
+from taskapp.database.counter_table import CounterTable
 from taskapp.database.counters import CountersFile
 
 T = TypeVar("T")
@@ -24,8 +25,11 @@ log = logging.getLogger(__name__)
 class Shared:
     """Redis where there is one and it answers, else what the caller can do without it."""
 
-    def __init__(self, redis_url: str | None, counters: Path, workers: int) -> None:
+    def __init__(
+        self, redis_url: str | None, counters: Path, workers: int, *, fast: bool = True
+    ) -> None:
         self.file = CountersFile(counters, workers)
+        self.table = CounterTable(counters.with_suffix(".table"), self.file) if fast else self.file
         self.redis = _connect(redis_url) if redis_url else None
         self.retry_at = 0.0  # monotonic seconds
 

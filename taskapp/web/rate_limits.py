@@ -1,7 +1,8 @@
 """Rate limits for a whole service: counters that several workers share, and headers that explain.
 
-With Redis the counters live there. Without it they live in a small SQLite file beside the
-database, because counters in memory would give each worker a limit of its own.
+With Redis the counters live there. Without it those of every request live in a table that the
+workers share, and the others in a small SQLite file beside the database: counters in a worker's own
+memory would give each worker a limit of its own.
 """
 
 import math
@@ -19,7 +20,8 @@ from limits import RateLimitItem, parse_many
 from limits.storage import Storage
 
 from config import Settings
-from taskapp.database.counters import Count
+from taskapp.database.counter_table import CounterTable
+from taskapp.database.counters import Count, CountersFile
 from taskapp.database.redis import PREFIX, Shared
 from taskapp.errors import RateLimited
 from taskapp.extensions import limiter, settings
@@ -51,11 +53,18 @@ class Counters(Storage):
         return sqlite3.Error
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        count, _ = self.add_all([(key, expiry)], amount)[key]
+        """For sign-ins and registrations, too: these counts survive a restart of the machine."""
+        count, _ = self._add([(key, expiry)], amount, self.file)[key]
         return count
 
-    def add_all(self, keys: Sequence[tuple[str, int]], amount: int = 1) -> dict[str, Count]:
-        """Add to several counters in one round trip; each has the seconds after which it ends."""
+    def add_all(self, keys: Sequence[tuple[str, int]]) -> dict[str, Count]:
+        """Add to the counters of a request, each with the seconds after which it ends."""
+        return self._add(keys, 1, self.shared.table)
+
+    def _add(
+        self, keys: Sequence[tuple[str, int]], amount: int, here: CounterTable | CountersFile
+    ) -> dict[str, Count]:
+        """Add in one round trip to Redis, or here where there is none."""
 
         def add_in_redis(redis: Any) -> dict[str, Count]:
             names = [key for key, _ in keys]
@@ -64,7 +73,7 @@ class Counters(Storage):
             answer = redis.eval(_ADD_IN_REDIS, len(keys), *prefixed, amount, *seconds)
             return dict(zip(names, map(_read, answer), strict=True))
 
-        counts = self.shared.use(add_in_redis, lambda: self.file.add_all(keys, amount))
+        counts = self.shared.use(add_in_redis, lambda: here.add_all(keys, amount))
         if "current" in g:
             g.current.counts |= counts
         return counts
@@ -103,7 +112,8 @@ def _read(answer: Any) -> Count:
 def configure(app: Flask, settings: Settings) -> None:
     """Bind the limiter to the app; `count` and `explain` are its hooks."""
     counters = settings.instance / "counters.db"
-    shared = Shared(settings.redis_url, counters, settings.web_concurrency)
+    workers, fast = settings.web_concurrency, settings.fast
+    shared = Shared(settings.redis_url, counters, workers, fast=fast)
     app.extensions["shared"] = shared
     app.config["RATELIMIT_ENABLED"] = settings.ratelimit_enabled
     app.config["RATELIMIT_STORAGE_URI"] = "shared://"

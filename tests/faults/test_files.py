@@ -89,8 +89,9 @@ def test_a_database_that_is_removed_takes_no_write_and_is_not_made_anew(
 def test_damaged_counters_are_thrown_away_and_limits_hold(
     on_sqlite: dict[str, str], tmp_path: Path, content: bytes
 ) -> None:
+    """What every request counts is in that file, too, where there is no table beside it."""
     counters = tmp_path / "counters.db"
-    with servers.gunicorn(**on_sqlite, RATELIMIT_DEFAULT="20 per hour") as base:
+    with servers.gunicorn(**on_sqlite, RATELIMIT_DEFAULT="20 per hour", FAST="0") as base:
         servers.ask(f"{base}/api/v1/tasks")
         for suffix in ("-wal", "-shm"):
             Path(f"{counters}{suffix}").unlink(missing_ok=True)

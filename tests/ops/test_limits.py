@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +202,22 @@ def test_a_clock_that_is_put_back_keeps_nobody_out(tmp_path: Path) -> None:
     count, ends = file.add("tries", 1, 60)
     assert (count, ends - time.time() <= 60) == (1, True)
     file.connection.close()
+
+
+@pytest.mark.parametrize("fast", ["1", "0"])
+def test_requests_count_in_a_table_and_sign_ins_in_the_file_that_lasts(
+    tmp_path: Path, fast: str
+) -> None:
+    """By FAST=0 everything counts in the file."""
+    variables = {"TASKAPP_INSTANCE": str(tmp_path), "FAST": fast}
+    servers.migrate(**variables)
+    wrong = {"email": "a@example.com", "password": "wrong but long enough"}
+    with servers.gunicorn(**variables) as base:
+        assert servers.ask(f"{base}/api/v1/auth/login", wrong)[0] == 401
+
+    with closing(sqlite3.connect(tmp_path / "counters.db")) as file:
+        keys = [key for (key,) in file.execute("SELECT key FROM counters")]
+    of_requests = {key for key in keys if key.endswith(("/300/1/minute", "/3000/1/minute"))}
+    assert len(keys) - len(of_requests) >= 2
+    assert len(of_requests) == (0 if fast == "1" else 2)
+    assert (tmp_path / "counters.table").exists() == (fast == "1")
