@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from prometheus_client import Counter
 
 from taskapp.courier import messages, schedule, transport
 from taskapp.courier.messages import Message
@@ -27,7 +26,6 @@ from taskapp.webhooks.service import DELIVERIES, WEBHOOKS
 LEASE = dt.timedelta(seconds=60)  # longer than one delivery takes; renewed with each
 BATCH = 100  # events read at once
 KEPT = 100  # deliveries of a webhook
-DELIVERED = Counter("taskapp_webhook_deliveries", "Delivery attempts.", ["outcome"])
 log = logging.getLogger(__name__)
 _AT = sa.bindparam("at", type_=Instant)
 _OF_PROJECT = EVENTS.c.project_id == WEBHOOKS.c.project_id
@@ -194,4 +192,3 @@ def _note(
     with transaction():
         db.session.execute(sa.insert(DELIVERIES).values(row))
         db.session.execute(sa.delete(DELIVERIES).where(DELIVERIES.c.id.in_(older)))
-    DELIVERED.labels(status).inc()

@@ -14,14 +14,17 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 
 from taskapp.courier import delivery, mailing, notices
-from taskapp.database.session import now, read
+from taskapp.database.session import now, read, transaction
+from taskapp.extensions import db
 from taskapp.ledger.horizon import Horizon
+from taskapp.mail.access import note_turn
 from taskapp.schema import Instant
 from taskapp.tasks import reminders
 from taskapp.tasks.models import TASKS
 
 INTERVAL = 1.0  # seconds between looks
 THREADS = 16
+NOTED_EVERY = 15.0  # seconds
 REMINDERS = 500  # tasks whose reminders are fired at once
 log = logging.getLogger(__name__)
 _MOMENT = sa.bindparam("moment", type_=Instant)
@@ -37,6 +40,7 @@ class Courier:
         self.free = threading.Semaphore(THREADS)
         self.busy: set[threading.Thread] = set()
         self.mailing = mailing.Mailing(speed)
+        self.note_at = 0.0  # of time.monotonic()
         self.horizon = Horizon()
         self.mailer: threading.Thread | None = None
 
@@ -46,6 +50,7 @@ class Courier:
         with self.app.app_context():
             mailing.start()
         while not self.stopping.is_set():
+            self._note_turn()
             self._fire_reminders()
             self._start_mailing()
             if not self._start_one():
@@ -56,6 +61,17 @@ class Courier:
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         self.stopping.set()
+
+    def _note_turn(self) -> None:
+        """Once in a while: it is what health and alerts go by."""
+        if time.monotonic() < self.note_at:
+            return
+        self.note_at = time.monotonic() + NOTED_EVERY
+        try:
+            with self.app.app_context(), transaction():
+                note_turn(db.session.connection())
+        except Exception:
+            log.exception("courier could not note its turn")
 
     def _fire_reminders(self) -> None:
         """Leave the events of reminders that are due; webhooks then tell of them."""

@@ -14,7 +14,6 @@ from contextlib import suppress
 from random import uniform
 
 import sqlalchemy as sa
-from prometheus_client import Counter
 from sqlalchemy.exc import IntegrityError
 
 from taskapp.courier import letters, schedule, smtp
@@ -27,7 +26,6 @@ from taskapp.schema import Instant
 
 LEASE = dt.timedelta(minutes=5)  # longer than a session
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0  # seconds after the server was unreachable
-MAILED = Counter("taskapp_mails", "Mails that were handed in, or were not.", ["outcome"])
 log = logging.getLogger(__name__)
 _AT = sa.bindparam("at", type_=Instant)
 _WAITS = sa.and_(MAILS.c.status == "waiting", MAILS.c.next_at <= _AT)
@@ -98,7 +96,6 @@ class Mailing:
         attempts = mail.attempts + 1
         later = now() + schedule.delay(attempts, None, self.speed)
         _write(mail, {"attempts": attempts, "next_at": later, "leased_until": now()})
-        MAILED.labels("postponed").inc()
 
     def _pause(self, reason: str) -> None:
         pause = min(FIRST_PAUSE * 2**self.failures, LONGEST_PAUSE)
@@ -138,7 +135,6 @@ def take() -> Row | None:
 def _end(mail: Row, status: str) -> None:
     """What it was about is not needed any more."""
     _write(mail, {"status": status, "ended_at": now(), "data": {}})
-    MAILED.labels(status).inc()
 
 
 def _write(mail: Row, values: Body) -> None:

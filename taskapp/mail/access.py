@@ -13,6 +13,7 @@ MAILS = table(Mail)
 TOKENS = table(MailedToken)
 READERS = table(Reader)
 MAIL = "mail"  # the name of its reader
+COURIER = "courier"  # the row that says when one had its last turn
 _IS_IT = READERS.c.name == MAIL
 _LAST = sa.func.max(EVENTS.c.id)
 _PRESENT = sa.select(sa.func.coalesce(_LAST, 0)).scalar_subquery()
@@ -52,6 +53,17 @@ def start_mail(connection: sa.Connection) -> None:
     reader = sa.select(READERS.c.name).where(_IS_IT)
     if connection.scalar(reader) is None:
         _begin(connection, is_active=True)
+
+
+def note_turn(connection: sa.Connection) -> None:
+    """Write down that a courier is at work."""
+    values = {"at": now()}
+    is_courier = READERS.c.name == COURIER
+    noted = connection.execute(sa.update(READERS).where(is_courier).values(values))
+    if noted.rowcount == 0:
+        row: dict[str, Any] = {"name": COURIER, "event_id": 0, "is_active": True, "attempts": 0}
+        insert = sa.insert(READERS).values({**row, **values})
+        connection.execute(insert)
 
 
 def _begin(connection: sa.Connection, *, is_active: bool) -> None:

@@ -1,5 +1,6 @@
 """The state of the service: checks that `/health/detailed` and doctor share, and doctor's own."""
 
+import datetime as dt
 import platform
 import re
 import shutil
@@ -23,7 +24,7 @@ from taskapp.database.sqlite import database_file
 from taskapp.errors import DatabaseUnavailable
 from taskapp.extensions import db, settings
 from taskapp.mail.access import mail_reader
-from taskapp.ops import reseal
+from taskapp.ops import readers, reseal
 from taskapp.web.openapi import VERSION
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -32,6 +33,9 @@ IS_READ_ONLY = sa.text("SELECT current_setting('transaction_read_only')")
 LOCAL = ("127.", "localhost:", "[::1]:", "unix:")
 LEAST_FREE = 0.05  # of a disk, of memory
 MAX_CLOCK_DIFFERENCE = 5  # seconds
+SILENCE = dt.timedelta(minutes=2)  # without a courier's turn
+LONGEST_LAG = 900.0  # seconds that a reader may be behind without a failure
+READERS_SHOWN = 5
 
 
 class Finding(NamedTuple):
@@ -207,6 +211,36 @@ def sealed() -> Finding:
     return Finding("ok", f"{current} sealed secrets can be opened")
 
 
+def courier() -> Finding:
+    """Whether one is at work, where something waits for it; and how far behind its readers are."""
+    at = readers.last_turn()
+    is_silent = at is None or now() - at > SILENCE
+    if is_silent and not readers.is_needed():
+        return Finding("ok", "not needed")
+    if at is None or is_silent:
+        since = "ever" if at is None else f"since {at:%Y-%m-%d %H:%M} UTC"
+        detail = f"No courier at work {since}: webhooks, mail and reminders wait"
+        return Finding("degraded", detail, "Run flask --app wsgi courier")
+    return _lags(now() - at)
+
+
+def _lags(since: dt.timedelta) -> Finding:
+    """The readers that are the most behind, of a courier that is at work."""
+    states = sorted(readers.states(), key=_lag, reverse=True)
+    parts = [f"last turn {since.seconds} s ago", f"{len(states)} readers"]
+    worst = states[:READERS_SHOWN]
+    parts += [f"{each.name} {each.lag:.0f} s ({each.failures} failures)" for each in worst]
+    detail = "; ".join(parts)
+    slow = [state for state in states if state.lag > LONGEST_LAG and state.failures == 0]
+    if slow:
+        return Finding("degraded", f"Behind: {detail}", "Run a second courier")
+    return Finding("ok", detail)
+
+
+def _lag(state: readers.ReaderState) -> float:
+    return state.lag
+
+
 def mail() -> Finding:
     """Whether mail is set up, and goes on."""
     if settings().smtp_url is None:
@@ -223,7 +257,7 @@ def mail() -> Finding:
     return Finding("ok", "is sent")
 
 
-HEALTH = (database, cache, counters, disk, memory, versions)
+HEALTH = (database, cache, counters, courier, disk, memory, versions)
 DOCTOR = (configuration, secret, *HEALTH, sealed, mail, replica, folders, proxies, clock, quotas)
 
 

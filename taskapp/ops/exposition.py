@@ -11,9 +11,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
 
 from taskapp.database.redis import shared
+from taskapp.errors import DatabaseUnavailable
 from taskapp.extensions import settings
+from taskapp.ops import readers
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -48,6 +51,30 @@ class Surroundings(Collector):
         load, _, _ = os.getloadavg()
         yield GaugeMetricFamily("taskapp_system_load", "Load average of the last minute.", load)
         yield from self._processes()
+        with suppress(SQLAlchemyError, DatabaseUnavailable):  # it may be away, or not migrated yet
+            yield from self._readers()
+
+    def _readers(self) -> Iterator[Metric]:
+        at = readers.last_turn()
+        if at is not None:
+            yield GaugeMetricFamily(
+                "taskapp_courier_last_turn_timestamp_seconds",
+                "When a courier looked for work the last time.",
+                at.timestamp(),
+            )
+        lag = GaugeMetricFamily(
+            "taskapp_reader_lag_seconds",
+            "Age of the oldest event or mail that was not delivered.",
+            labels=["reader"],
+        )
+        failures = GaugeMetricFamily(
+            "taskapp_reader_failures", "Failures since the last success.", labels=["reader"]
+        )
+        for state in readers.states():
+            lag.add_metric([state.name], state.lag)
+            failures.add_metric([state.name], state.failures)
+        yield lag
+        yield failures
 
     def _degraded(self) -> Metric:
         metric = GaugeMetricFamily(

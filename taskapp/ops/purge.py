@@ -16,6 +16,7 @@ from taskapp.database.session import now
 from taskapp.extensions import db, settings
 from taskapp.ledger.events import TRIMMED
 from taskapp.ledger.models import Event
+from taskapp.mail.access import MAIL, READERS
 from taskapp.mail.service import MAILS
 from taskapp.mail.tokens import TOKENS
 from taskapp.personal_tokens.models import PersonalToken
@@ -24,6 +25,7 @@ from taskapp.schema import table
 from taskapp.tasks.models import Task
 from taskapp.tasks.refolding import refold
 from taskapp.web.idempotency import RETENTION, IdempotencyKey
+from taskapp.webhooks.access import WEBHOOKS
 
 ROWS_PER_TRANSACTION = 1000
 EVENTS = table(Event)
@@ -72,8 +74,22 @@ def _purge() -> Iterator[tuple[str, int]]:
 def _of_deleted_tasks(before: dt.datetime) -> sa.ColumnElement[bool]:
     existing = sa.select(TASKS.c.id)
     task_id = EVENTS.c.task_id
-    is_old = EVENTS.c.at < before
+    is_old = sa.and_(EVENTS.c.at < before, ~_is_unread())
     return sa.and_(is_old, task_id.is_not(None), task_id.not_in(existing))
+
+
+def _is_unread() -> sa.ColumnElement[bool]:
+    """Events that a webhook that is on, or mail, has still to read, up to twice the retention."""
+    of_project = WEBHOOKS.c.project_id == EVENTS.c.project_id
+    past_webhook = WEBHOOKS.c.event_id < EVENTS.c.id
+    by_webhook = sa.select(WEBHOOKS.c.id).where(WEBHOOKS.c.is_active, of_project, past_webhook)
+    is_mail = READERS.c.name == MAIL
+    past_mail = READERS.c.event_id < EVENTS.c.id
+    by_mail = sa.select(READERS.c.name).where(READERS.c.is_active, is_mail, past_mail)
+    is_unread = sa.or_(by_webhook.exists(), by_mail.exists())
+    kept = dt.timedelta(days=2 * settings().changes_retention_days)
+    since = now() - kept
+    return sa.and_(is_unread, EVENTS.c.at >= since)
 
 
 def _cannot_come_back(rows: sa.Table) -> sa.ColumnElement[bool]:
@@ -119,8 +135,9 @@ def _past_the_newest() -> sa.Subquery:
     ranked = events.where(task_id.in_(long)).subquery()
     is_change = ranked.c.kind.in_(["updated", TRIMMED])
     is_past = ranked.c.place > most
+    unread = sa.select(EVENTS.c.id).where(_is_unread())
     old = sa.select(ranked.c.id, ranked.c.task_id)
-    old = old.where(is_past, is_change)
+    old = old.where(is_past, is_change, ranked.c.id.not_in(unread))
     return old.subquery()
 
 

@@ -118,7 +118,7 @@ def test_details_are_for_admins(anonymous: Client, alice: Client, admin: Client)
     found = admin.get("/health/detailed").get_json()
 
     assert found["status"] == "ok"
-    parts = {"database", "cache", "counters", "disk", "memory", "versions"}
+    parts = {"database", "cache", "counters", "courier", "disk", "memory", "versions"}
     assert found["checks"].keys() == parts
     assert all(check["status"] == "ok" and check["ms"] >= 0 for check in found["checks"].values())
     assert refused(anonymous.get("/health/detailed")) == (401, "unauthorized")
