@@ -88,6 +88,16 @@ def public_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def issuer(value: str) -> str:
+    """An identity provider; without TLS only on this machine."""
+    parts = urlsplit(value)
+    is_local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_local)
+    if not is_safe or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("must be an address as in: https://id.example.com/realms/acme")
+    return value
+
+
 def database(value: str) -> str:
     """SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3; this service brings psycopg2."""
     value = re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", value)
@@ -231,6 +241,11 @@ class Settings:
     smtp_url: MailServer | None = setting(None, mail_server, secret=True)  # noqa: RUF009 - a tuple
     mail_from: str | None = setting(None, mail_address)
     changes_retention_days: int = setting(30, integer(1, 3650))
+    oidc_issuer: str | None = setting(None, issuer)
+    oidc_client_id: str | None = setting(None)
+    oidc_client_secret: str | None = setting(None, secret=True)
+    oidc_name: str = setting("SSO")
+    oidc_link_by_email: bool = setting(False, yes_or_no)
     sentry_dsn: str | None = setting(None, secret=True)
     otel_exporter_otlp_endpoint: str | None = setting(None)
 
@@ -254,11 +269,20 @@ def load(env: Mapping[str, str]) -> Settings:
         raise ConfigError("DATABASE_REPLICA_URL: a replica of what? Set DATABASE_URL to PostgreSQL")
     if "smtp_url" in chosen and not {"mail_from", "public_url"} <= chosen.keys():
         raise ConfigError("SMTP_URL: mail needs MAIL_FROM and PUBLIC_URL besides")
+    _check_complete(chosen, "oidc_issuer", "oidc_client_id", "oidc_client_secret")
     if chosen.get("require_tls"):
         _check_encryption(chosen)
     folder = env.get("TASKAPP_INSTANCE") or str(ROOT / "instance")
     chosen["instance"] = _folder(folder)
     return Settings(**(_derived(chosen) | chosen))
+
+
+def _check_complete(chosen: dict[str, Any], *names: str) -> None:
+    """Refuse settings of which some are there and some are missing."""
+    missing = [name.upper() for name in names if name not in chosen]
+    present = [name.upper() for name in names if name in chosen]
+    if missing and present:
+        raise ConfigError(f"{missing[0]}: {present[0]} is set, and needs it")
 
 
 def _check_encryption(chosen: dict[str, Any]) -> None:

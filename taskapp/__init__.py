@@ -110,6 +110,7 @@ def _config(settings: Settings) -> dict[str, Any]:
 
 def _add_rooms(app: Flask) -> None:
     from taskapp.attachments.routes import attachments
+    from taskapp.auth.oidc_routes import oidc
     from taskapp.auth.routes import auth
     from taskapp.auth.totp_routes import second_factor
     from taskapp.comments.routes import comments
@@ -134,7 +135,7 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.web.docs import docs
     from taskapp.webhooks.routes import webhooks
 
-    people = (auth, second_factor, personal_tokens, users, projects, invitations)
+    people = (auth, second_factor, oidc, personal_tokens, users, projects, invitations)
     work = (tasks, comments, attachments, sync, exchange, reports, webhooks, mcp)
     for room in (*people, *work, health, docs):
         app.register_blueprint(room)

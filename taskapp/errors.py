@@ -324,6 +324,13 @@ class DatabaseBusy(Refusal, status=503, code="database-busy"):
     """
 
 
+class ProviderUnavailable(Refusal, status=503, code="provider-unavailable"):
+    """The identity provider cannot be reached, or its answers make no sense. Try again.
+
+    curl --retry 5 $URL/api/v1/auth/providers
+    """
+
+
 class StorageFull(Refusal, status=503, code="storage-full"):
     """The disk is full or read-only, so writes are refused; reads go on.
 

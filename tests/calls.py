@@ -87,6 +87,10 @@ CALLS = [
     Call(ANYONE, "POST", f"{API}/auth/password/forgot", {"email": "dora@example.com"}),
     Call(ANYONE, "POST", f"{API}/auth/password/reset", {"token": "{reset}", "password": PASSWORD}),
     Call(ANYONE, "POST", f"{API}/auth/email/verify", {"token": "{verification}"}),
+    Call(ANYONE, "GET", f"{API}/auth/providers"),
+    Call(SECRET, "GET", f"{API}/auth/oidc/login"),  # where no provider is set up
+    Call(SECRET, "GET", f"{API}/auth/oidc/callback"),
+    Call(SECRET, "POST", f"{API}/auth/oidc/token", {"code": "x"}),
     Call(SECRET, "GET", f"{API}/feeds/tsk_nobody.ics"),
     Call(AGENT, "POST", "/mcp", {"jsonrpc": "2.0", "id": 1, "method": "ping"}),
     Call(SIGNED_IN, "GET", f"{API}/auth/token"),

@@ -89,6 +89,8 @@ def test_an_unknown_or_repeated_parameter_is_named(
 ) -> None:
     names = names_for(alice, alice, shared)
     for call in (call.filled(names) for call in CALLS):
+        if call.path.endswith("/oidc/callback"):  # a provider may send along what it wants
+            continue
         if call.path.startswith("/api/v1/") and not call.path.endswith(".ics"):
             client = admin if call.level == ADMIN else alice
             for query, name in (("colour=red", "colour"), ("a=1&a=1", "a"), ("%ff=1", None)):

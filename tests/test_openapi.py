@@ -18,7 +18,7 @@ from tests.conftest import Client, Json, add, named, refused
 PAGES = {"/docs", "/redoc", "/openapi.json", "/static/{filename}", "/.well-known/security.txt"}
 # These give out credentials once, or answer in JSON-RPC.
 SENT_ONCE = {f"POST /api/v1/auth/{step}" for step in ("login", "login/totp", "refresh")}
-SENT_ONCE |= {"POST /mcp", "POST /api/v1/auth/email/verify"}
+SENT_ONCE |= {"POST /mcp", "POST /api/v1/auth/email/verify", "POST /api/v1/auth/oidc/token"}
 SENT_ONCE |= {f"POST /api/v1/auth/password/{step}" for step in ("forgot", "reset")}
 BOUNDS = {
     "string": ({"maxLength"}, {"enum"}, {"const"}),
@@ -299,6 +299,10 @@ def test_says_who_may_call(document: Json) -> None:
         "POST /api/v1/auth/login",
         "POST /api/v1/auth/login/totp",
         "POST /api/v1/auth/refresh",
+        "GET /api/v1/auth/providers",
+        "GET /api/v1/auth/oidc/login",
+        "GET /api/v1/auth/oidc/callback",
+        "POST /api/v1/auth/oidc/token",
         "POST /api/v1/auth/password/forgot",
         "POST /api/v1/auth/password/reset",
         "POST /api/v1/auth/email/verify",

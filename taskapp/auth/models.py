@@ -1,4 +1,4 @@
-"""Sessions, one for each sign-in; second factors; sign-ins between their two steps."""
+"""Sessions, one for each sign-in; second factors; who is who at an identity provider."""
 
 import datetime as dt
 
@@ -66,3 +66,20 @@ class SignInTicket(Base):
     bound_to: Mapped[str]
     tries: Mapped[int]
     expires_at: Mapped[dt.datetime]
+
+
+class Identity(Base):
+    """Who somebody is at an identity provider, and which account that is here."""
+
+    __tablename__ = "identities"
+    __table_args__ = (
+        sa.UniqueConstraint("issuer", "subject"),
+        sa.Index(None, "user_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = part_of("users.id")
+    issuer: Mapped[str]
+    subject: Mapped[str]
+    created_at: Mapped[dt.datetime]

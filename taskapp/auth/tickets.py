@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from taskapp.auth.models import SignInTicket
-from taskapp.database.session import now, one_or_raise, read
+from taskapp.database.session import insert_or_raise, now, one_or_raise, read
 from taskapp.errors import InvalidToken
 from taskapp.extensions import db
 from taskapp.schema import table
@@ -30,6 +30,7 @@ class Purpose(NamedTuple):
 
 
 SECOND_FACTOR = Purpose("second factor", dt.timedelta(minutes=5), 5)
+PROVIDER = Purpose("provider", dt.timedelta(minutes=5), 1)
 
 
 def issue(purpose: Purpose, user_id: int, bound_to: str = "") -> str:
@@ -70,6 +71,24 @@ def count_try(purpose: Purpose, ticket: str, bound_to: str = "") -> None:
     update = update.values(tries=TICKET.tries + 1)
     result = db.session.execute(update.returning(TICKET.user_id))
     one_or_raise(result, TicketEnded)
+
+
+def use_once(purpose: Purpose, ticket: str, user_id: int) -> None:
+    """Remember a ticket that was kept elsewhere for longer than it is good.
+
+    Raises:
+        TicketEnded: It was used before.
+    """
+    values = {
+        "digest": digest(ticket),
+        "purpose": purpose.name,
+        "user_id": user_id,
+        "bound_to": "",
+        "tries": purpose.tries,
+        "expires_at": now() + purpose.lifetime,
+    }
+    insert = sa.insert(TICKETS).values(values)
+    insert_or_raise(insert, TicketEnded)
 
 
 def end(ticket: str) -> None:

@@ -57,6 +57,14 @@ def unchanged(user: Row) -> sa.Select[Any]:
     return same.with_for_update(read=True)
 
 
+def claim_unproved(user_id: int) -> bool:
+    """Give an account to whoever has just proved its address, if nobody had; its password goes."""
+    update = sa.update(USERS).filter_by(id=user_id, email_verified=False)
+    update = update.values(password_hash="", email_verified=True, updated_at=now())
+    result = db.session.execute(update.returning(USERS.c.id))
+    return result.one_or_none() is not None
+
+
 def lock_active(user_id: int, refusal: type[Exception]) -> None:
     """Hold the user's row as it is until the transaction ends.
 

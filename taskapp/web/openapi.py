@@ -27,7 +27,7 @@ FIXED = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8
 ARGUMENTS, ARGUMENTS_SAY = FIXED["arguments"], FIXED["arguments_say"]
 HEADERS, EXAMPLES, SECURITY = FIXED["headers"], FIXED["examples"], FIXED["security"]
 # Described with the room they belong to.
-ROOMS = {"personal_tokens": "auth", "second_factor": "auth"}
+ROOMS = {"personal_tokens": "auth", "second_factor": "auth", "oidc": "auth"}
 ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
 STREAMED_BODIES = {"text/csv", "application/x-ndjson", "text/calendar"}
 FORM = FIXED["form"]

@@ -40,6 +40,7 @@ UNLIMITED = {"health", "docs"}  # blueprints
 BY_STATUS = {
     201: ("Location",),
     206: ("Content-Range",),
+    303: ("Location",),
     401: ("WWW-Authenticate",),
     403: ("WWW-Authenticate",),  # where a scope is missing
     416: ("Content-Range",),

@@ -64,6 +64,11 @@ def test_makes_a_development_secret_once(tmp_path: Path) -> None:
         ("ACCESS_TOKEN_MINUTES", "0"),
         ("PASSWORD_MIN_LENGTH", "7"),
         ("MAX_BODY_BYTES", "1MB"),
+        ("OIDC_ISSUER", "id.example.com"),
+        ("OIDC_ISSUER", "http://id.example.com"),  # without TLS only on this machine
+        ("OIDC_ISSUER", "https://id.example.com/?realm=acme"),
+        ("OIDC_ISSUER", "https://me@id.example.com"),
+        ("OIDC_LINK_BY_EMAIL", "maybe"),
         *(("SMTP_URL", f"smtp://{value}") for value in ("", "h/path", "h?tls=ssl", "h:0x", "h?a")),
         *(("SMTP_URL", value) for value in ("http://h", "smtp://user@h", "smtp://h?tls=none&x=1")),
         ("SMTP_URL", "smtp://h"),  # mail needs MAIL_FROM and PUBLIC_URL besides
@@ -87,6 +92,19 @@ def test_where_mail_is_handed_in(tmp_path: Path) -> None:
     )
     assert server("smtp://h?tls=implicit") == ("h", 465, None, None, "implicit")
     assert server("smtp://h:26/?tls=none") == ("h", 26, None, None, "none")
+
+
+@pytest.mark.parametrize("missing", ["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"])
+def test_a_provider_wants_all_three(tmp_path: Path, missing: str) -> None:
+    provider = {"OIDC_ISSUER": "https://id.example.com/realms/acme", "OIDC_CLIENT_ID": "taskapp"}
+    provider["OIDC_CLIENT_SECRET"] = "hunter2"
+    told = load(tmp_path, **provider)
+    assert (told.oidc_issuer, told.oidc_name) == (provider["OIDC_ISSUER"], "SSO")
+    assert "hunter2" not in repr(told)
+    del provider[missing]
+
+    with pytest.raises(config.ConfigError, match=f"^{missing}: "):
+        load(tmp_path, **provider)
 
 
 def test_an_empty_value_is_none(tmp_path: Path) -> None:

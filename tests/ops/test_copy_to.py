@@ -30,6 +30,7 @@ AT = dt.datetime(2030, 12, 31, 17, tzinfo=dt.UTC)
 MADE: dict[str, dict[str, Any]] = {
     "second_factors": {"user_id": 1, "sealed_seed": "ab:cd", "last_step": 59, "created_at": AT},
     "recovery_codes": {"user_id": 1, "digest": "ab", "used_at": AT},
+    "identities": {"user_id": 1, "issuer": "https://id.example", "subject": "7", "created_at": AT},
     "sign_in_tickets": {
         "user_id": 1,
         "digest": "cd",

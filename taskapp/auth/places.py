@@ -1,0 +1,73 @@
+"""How one can sign in here, where a sign-in goes on, and that it holds up one worker at most."""
+
+import fcntl
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from taskapp.database.session import Body
+from taskapp.errors import Invalid, ProviderUnavailable
+from taskapp.extensions import settings
+from taskapp.web.addresses import absolute
+from taskapp.web.current import current
+
+START = "/api/v1/auth/oidc/login"
+CALLBACK = "/api/v1/auth/oidc/callback"
+# A path and a query; no host, and nothing that a browser takes for one.
+PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
+WAIT = 0.5  # seconds for the one place
+LOOK_EVERY = 0.05  # seconds
+
+
+def providers() -> Body:
+    """How one can sign in here."""
+    oidc = None
+    if settings().oidc_issuer is not None:
+        oidc = {"name": settings().oidc_name, "start": absolute(START)}
+    return {"password": True, "oidc": oidc, "proxy": False}
+
+
+def callback() -> str:
+    """Where the provider sends the browser back to."""
+    return absolute(CALLBACK)
+
+
+def address_of(path: str | None) -> str:
+    """The address of a path of this service; without one, of the page.
+
+    Raises:
+        Invalid: It is none.
+    """
+    prefix = current().prefix
+    if path is None:
+        return absolute("/")
+    is_ours = path == prefix or path.startswith(f"{prefix}/")
+    if not PATH.fullmatch(path) or not is_ours or "#" in path or "/.." in path:
+        reason = {"parameter": "next", "detail": "Must be a path of this service."}
+        raise Invalid(errors=[reason])
+    return absolute(path.removeprefix(prefix) or "/")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One worker at a time waits for the provider: the others go on serving.
+
+    Raises:
+        ProviderUnavailable: Another one waits, and goes on to.
+    """
+    with (settings().instance / "oidc.lock").open("ab") as place:
+        until = time.monotonic() + WAIT
+        while not _locked(place.fileno()):
+            if time.monotonic() > until:
+                raise ProviderUnavailable("Others are signing in at the moment: try again.")
+            time.sleep(LOOK_EVERY)
+        yield
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
