@@ -8,9 +8,10 @@ from email.utils import format_datetime
 from urllib.parse import urlsplit
 
 from taskapp.courier import notice_letters
-from taskapp.database.session import Row, transaction
+from taskapp.database.session import Row, read, transaction
 from taskapp.extensions import settings
 from taskapp.mail import tokens
+from taskapp.projects import invitations
 from taskapp.users import access as users
 
 LONGEST_LINE = 900  # octets; RFC 5321, section 4.5.3.1.6 allows 998
@@ -37,6 +38,19 @@ Please prove that {email} is your address, within a day:
       -d '{{"token": "{token}"}}'
 
 If you have no account here, there is nothing to do.
+"""
+INVITATION_TEXT = """\
+{inviter} invites you into the project {project}, as {role}.
+
+Sign in with {email}, or make an account with this address, at
+
+    {base}/
+
+and prove the address (POST /api/v1/auth/email/verify/send). The invitation is shown there then, or
+
+    curl -X POST {base}/api/v1/invitations/{id}/accept -H "Authorization: Bearer $TOKEN"
+
+It ends on {until:%A, %Y-%m-%d}. If you do not know {inviter}, there is nothing to do.
 """
 
 
@@ -105,6 +119,18 @@ def _verification(mail: Row) -> Letter | None:
     return Letter("Is this your address?", text)
 
 
+def _invitation(mail: Row) -> Letter | None:
+    """Nothing where it was withdrawn, accepted or declined by then."""
+    pending = invitations.pending_for(mail.address, mail.data["project_id"])
+    row = read(pending).one_or_none()
+    if row is None:
+        return None
+    names = {"inviter": row.inviter_name, "project": row.project_name, "role": row.role}
+    more = {"email": mail.address, "base": _base(), "id": row.id, "until": row.expires_at}
+    text = INVITATION_TEXT.format(**names, **more)
+    return Letter(f"{row.inviter_name} invites you into {row.project_name}", text)
+
+
 def _notice(mail: Row) -> Letter | None:
     written = NOTICES[mail.kind](mail)
     return written and Letter(*written, is_notice=True)
@@ -121,4 +147,5 @@ NOTICES = {
 }
 Writer = Callable[[Row], Letter | None]
 WRITERS: dict[str, Writer] = {tokens.RESET: _reset, tokens.VERIFICATION: _verification}
+WRITERS["invitation"] = _invitation
 WRITERS |= dict.fromkeys(NOTICES, _notice)

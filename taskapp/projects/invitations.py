@@ -18,6 +18,7 @@ from taskapp.extensions import db
 from taskapp.ledger.access import MEMBERSHIPS, OWN, PROJECTS, require_role
 from taskapp.ledger.members import join
 from taskapp.ledger.revisions import Lock, Revision, lock_project, lock_to_join, record
+from taskapp.mail import service as mail
 from taskapp.projects.models import Invitation
 from taskapp.schema import table
 from taskapp.users.access import USERS, email_key
@@ -93,6 +94,8 @@ def ask(lock: Lock, email: str, role: str) -> Accepted:
         first = sa.insert(INVITATIONS)
         first = first.values({**values, **of_address})
         db.session.execute(first)
+    if mail.within_rate(email):
+        mail.queue("invitation", email, {"project_id": lock.project_id})
     return Accepted({"email": email, "role": role, "state": "invited"})
 
 
@@ -106,6 +109,16 @@ def list_of_project(caller: Caller, project_id: int, query: Body) -> Page:
     of_project = _invitation.project_id == project_id
     pending = _SHOWN.where(of_project, _is_pending())
     return page_by(pending, Invitation.id, **query)
+
+
+def pending_for(address: str, project_id: int) -> sa.Select[Any]:
+    """The pending invitation of an address into a project, with who invites."""
+    of_project = _invitation.project_id == project_id
+    is_it = _invitation.email_key == email_key(address)
+    inviter = _user.name.label("inviter_name")
+    is_inviter = _user.id == _invitation.invited_by
+    chosen = _SHOWN.add_columns(inviter).join(USERS, is_inviter)
+    return chosen.where(of_project, is_it, _is_pending())
 
 
 def withdraw(caller: Caller, project_id: int, invitation_id: int) -> None:
