@@ -38,11 +38,19 @@ def address(filename: str) -> str:
     return f"{current().prefix}/static/{version()}/{filename}"
 
 
-@cache
 def page(filename: str) -> str:
-    """Read a page; what it loads from static/ gets the present version's address."""
-    html = (FOLDER / filename).read_text(encoding="utf-8")
-    return html.replace('"static/', f'"static/{version()}/')
+    """Read a page; what it loads from static/ gets the present version's address.
+
+    Relative to the page's own where no prefix is known: a proxy may have taken one away unsaid.
+    """
+    prefix = current().prefix
+    start = f"{prefix}/static" if prefix else "static"
+    return _read(filename).replace('"static/', f'"{start}/{version()}/')
+
+
+@cache
+def _read(filename: str) -> str:
+    return (FOLDER / filename).read_text(encoding="utf-8")
 
 
 def send(filename: str) -> Response:

@@ -161,6 +161,7 @@ def test_pages_and_their_scripts_work_below_a_path(serve: Serve) -> None:
         start = client.get(f"/static/{script}/start.js", buffered=True)
         assert b'"openapi.json"' in start.data
     browser = {**PROXIED, "Accept": "text/html"}
+    assert b'src="/team/tasks/static/' in client.get("/", headers=browser).data
     assert b'href="/team/tasks/problems/conflict"' in client.get("/problems", headers=browser).data
 
 

@@ -76,7 +76,6 @@ def fill(base: str) -> None:
     for project, member in ((HOME, "Bob"), (OFFICE, "Bob"), (OFFICE, "Charlie")):
         body = {"email": f"{member.lower()}@example.com", "role": "editor"}
         call(base, f"projects/{projects[project]}/members", body, token=alice)
-    knows_days = "timezone" in call(base, "users/me", token=alice)
     today = dt.datetime.now(dt.UTC).replace(hour=23, minute=30, second=0, microsecond=0)
     for project, title, days, more in TASKS:
         task = {"project_id": projects[project], "title": title, **more}
@@ -84,7 +83,7 @@ def fill(base: str) -> None:
             task["assignee_id"] = ids[who]
         if days is not None:
             due = today + dt.timedelta(days=days)
-            task |= {"due_on": f"{due:%Y-%m-%d}"} if knows_days else {"due_at": due.isoformat()}
+            task |= {"due_on": f"{due:%Y-%m-%d}"}
         call(base, "tasks", task, token=alice)
     import_done(base, projects[HOME], today, alice)
 

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from playwright.sync_api import Route, expect
 
+from tests import servers
 from tests.page.conftest import Open, quick_add, register, row, tasks_of
 
 
-def test_the_page_works_below_a_path_prefix(visit: Open, service: str) -> None:
+@pytest.fixture
+def service(fresh_environment: dict[str, str]) -> Iterator[str]:
+    """The service behind a proxy."""
+    with servers.gunicorn(**fresh_environment, TRUSTED_PROXIES="1") as base:
+        yield base
+
+
+@pytest.mark.parametrize(
+    ("said", "address"), [("", "/team/"), ("/team", "/team/"), ("/team", "/team")]
+)
+def test_the_page_works_below_a_path_prefix(
+    visit: Open, service: str, said: str, address: str
+) -> None:
     page = visit()
     outside: list[str] = []
 
     def take_prefix_away(route: Route) -> None:
         path = route.request.url.removeprefix(service)
-        if path.startswith("/team/"):
-            route.continue_(url=service + path.removeprefix("/team"))
+        if path.partition("#")[0] == "/team" or path.startswith("/team/"):
+            headers = {**route.request.headers, "X-Forwarded-Prefix": said}
+            route.continue_(url=service + path.removeprefix("/team"), headers=headers)
         else:
             outside.append(path)
             route.abort()
 
     page.route("**", take_prefix_away)
-    page.goto(f"{service}/team/")
+    page.goto(f"{service}{address}")
     register(page)
     quick_add(page, "Water the fern")
     expect(row(page, "Water the fern")).to_be_visible()

@@ -5,7 +5,7 @@ import { ago, dayName, toDay, zone } from './dates.js'
 import { form, reason, showDialog, submitRow, twice } from './dialogs.js'
 import { button, field, h, iconButton, select } from './elements.js'
 import { leaveForGood } from './session.js'
-import { changed, knowsDays, say, state } from './store.js'
+import { changed, say, state } from './store.js'
 import { getLanguage, languages, setLanguage, t } from './words.js'
 
 const SECTIONS = { password, secondFactor, sessions, tokens: keys(false), feeds: keys(true), deleteAccount: deletion }
@@ -22,7 +22,7 @@ export function showAccount() {
       field(t('name'), { value: state.me.name, maxlength: 200, autocomplete: 'name', onchange: ({ target }) => saveMe({ name: target.value }) }),
       h('p.hint', state.me.email),
       h('label.labelled', t('language'), select(t('language'), Object.entries(languages), getLanguage(), changeLanguage, { class: 'field' })),
-      knowsDays() && h('label.labelled', t('zone'),
+      h('label.labelled', t('zone'),
         select(t('zone'), zones.map((name) => [name, name]), state.me.timezone, (timezone) => saveMe({ timezone }), { class: 'field' }),
         h('small', t('zoneText'))),
       state.me.notifications && notifications(state.me.notifications)),

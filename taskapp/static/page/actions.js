@@ -6,7 +6,7 @@ import { dayName, moment, zone } from './dates.js'
 import { countSoon } from './lists.js'
 import { drop, enqueue, takeBack } from './outbox.js'
 import {
-  changed, dueDay, go, inbox, isNew, knowsDays, pendingOf, projectById, projectName, route, say, state, takeTasks, taskById,
+  changed, dueDay, go, inbox, isNew, pendingOf, projectById, projectName, route, say, state, takeTasks, taskById,
 } from './store.js'
 import { glow } from './sync.js'
 import { testOf } from './views.js'
@@ -29,7 +29,6 @@ export async function undoLast() {
 
 /** Due on a day, or with a time at a moment; both fields, because one excludes the other. */
 export function due(day, time) {
-  if (!knowsDays()) return { due_at: day ? moment(day, time || '23:59') : null }
   return { due_on: (!time && day) || null, due_at: day && time ? moment(day, time) : null }
 }
 
@@ -97,8 +96,7 @@ async function removeQuietly(task) {
 export async function remove(task) {
   if (route().task === String(task.id)) go({ task: null })
   await removeQuietly(task)
-  if (knowsDays()) canUndo(t('saidDeleted', task), () => bringBack(task))
-  else say(t('saidDeleted', task))
+  canUndo(t('saidDeleted', task), () => bringBack(task))
 }
 
 function bringBack(task) {

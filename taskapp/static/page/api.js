@@ -2,7 +2,7 @@
 
 import { locked, recall, remember } from './browser.js'
 
-export const ROOT = new URL('api/v1/', document.baseURI)
+export const ROOT = new URL('../../../api/v1/', import.meta.url) // of static/<version>/page/
 const TIMEOUT = 30_000
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504])
 const AWAY = new Set([502, 503, 504])

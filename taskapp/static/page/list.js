@@ -154,7 +154,7 @@ function meta(task, ...first) {
     parent && h('span', icon('subtasks'), parent.title),
     ...task.labels.map((label) => h('span', `#${label}`)),
     task.repeat && h('span', icon('repeat'), ruleName(task.repeat.rule)),
-    task.reminders?.length > 0 && h('span', icon('bell'), unseen(t('reminders'))),
+    task.reminders.length > 0 && h('span', icon('bell'), unseen(t('reminders'))),
   ].filter(Boolean)
   return parts.length > 0 && h('div.task-meta', parts)
 }

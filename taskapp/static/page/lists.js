@@ -30,7 +30,7 @@ export async function openView() {
 }
 
 const ask = ({ statuses: status, sort }, more) => {
-  const question = state.query ? { q: state.query, ...inZone() } : questionOf(route().view)
+  const question = state.query ? { q: state.query, ...inZone } : questionOf(route().view)
   return get('tasks', { ...question, status, sort, total: true, ...more })
 }
 
@@ -118,8 +118,8 @@ export async function loadMembers(id) {
 
 export async function loadNumbers() {
   const { kind, value } = readView(route().view)
-  const all = await get('stats', inZone())
-  state.stats = kind === 'project' ? await get('stats', { project_id: value, ...inZone() }) : all
+  const all = await get('stats', inZone)
+  state.stats = kind === 'project' ? await get('stats', { project_id: value, ...inZone }) : all
   state.counts.set('overdue', all.overdue)
   changed()
 }

@@ -10,7 +10,7 @@ import { $, arrange, h, icon, iconButton, keeper, removableChip, select } from '
 import { taskLink, tick } from './list.js'
 import { REPEATS } from './repeat.js'
 import {
-  activeProjects, childrenOf, dueDay, go, href, isLate, isMe, knowsDays, mayWrite, membersOf, pendingOf, personName, PRIORITIES,
+  activeProjects, childrenOf, dueDay, go, href, isLate, isMe, mayWrite, membersOf, pendingOf, personName, PRIORITIES,
   projectById, projectName, route, state, STATUSES, taskById,
 } from './store.js'
 import { fieldName, readField, reminderName, REMINDERS } from './values.js'
@@ -138,9 +138,8 @@ function facts(task, members) {
     writes ? select(t(name), options, task[field] ?? '', (value) => save({ [field]: toValue(value) }), { name }) : readField(field, task[field])
   const priorities = PRIORITIES.map((key) => [key, readField('priority', key)])
   const projects = activeProjects().filter(({ id }) => mayWrite(id)).map((one) => [one.id, projectName(one)])
-  const days = knowsDays()
-  const repeats = days && (writes || task.repeat)
-  const reminds = days && (task.reminders?.length > 0 || (writes && dueDay(task)))
+  const repeats = writes || task.repeat
+  const reminds = task.reminders.length > 0 || (writes && dueDay(task))
 
   arrange(list, [
     fact('status', task.status, () => writes
@@ -215,7 +214,7 @@ function reveal(input) {
 }
 
 function reminders(task) {
-  const all = task.reminders ?? []
+  const all = task.reminders
   if (!writes) return readField('reminders', all)
   const without = (reminder) => all.filter((other) => other !== reminder)
   const onchange = ({ target }) => target.value && save({ reminders: [...all, new Date(target.value).toISOString()] })

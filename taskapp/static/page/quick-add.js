@@ -67,7 +67,6 @@ export function readTask(text, context, keptAsText = new Set()) {
   const tokens = []
   let title = text
   for (const [kind, pattern, read] of RULES) {
-    if (kind === 'repeat' && !context.repeats) continue
     for (const match of title.matchAll(pattern)) {
       const word = match[0]
       const value = keptAsText.has(word.toLowerCase()) ? null : read(match, context)

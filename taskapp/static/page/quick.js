@@ -5,7 +5,7 @@ import { dayName, today } from './dates.js'
 import { $, h, icon, priorityMark, unseen } from './elements.js'
 import { firstDay, readTask } from './quick-add.js'
 import { ruleName } from './repeat.js'
-import { activeProjects, inbox, knowsDays, mayWrite, membersOf, projectById, projectName, route, state } from './store.js'
+import { activeProjects, inbox, mayWrite, membersOf, projectById, projectName, route, state } from './store.js'
 import { readView } from './views.js'
 import { t } from './words.js'
 
@@ -32,7 +32,7 @@ function projectHere() {
 const assignable = ({ id }) => [...membersOf(id), ...[state.me.name, 'me', 'ich'].map((name) => ({ user_id: state.me.id, name }))]
 
 function understand() {
-  const read = (people) => readTask($('new').value, { today: today(), projects, people, repeats: knowsDays() }, keptAsText)
+  const read = (people) => readTask($('new').value, { today: today(), projects, people }, keptAsText)
   const projects = activeProjects().filter(({ id }) => mayWrite(id))
   return read(assignable(valuesOf(read([])).project ?? projectHere()))
 }

@@ -138,6 +138,3 @@ export function personName(userId) {
   if (isMe(userId)) return state.me.name
   return [...state.members.values()].flat().find(({ user_id }) => user_id === userId)?.name ?? t('somebody')
 }
-
-/** Days, repeat, reminders and restore came together with the account's time zone. */
-export const knowsDays = () => 'timezone' in state.me

@@ -1,7 +1,7 @@
 // What each view shows: as a question to the API, and as a test of one task, which must agree.
 
 import { addDays, fromDay, today, zone } from './dates.js'
-import { dueDay, inbox, isLate, isMe, knowsDays, projectById, projectName, state } from './store.js'
+import { dueDay, inbox, isLate, isMe, projectById, projectName, state } from './store.js'
 import { t } from './words.js'
 
 const startOfTomorrow = () => fromDay(addDays(today(), 1))
@@ -27,13 +27,13 @@ export function readView(view) {
   return VIEWS[kind] ? { kind, value: value && decodeURIComponent(value) } : { kind: 'today' }
 }
 
-/** In whose zone a day is a day; a service without days does not take it. */
-export const inZone = () => (knowsDays() ? { tz: zone } : {})
+/** In whose zone a day is a day. */
+export const inZone = { tz: zone }
 
 /** The question of a view, without status and order. */
 export function questionOf(view) {
   const { kind, value } = readView(view)
-  return { ...VIEWS[kind][0](value), ...inZone() }
+  return { ...VIEWS[kind][0](value), ...inZone }
 }
 
 export function testOf(view) {
