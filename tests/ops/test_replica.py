@@ -231,9 +231,10 @@ def test_a_frozen_one_costs_a_worker_seconds_and_once(
     with pair.replica.frozen():
         began = time.monotonic()
         assert pair.ask(alice, "/api/v1/stats")[1] == {"primary"}
-        assert time.monotonic() - began < 15
+        first = time.monotonic() - began
+        assert first < 30
         assert pair.ask(alice, "/api/v1/labels")[1] == {"primary"}
-        assert time.monotonic() - began < 16
+        assert time.monotonic() - began - first < first / 2  # it waits for nothing
 
 
 def test_it_is_asked_again_after_a_while(
