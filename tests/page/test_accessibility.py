@@ -163,6 +163,39 @@ def test_a_day_can_be_lived_by_keyboard_alone(visit: Open) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+PRESS = """(key) => {
+  document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))
+  return document.activeElement.getAttribute('aria-label')
+}"""
+
+
+def test_whoever_types_fast_loses_no_letter_to_a_shortcut(visit: Open) -> None:
+    """The field has the focus before the next key can come."""
+    page = register(visit())
+    assert page.evaluate(PRESS, "n") == "Add a task"
+    page.keyboard.type("Water the fern")
+    page.keyboard.press("Enter")
+    expect(row(page, "Water the fern")).to_be_visible()
+    page.get_by_role("link", name="Water the fern").focus()
+    assert page.evaluate(PRESS, "e") == "Title"
+
+    page.keyboard.press("Escape")
+    go_to(page, "Done")
+    assert page.evaluate(PRESS, "n") == "Add a task"
+    page.keyboard.type("Prune the ivy")
+    page.get_by_role("heading", name="Inbox", level=1).wait_for()
+    page.keyboard.press("Enter")
+    expect(row(page, "Prune the ivy")).to_be_visible()
+
+    page.locator("#list").focus()
+    page.keyboard.press("/")
+    page.keyboard.type("fern")
+    expect(page.get_by_text("1 task found")).to_be_visible()
+    page.locator("#list").focus()
+    assert page.evaluate(PRESS, "n") == "Add a task"
+    page.get_by_role("heading", name="Inbox", level=1).wait_for()
+
+
 def test_a_page_in_german_says_everything_in_german(visit: Open) -> None:
     page = visit(locale="de-DE")
     page.get_by_role("button", name="Konto anlegen").click()

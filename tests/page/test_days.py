@@ -69,6 +69,26 @@ def test_what_was_deleted_comes_back_with_everything(visit: Open, service: str) 
     expect(panel.get_by_role("article")).to_contain_text("The clause on page 4 is new.")
 
 
+def test_what_was_deleted_before_it_was_sent_comes_back_with_its_day(
+    visit: Open, service: str
+) -> None:
+    page = register(visit())
+    page.context.set_offline(offline=True)
+    quick_add(page, "Read the lease tomorrow every week #contract")
+    expect(row(page, "Read the lease")).to_have_count(0)  # it is not due today
+    go_to(page, "All tasks")
+    panel = _open(page, "Read the lease")
+    panel.get_by_role("button", name="Delete task").click()
+    expect(row(page, "Read the lease")).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(row(page, "Read the lease")).to_contain_text("Tomorrow")
+    page.context.set_offline(offline=False)
+    expect(page.get_by_role("status").filter(has_text="1 change sent")).to_be_visible()
+    task = tasks_of(service)[0]
+    assert task["due_on"] is not None
+    assert (task["repeat"]["rule"], task["labels"]) == ("FREQ=WEEKLY", ["contract"])
+
+
 def test_the_account_has_the_zone_of_the_browser(visit: Open) -> None:
     page = register(visit())
     page.locator("#account summary").click()

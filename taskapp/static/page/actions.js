@@ -39,6 +39,12 @@ const EMPTY = {
   assignee_id: null, parent_id: null, labels: [], completed_at: null, revision: null,
 }
 
+// What a new task is made of once more, after it was deleted before the service had it.
+const WRITTEN = [
+  'title', 'description', 'status', 'priority', 'due_at', 'due_on', 'repeat', 'reminders', 'assignee_id', 'parent_id',
+  'labels', 'project_id',
+]
+
 export function add(fields) {
   const id = `new-${randomKey()}`
   const at = new Date().toISOString()
@@ -101,8 +107,7 @@ export async function remove(task) {
 
 function bringBack(task) {
   if (takeBack(task.id, 'delete')) return
-  const { title, description, priority, labels, project_id } = task
-  if (isNew(task.id)) add({ title, description, priority, labels, project_id })
+  if (isNew(task.id)) add(Object.fromEntries(WRITTEN.map((name) => [name, task[name]])))
   else enqueue({ op: 'restore', task: task.id, seen: task })
   countSoon()
 }

@@ -6,6 +6,7 @@ import { showKeys } from './dialogs.js'
 import { $, arrange, avatar, button, h, icon, iconButton, unseen } from './elements.js'
 import { countOf, openView, tasksOf, view } from './lists.js'
 import { drop, flush, retry, saveAsNew } from './outbox.js'
+import { takesTasks } from './quick.js'
 import { signOut } from './session.js'
 import { showInvitations, showNewProject, showProject } from './share.js'
 import { changed, events, go, href, isOpen, membersOf, projectById, route, sharedProjects, state } from './store.js'
@@ -139,13 +140,12 @@ export function openSearch() {
 
 export function openQuickAdd() {
   endSearch()
-  if ($('quick').hidden) go({ view: 'inbox', mode: 'list', task: null })
-  requestAnimationFrame(() => {
-    $('app').classList.remove('show-lists')
-    $('app').classList.add('adding')
-    $('new').focus()
-    $('new').scrollIntoView({ block: 'center' })
-  })
+  if (!takesTasks()) go({ view: 'inbox', mode: 'list', task: null })
+  $('quick').hidden = false
+  $('app').classList.remove('show-lists')
+  $('app').classList.add('adding')
+  $('new').focus() // at once: what is typed next belongs into it
+  $('new').scrollIntoView({ block: 'center' })
 }
 
 // == Bottom bar, on a phone

@@ -65,7 +65,8 @@ function edit() {
   const task = focusedTask()
   if (!task) return
   go({ task: task.id })
-  setTimeout(() => $('panel').querySelector('.title')?.focus(), 60)
+  renderPanel() // at once: what is typed next belongs into it
+  $('panel').querySelector('.title')?.focus()
 }
 
 function escape() {
@@ -123,7 +124,8 @@ function followAddress() {
   if (shown !== `${name}/${mode}`) {
     const sameView = shown?.startsWith(`${name}/`)
     shown = `${name}/${mode}`
-    $('app').classList.remove('show-lists', 'searching', 'adding')
+    $('app').classList.remove('show-lists', 'searching')
+    if (!$('quick').contains(document.activeElement)) $('app').classList.remove('adding')
     state.query = ''
     if ($('search')) $('search').value = ''
     openView()

@@ -55,10 +55,14 @@ export function renderQuickAdd() {
     h('div.quick-line', icon('plus'), input, h('kbd.keys-hint', 'n'), submit), h('div.understood', { id: 'understood' }))
 }
 
-/** Readers of a project add nothing to it. */
-export function showQuickAdd() {
+/** Whether something can be added where we are: readers of a project add nothing to it. */
+export function takesTasks() {
   const { kind, value } = readView(route().view)
-  $('quick').hidden = kind === 'done' || Boolean(state.query) || (kind === 'project' && !mayWrite(value))
+  return kind !== 'done' && (kind !== 'project' || mayWrite(value))
+}
+
+export function showQuickAdd() {
+  $('quick').hidden = Boolean(state.query) || !takesTasks()
 }
 
 function renderChips() {
