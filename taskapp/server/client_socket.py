@@ -41,6 +41,7 @@ class ClientSocket(socket.socket):
         self.patience = PATIENCE
         self.waits = False  # with a timeout, since something had to be waited for
         self.unread = b""  # what was received, and is to be received once more
+        self.body: Any = None  # gunicorn's reader; its `length` is what is still to come
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """As socket.recv.
@@ -94,9 +95,12 @@ class ClientSocket(socket.socket):
     def close_plainly(self) -> None:
         """Close, with nothing lost on the way: bytes that nobody reads would reset the connection.
 
-        Where there are none the kernel sends what is left to send, and then FIN (RFC 9112, 9.6);
-        else gunicorn reads them first, for a while.
+        Where there are none, and none will come, the kernel sends what is left to send, and then
+        FIN (RFC 9112, 9.6); else gunicorn reads them first, for a while.
         """
+        if self.body is not None and self.body.length > 0:
+            util.close_graceful(self)
+            return
         if self.waits:
             self.settimeout(0)
         try:

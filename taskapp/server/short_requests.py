@@ -16,7 +16,9 @@ from urllib.parse import unquote_to_bytes
 
 from gunicorn import SERVER, util
 from gunicorn.config import Config
+from gunicorn.http.body import Body, LengthReader
 from gunicorn.http.errors import InvalidResponseHeader
+from gunicorn.http.unreader import SocketUnreader
 from gunicorn.http.wsgi import Response, base_environ
 
 from taskapp.server.client_socket import ClientSocket
@@ -76,15 +78,11 @@ class Reader:
         data = _received(client, FIRST_LOOK)
         end = data.find(b"\r\n\r\n") + 2
         variables = self._variables(data[:end]) if 2 <= end <= self.longest_head else None
-        body = None
-        if variables is not None:
-            length = variables.get("CONTENT_LENGTH", "0")
-            if LENGTH.fullmatch(length):
-                data, body = _whole_body(client, data, end + 2, int(length))
-        if variables is None or body is None:
+        body = data[end + 2 :]
+        if variables is None or not _begins(body, variables.get("CONTENT_LENGTH", "0")):
             client.unread = data
             return None
-        variables["wsgi.input"] = io.BytesIO(body)
+        variables["wsgi.input"] = _input(client, body, int(variables.get("CONTENT_LENGTH", "0")))
         variables["REMOTE_ADDR"] = address[0]
         variables["REMOTE_PORT"] = str(address[1])
         return variables
@@ -114,19 +112,21 @@ class Reader:
         return variables
 
 
-def _whole_body(
-    client: ClientSocket, data: bytes, start: int, length: int
-) -> tuple[bytes, bytes | None]:
-    """All that was received, and the body if it is neither cut nor followed by anything."""
-    end = start + length
-    if end > SHORT:
-        return data, None
-    while len(data) < end:
-        more = _received(client, end - len(data))
-        if not more:
-            return data, None
-        data += more
-    return data, data[start:] if len(data) == end else None
+def _begins(body: bytes, length: str) -> bool:
+    """Whether this is such a body or its beginning, and nothing follows it."""
+    return LENGTH.fullmatch(length) is not None and len(body) <= int(length)
+
+
+def _input(client: ClientSocket, body: bytes, length: int) -> Any:
+    """The body: the rest of it is received when the application reads it, and not before.
+
+    It may refuse a request by its head, and then nobody waits for the body.
+    """
+    if len(body) == length:
+        return io.BytesIO(body)
+    client.unread = body
+    client.body = LengthReader(SocketUnreader(client), length)
+    return Body(client.body)
 
 
 def _received(client: ClientSocket, size: int) -> bytes:
