@@ -1,4 +1,4 @@
-"""The calendar feed: whoever knows its secret address reads the open tasks of its owner."""
+"""The calendar feed: its secret address gives access to the open tasks of its owner."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -13,7 +13,7 @@ View = Callable[..., Any]
 
 
 def subscribes(view: View) -> View:
-    """Ask for the open tasks, as the owner of the secret in the address."""
+    """Call the view for the open tasks of the owner of the secret in the address."""
 
     @wraps(view)
     def wrapper(secret: str, query: Body) -> Any:

@@ -1,4 +1,4 @@
-"""CSV, NDJSON, JSON and iCalendar in; each mistake is named by its row, and by its line in CSV."""
+"""Read CSV, NDJSON, JSON and iCalendar; a mistake is reported with its row, or line in CSV."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -91,7 +91,7 @@ class ImportQuerySchema(Schema):
 
 
 class SentRow(NamedTuple):
-    """A row as it was sent, and where it stands in a file of lines."""
+    """A row as it was sent, and its line in the file."""
 
     item: Any
     line: int | None = None
@@ -101,9 +101,9 @@ Rows = Generator[SentRow, None, None]
 
 
 def receive(_: Schema) -> Body:
-    """Take the file, and a place among the long operations first.
+    """Receive the file, after taking a place among the long operations.
 
-    What is compared for an Idempotency-Key is the digest of the file.
+    An Idempotency-Key compares the digest of the file.
     """
     long_operations.begin()
     sent = upload.receive()
@@ -112,7 +112,7 @@ def receive(_: Schema) -> Body:
 
 
 def read(_: Body) -> Body:
-    """The rows of the file that was taken, each as its schema has it.
+    """The rows of the file that was received, validated.
 
     Raises:
         InvalidRows: The first hundred mistakes, if there are any.
@@ -125,7 +125,7 @@ def read(_: Body) -> Body:
 
 
 def close(_: BaseException | None) -> None:
-    """Let go of the files of an import, however its request ended."""
+    """Close the files of an import, however its request ended."""
     record = g.get("current")
     if record is None:
         return
@@ -136,7 +136,7 @@ def close(_: BaseException | None) -> None:
 
 
 def _checked(rows: Iterator[SentRow]) -> Iterator[Body]:
-    """The rows as long as none has a mistake; then all mistakes, up to the first hundred."""
+    """The rows, until one has a mistake; raises with the first hundred mistakes."""
     faults: list[Reason] = []
     most = settings().max_import_rows
     for number, row in enumerate(rows):
@@ -191,7 +191,7 @@ def _csv(sent: Upload) -> Rows:
 
 def _calendar(sent: Upload) -> Rows:
     if sent.charset not in upload.UTF_8 or sent.charset.startswith("utf-16"):
-        raise MalformedRequest("A calendar is text in UTF-8 (RFC 5545, section 3.1.4).")
+        raise MalformedRequest("A calendar must be text in UTF-8 (RFC 5545, section 3.1.4).")
     zone = ZoneInfo(caller().timezone)
     yield from map(SentRow, vtodo.read(sent.file, zone))
 

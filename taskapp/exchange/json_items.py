@@ -14,11 +14,11 @@ AFTER = f"{WHITE_SPACE},:]}}"  # what may follow a value
 LONG = ("[", "{")  # what a value begins with that may be long
 NO_OBJECT = '["-0123456789tfn'  # what other values begin with
 DEPTH_OF_ITEM = MAX_DEPTH - 2  # an object and a list are around it
-NO_LIST = 'A list of tasks, as {"items": [{"title": "Fern"}]}.'
+NO_LIST = 'Send a list of tasks: {"items": [{"title": "Fern"}]}.'
 
 
 class Document:
-    """A JSON text that is read from its beginning to its end, as strict as any body.
+    """A JSON text that is read in pieces, and as strictly as any other body.
 
     Each value is decoded as soon as enough of it was read. What is read at once doubles until it
     is enough, so no value is looked at more than twice as long as it is (RFC 8259).
@@ -88,7 +88,7 @@ class Document:
             yield item
 
     def _members(self, begin: str, end: str) -> Iterator[None]:
-        """Stop at each member of an object or a list, between its brackets and commas."""
+        """Yield at each member of an object or a list, past its brackets and commas."""
         self._take(begin)
         if self._next_sign() == end:
             self._take(end)
@@ -101,7 +101,7 @@ class Document:
             self._take(",")
 
     def _next_sign(self) -> str:
-        """The next sign that is no white space; empty at the end."""
+        """The next character that is not white space; empty at the end."""
         while True:
             while self.at < len(self.text):
                 sign = self.text[self.at]

@@ -4,7 +4,7 @@ from marshmallow import Schema
 
 from taskapp.web import fields
 
-# `as` is a word of Python's own, so no attribute can have this name.
+# `as` is a keyword of Python, so no attribute can have this name.
 FeedQuerySchema = Schema.from_dict(
     {"as": fields.Choice(("events", "todos"), load_default="events")}, name="FeedQuerySchema"
 )

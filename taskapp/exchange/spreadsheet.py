@@ -1,4 +1,4 @@
-"""CSV as spreadsheets and people make it: rows with the fields of tasks, read as they come."""
+"""CSV as spreadsheets and people write it: rows with the fields of tasks, one at a time."""
 
 import codecs
 import csv
@@ -43,8 +43,8 @@ class Table:
     """The rows of a file in CSV.
 
     Raises:
-        MalformedRequest: It is no CSV, or not in UTF-8 or UTF-16.
-        Invalid: Its header names what no task has.
+        MalformedRequest: It is not CSV, or not in UTF-8 or UTF-16.
+        Invalid: The header has names that are not fields of a task.
     """
 
     def __init__(self, file: IO[bytes], charset: str, schema: Schema, ignored: set[str]) -> None:
@@ -65,7 +65,7 @@ class Table:
         self.text.detach()
 
     def rows(self) -> Iterator[TableRow]:
-        """Rows that hold anything."""
+        """The rows that are not empty."""
         number = 0
         for cells in self._records():
             if self._is_blank(cells):
@@ -94,7 +94,7 @@ class Table:
             yield line
 
     def _separator(self, first: str) -> str:
-        """The sign at which the header falls into the most fields of a task."""
+        """The separator: the one that splits the header into the most fields of a task."""
 
         def known(separator: str) -> int:
             cells = first.strip("\ufeff\r\n").split(separator)
@@ -113,9 +113,9 @@ class Table:
         while headings and not headings[-1].strip():
             headings.pop()
         if not headings:
-            raise MalformedRequest("The file has no header: its first line names the columns.")
+            raise MalformedRequest("The file has no header: its first line must name the columns.")
         if len(headings) > MAX_COLUMNS:
-            detail = f"The header has {len(headings)} columns: {MAX_COLUMNS} are the most."
+            detail = f"The header has {len(headings)} columns: at most {MAX_COLUMNS} are allowed."
             raise MalformedRequest(detail)
         columns = [self._column(heading) for heading in headings]
         names = [column.name for column in columns if column is not None]
@@ -135,7 +135,7 @@ class Table:
 
     def _unknown(self, column: Column) -> Reason:
         known = ", ".join(self.schema.fields)
-        detail = f'Header: "{column.heading[:100]}" is no field of a task. They are {known}.'
+        detail = f'Header: "{column.heading[:100]}" is not a field of a task. There are {known}.'
         return {"pointer": f"/items/0/{column.name[:100]}", "detail": detail}
 
     def _records(self) -> Iterator[list[str]]:
@@ -155,7 +155,7 @@ class Table:
         return MalformedRequest(f'{detail}: save the file as "CSV UTF-8".')
 
     def _is_blank(self, cells: list[str]) -> bool:
-        """Whether a row holds nothing; `""` alone is a title that is empty."""
+        """Whether a row is empty; `""` alone is an empty title."""
         if len(cells) == 1 == len(self.columns):
             return False
         return not any(cell.strip() for cell in cells)
@@ -166,11 +166,11 @@ class Table:
             if nameless and cell.strip():
                 detail = f"Row {number} (line {self.lines.line_num}) has {len(cells)} cells, the"
                 counted = len([column for column in self.columns if column])
-                hint = "A text that holds the separator stands in quotes."
+                hint = "Put quotes around text that contains the separator."
                 raise MalformedRequest(f"{detail} header has {counted}. {hint}")
 
     def _item(self, cells: list[str]) -> dict[str, Any]:
-        """The fields that a row sets: an empty cell is the default, or null where that may be."""
+        """The fields that a row sets; an empty cell is the default, or null if that is allowed."""
         item = {}
         for column, cell in zip(self.columns, cells, strict=False):
             if column is None or column.name in self.ignored:
@@ -182,14 +182,14 @@ class Table:
         return item
 
     def _empties(self, name: str) -> bool:
-        """Whether an empty cell of this column empties the field."""
+        """Whether an empty cell of this column sets the field to null."""
         return name == "description" or self.schema.fields[name].allow_none
 
 
 def _encoding(head: bytes, charset: str) -> str:
     """UTF-8, or UTF-16 as Excel's "Unicode text"; a byte order mark says which."""
     if head.startswith(EXCEL_WORKBOOK):
-        raise MalformedRequest('This is a workbook of Excel: save it as "CSV UTF-8".')
+        raise MalformedRequest('This is an Excel workbook: save it as "CSV UTF-8".')
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if head.startswith(codecs.BOM_UTF8):
@@ -210,7 +210,7 @@ def _field_name(heading: str) -> str:
 
 
 def _reader(schema: Schema, name: str) -> Read:
-    """What a cell of a column stands for; what it cannot be stays text for the schema to name."""
+    """How to read the cells of a column; what cannot be read stays text: the schema refuses it."""
     spec = schema.fields.get(name)
     if isinstance(spec, fields.Int):
         return _int_or_text

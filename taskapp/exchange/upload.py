@@ -46,7 +46,7 @@ PIECE = 64 * 1024  # bytes
 
 
 class Upload(NamedTuple):
-    """A file that was sent, at its beginning, and what it is said to be."""
+    """A file that was sent, open at its beginning, and its declared type."""
 
     file: IO[bytes]
     media_type: str
@@ -62,10 +62,10 @@ class Upload(NamedTuple):
 
 
 def receive() -> Upload:
-    """Take the file that the request brings.
+    """Receive the file of the request.
 
     Raises:
-        UnsupportedMediaType: It is compressed, or of no kind that an import takes.
+        UnsupportedMediaType: It is compressed, or has a type that an import does not take.
         PayloadTooLarge, MalformedRequest, StorageFull
     """
     if request.content_encoding not in (None, "", "identity"):
@@ -92,7 +92,7 @@ def _unsupported() -> errors.UnsupportedMediaType:
 
 
 def _pieces() -> Iterator[bytes]:
-    """The body piece by piece: neither longer than allowed nor shorter than it says it is."""
+    """The body in pieces; refuses one longer than allowed or shorter than its Content-Length."""
     most = settings().max_import_bytes
     length = request.content_length
     if request.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
@@ -105,7 +105,7 @@ def _pieces() -> Iterator[bytes]:
     while left:
         try:
             piece = stream.read(min(PIECE, left))
-        except OSError:  # gunicorn's word for a malformed chunk
+        except OSError:  # what gunicorn raises for a malformed chunk
             raise errors.MalformedRequest from None
         if not piece:
             break
@@ -130,7 +130,7 @@ def _from_form() -> Upload:
 
 def _parsed(draft: IO[bytes], most: int) -> Upload:
     if request.content_length is not None:
-        request.environ.pop("wsgi.input_terminated", None)  # werkzeug shall count, too
+        request.environ.pop("wsgi.input_terminated", None)  # werkzeug enforces the limit as well
     parser = FormDataParser(
         lambda *_, **__: draft, FORM_OVERHEAD, most + FORM_OVERHEAD, silent=False, max_form_parts=2
     )
@@ -149,7 +149,7 @@ def _parsed(draft: IO[bytes], most: int) -> Upload:
 
 
 def _kind_of_part(part: FileStorage) -> tuple[str, str]:
-    """The media type and charset of a part; its name decides where its type says nothing."""
+    """The media type and charset of a part; if the type is generic, by the name of the file."""
     params: dict[str, Any] = part.mimetype_params
     charset = params.get("charset", "utf-8")
     ending = (part.filename or "").rpartition(".")[2].lower()

@@ -1,4 +1,4 @@
-"""The rows of an import once they are valid: in a file, so that memory holds a few at a time."""
+"""The valid rows of an import, in a file, so that only a few are in memory at a time."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ Read = Callable[[str], Any]
 
 
 class ValidRows:
-    """Rows as their schema has them; they can be read as often as needed, from the first on."""
+    """Rows as their schema loads them; they can be read several times."""
 
     def __init__(self, schema: Schema, rows: Iterable[Body]) -> None:
         """Write the rows into a file.
@@ -45,7 +45,7 @@ class ValidRows:
 
 
 def _readers(schema: Schema) -> dict[str, Read]:
-    """How the fields are read that JSON has no type for."""
+    """How to read the fields for which JSON has no type."""
     readers: dict[str, Read] = {}
     for name, spec in schema.fields.items():
         if isinstance(spec, Time):

@@ -1,4 +1,4 @@
-"""Calendar files in: each VTODO of an iCalendar stream (RFC 5545) as the fields of a task."""
+"""Read calendars: each VTODO of an iCalendar stream (RFC 5545) as the fields of a task."""
 
 import datetime as dt
 import hashlib
@@ -34,14 +34,14 @@ def read(file: IO[bytes], zone: ZoneInfo) -> Iterator[dict[str, Any]]:
     """The tasks of a calendar, one VTODO in memory at a time; `zone` is that of floating times.
 
     Raises:
-        MalformedRequest: It is no calendar, or a VTODO of it cannot be read.
+        MalformedRequest: It is not a calendar, or one of its VTODOs cannot be read.
     """
     from icalendar import Todo  # few requests need it, and it is large
 
     first = file.readline(200).lstrip(b"\xef\xbb\xbf").strip().upper()
     if first != b"BEGIN:VCALENDAR":
         raise MalformedRequest(
-            "The file is no calendar: it begins with BEGIN:VCALENDAR (RFC 5545)."
+            "The file is not a calendar: it must begin with BEGIN:VCALENDAR (RFC 5545)."
         )
     begin = file.tell()
     numbers = _numbers(file)
@@ -51,7 +51,7 @@ def read(file: IO[bytes], zone: ZoneInfo) -> Iterator[dict[str, Any]]:
             todo = Todo.from_ical(b"".join(lines))
             yield {**_item(todo, zone), **_relations(lines, numbers)}
         except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-            raise MalformedRequest(f"VTODO {number} is not as RFC 5545 has it.") from None
+            raise MalformedRequest(f"VTODO {number} is not valid by RFC 5545.") from None
 
 
 def _numbers(file: IO[bytes]) -> dict[bytes, int]:
@@ -65,7 +65,7 @@ def _numbers(file: IO[bytes]) -> dict[bytes, int]:
 
 
 def _relations(lines: list[bytes], numbers: dict[bytes, int]) -> dict[str, Any]:
-    """The number of a row, and that of its parent: in the file, or a task of ours by its id."""
+    """The number of a row, and of its parent: a row of the file, or a task of ours by its id."""
     relations: dict[str, Any] = {"parent_id": None}
     text = _unfolded(lines)
     uid = _uid_of(lines)
@@ -106,12 +106,12 @@ def _components(file: IO[bytes]) -> Iterator[list[bytes]]:
             lines.append(line)
             length += len(line)
             if length > MAX_LENGTH:
-                raise MalformedRequest("A VTODO is longer than any task can be.")
+                raise MalformedRequest("A VTODO is longer than any task may be.")
         if name == END and lines is not None:
             yield lines
             lines = None
     if lines is not None:
-        raise MalformedRequest("The calendar ends within a VTODO: it was cut.")
+        raise MalformedRequest("The calendar ends inside a VTODO: the file is not complete.")
 
 
 def _item(todo: Any, zone: ZoneInfo) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _texts(todo: Any, name: str) -> str:
 
 
 def _status(todo: Any) -> str:
-    """What STATUS says; what was completed is done also without one."""
+    """The status by STATUS; without it, what has COMPLETED is done."""
     if "status" not in todo and "completed" in todo:
         return "done"
     return STATUS.get(_texts(todo, "status").upper(), "todo")
@@ -151,7 +151,7 @@ def _priority(number: int) -> str:
 
 
 def _key(todo: Any) -> str:
-    """The UID makes a second import harmless; another date of a series has its own beside it."""
+    """The external_id: its UID, and its RECURRENCE-ID, so that a second import changes nothing."""
     key = _texts(todo, "uid")
     override = todo.get("recurrence-id")
     if override is not None:
@@ -163,7 +163,7 @@ def _key(todo: Any) -> str:
 
 
 def _value(todo: Any, name: str, zone: ZoneInfo) -> Any:
-    """A day or a moment, which is in this zone if it says none."""
+    """A day or a moment; one without a time zone is read in this one."""
     value = getattr(todo.get(name), "dt", None)
     if isinstance(value, dt.datetime) and value.tzinfo is None:
         return value.replace(tzinfo=zone)
@@ -194,7 +194,7 @@ def _dates(todo: Any, due: dt.date, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _reminder(alarm: Any, zone: ZoneInfo) -> str:
-    """A moment, or how long before it is due; empty where it is after that."""
+    """A moment, or how long before the due date; empty if it is after that."""
     trigger = _value(alarm, "trigger", zone)
     if isinstance(trigger, dt.datetime):
         return trigger.isoformat()

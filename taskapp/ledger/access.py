@@ -51,10 +51,10 @@ def members_of(project_id: int) -> sa.Select[int]:
 
 
 def seen_by(caller: Caller, saw: Iterable[int] = ()) -> Seen:
-    """Each project the caller sees, as (id, revision, role): what any list of theirs depends on.
+    """Each project that the caller sees, as (id, revision, role): what their lists depend on.
 
-    A replica that says the same of them may answer what is read for that list. Of a project that
-    the caller `saw` before and sees no more, it could say nothing, so then the primary answers.
+    If a replica has the same revisions, it may answer the reads of this request. If the caller
+    `saw` a project before and no longer does, only the primary can tell why, so it answers.
     """
     values = {"user_id": caller.user_id}
     seen: Seen = [tuple(row) for row in read(_SEEN, values)]
@@ -79,7 +79,7 @@ def ids_of(seen: Seen, project_id: int | None = None) -> list[int]:
 
 
 def role_in(project_id: int, user_id: int) -> str | None:
-    """The role, read inside the writing transaction; under the project's lock it cannot change."""
+    """The user's role, read in the writing transaction, where the project's lock keeps it."""
     values = {"in_id": project_id, "user_id": user_id}
     return db.session.scalar(_ROLE_IN, values)
 

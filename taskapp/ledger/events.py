@@ -1,4 +1,4 @@
-"""What happened in a project, in the order of its revisions: history, and tasks that come or go."""
+"""What happened in a project, in the order of its revisions; which tasks came and left."""
 
 from typing import Any, NamedTuple
 
@@ -37,7 +37,7 @@ _DELETION = (EVENTS.c.project_id, EVENTS.c.revision, EVENTS.c.at, EVENTS.c.chang
 def crossings(project_id: int, after: int, until: int) -> list[tuple[int | None, str]]:
     """(task id, kind) of the events by which tasks came into a project or left it, in order.
 
-    Where the project was restored from a backup, one of them has no task id.
+    If the project was restored from a backup, one of them has no task id.
     """
     of_project = EVENTS.c.project_id == project_id
     is_later = EVENTS.c.revision > after
@@ -50,7 +50,7 @@ def crossings(project_id: int, after: int, until: int) -> list[tuple[int | None,
 
 
 class Events(NamedTuple):
-    """One page of a project's events; `next_key` is where to go on, also when there is no more."""
+    """One page of a project's events; `next_key` is where the next starts, even if it is empty."""
 
     items: list[Body]
     has_more: bool
@@ -58,7 +58,7 @@ class Events(NamedTuple):
 
 
 def project_events(project_id: int, after: int, limit: int) -> Events:
-    """The events of a project past one of them: its ids grow in the order of its revisions."""
+    """The events of a project after the one with this id; ids grow in the order of revisions."""
     of_project = EVENTS.c.project_id == project_id
     is_past = EVENTS.c.id > after
     past = sa.select(*_SHOWN, EVENTS.c.task_id)

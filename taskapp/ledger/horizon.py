@@ -1,4 +1,4 @@
-"""Up to which event a reader of all projects may go: none can appear before it any more.
+"""Up to which event a reader of all projects can go: no earlier one can still appear.
 
 Event ids grow in the order of commits within a project, under its lock; over all projects a
 transaction that began earlier may commit a smaller id later. Whoever leaves an event has a
@@ -26,14 +26,14 @@ _ON_POSTGRESQL = sa.select(
 
 @dataclass
 class Horizon:
-    """What is settled, and what will be when the transactions of that moment have ended."""
+    """The newest settled event, and the one that settles when some transactions have ended."""
 
     settled: int = 0
     waiting_for: int = 0  # the transaction id that none of them has reached
     seen: int = 0
 
     def advance(self) -> int:
-        """Look once more; returns the id of the newest event that is settled."""
+        """Look again; returns the id of the newest event that is settled."""
         if db.engine.dialect.name == "sqlite":
             self.settled = read(_ON_SQLITE).scalar_one()
             return self.settled

@@ -1,4 +1,4 @@
-"""How a project begins, and how somebody comes into it."""
+"""How projects are created, and how members join them."""
 
 from typing import Any
 

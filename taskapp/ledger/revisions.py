@@ -1,6 +1,6 @@
 """A write inside a project is one sentence: lock, compare, advance, record.
 
-lock = lock_project(caller, project_id)   # the role is the one that counts under the lock
+lock = lock_project(caller, project_id)   # with the role, which cannot change while it is held
 precondition(row)                         # If-Match, against the locked state
 revision = lock.advance()                 # only if something changes
 record(revision, "updated", [row.id], …)  # the event; the contract commits
@@ -34,7 +34,7 @@ from taskapp.ledger.access import (
 _LOCKED_COLUMNS = (PROJECTS.c.id, PROJECTS.c.revision, PROJECTS.c.task_count, MEMBERSHIPS.c.role)
 _OF_PROJECT = MEMBERSHIPS.c.project_id == PROJECTS.c.id
 _WITH_ROLE = sa.select(*_LOCKED_COLUMNS).join(MEMBERSHIPS, _OF_PROJECT)
-# Both rows are locked, so that PostgreSQL shows both as they are once the lock is held. On SQLite
+# Locking both rows makes PostgreSQL read both as they are once the lock is held. On SQLite
 # the transaction holds the database's one lock from its beginning.
 LOCKED = _WITH_ROLE.where(OF_CALLER).with_for_update(key_share=True)
 _BY_ID = PROJECTS.c.id == PROJECT_ID
@@ -49,7 +49,7 @@ UNCOUNTED = "locks whose count of tasks changed after they had advanced"
 
 
 class Revision(NamedTuple):
-    """A project's revision that this transaction took, and for whom; None is the operator."""
+    """The revision of a project that this transaction took, and for whom (None: the operator)."""
 
     project_id: int
     revision: int
@@ -69,9 +69,9 @@ class Lock:
     advanced: bool = False
 
     def advance(self, tasks: int = 0) -> Revision:
-        """The project's next revision; a transaction takes one, however much it changes.
+        """Take the project's next revision; a transaction takes one, however much it changes.
 
-        `tasks` says how many come into the project, or leave it where it is negative.
+        `tasks` is how many tasks come into the project; negative if they leave it.
 
         Raises:
             QuotaExceeded
@@ -91,7 +91,7 @@ class Lock:
         return Revision(self.project_id, following, self.user_id)
 
     def write(self) -> None:
-        """Write the revision, and how many tasks came."""
+        """Write the revision and the number of tasks."""
         following = self.before + 1
         values = {"in_id": self.project_id, "next": following, "tasks": self.uncounted}
         db.session.execute(_ADVANCE, values)
@@ -100,7 +100,7 @@ class Lock:
 
 @sa.event.listens_for(db.session, "before_commit")
 def _write_counts(session: Session) -> None:
-    """Once a transaction: a batch of many creates changes the count with each."""
+    """Write the counts once for the transaction, since a batch changes them many times."""
     locks = session.info.pop(UNCOUNTED, {})
     for lock in locks.values():
         lock.write()
@@ -112,7 +112,7 @@ def _forget_counts(session: Session) -> None:
 
 
 def lock_project(caller: Caller, project_id: int | None, roles: Sequence[str] = EDIT) -> Lock:
-    """Lock a project, the caller's inbox if none is named.
+    """Lock a project; without an id, the caller's inbox.
 
     Raises:
         ProjectNotFound: The caller does not see it, or no longer once the lock is held.
@@ -126,7 +126,7 @@ def lock_project(caller: Caller, project_id: int | None, roles: Sequence[str] = 
 
 
 def lock_for_operator(project_id: int) -> Lock | None:
-    """Lock a project for what nobody asked for, as a reminder; None if there is no such project."""
+    """Lock a project for a write by no user, as a reminder; None if there is no such project."""
     by_id = PROJECTS.c.id == project_id
     project = sa.select(PROJECTS.c.revision).where(by_id)
     locked = project.with_for_update(key_share=True)
@@ -147,7 +147,7 @@ def lock_to_join(user_id: int, project_id: int) -> Lock | None:
 def lock_by(
     statement: sa.Executable, values: Body, roles: Sequence[str], refusal: type[NotFound]
 ) -> Lock:
-    """Lock the project that a statement made of LOCKED selects.
+    """Lock the project that a statement, derived from LOCKED, selects.
 
     Raises:
         refusal: It selects none.
@@ -163,13 +163,13 @@ def lock_by(
 def record(
     revision: Revision, kind: str, task_ids: Iterable[int | None] = (None,), **changes: Any
 ) -> None:
-    """Leave an event for each task, or one for the project: who changed what, at which revision."""
+    """Record an event for each task, or one for the project, with the same changes in each."""
     same_for_all = ((task_id, changes) for task_id in task_ids)
     record_each(revision, kind, same_for_all)
 
 
 def record_each(revision: Revision, kind: str, changes: Iterable[tuple[int | None, Body]]) -> None:
-    """Leave an event for each task, with what changed in it."""
+    """Record an event for each task, with what changed in it."""
     common = revision._asdict()
     common.update(kind=kind, at=now())
     events = []

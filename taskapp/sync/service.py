@@ -1,7 +1,7 @@
-"""What changed since a cursor, exactly: the tasks to show, and the ids that are out of sight.
+"""What changed since a cursor: the tasks to show, and the ids of those no longer visible.
 
-Everything is bounded by revisions that were read in one statement, so whatever is written
-meanwhile comes with the next answer.
+All of an answer is bounded by revisions that were read in one statement; what is written after
+that comes with the next answer. So nothing is missed.
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ Revisions = dict[int, int]  # {project id: its revision}
 
 
 class Position(NamedTuple):
-    """Everything of a project up to this task of this revision was shown."""
+    """How far a project was shown: up to this task of this revision."""
 
     revision: int
     task_id: int
@@ -33,15 +33,15 @@ Positions = dict[int, Position]  # by project id
 
 
 class Cursor(NamedTuple):
-    """How far a client had read, when the last answer was made."""
+    """How far a client has read: the state at its last answer."""
 
     at: float  # seconds since the epoch
-    revisions: Revisions  # of the projects that it saw: deletions were told up to there
-    unfinished: Positions  # of the projects whose tasks that answer had no room for
+    revisions: Revisions  # of each visible project: deletions were reported up to there
+    unfinished: Positions  # in the projects whose tasks did not fit into that answer
 
     @classmethod
     def load(cls, key: list[Any] | None) -> Self:
-        """The cursor that `dump` made; none is that of a client which knows nothing."""
+        """The cursor that `dump` returned; without one, that of a client that has read nothing."""
         if key is None:
             return cls(now().timestamp(), {}, {})
         at, revisions, unfinished = key
@@ -51,7 +51,7 @@ class Cursor(NamedTuple):
         return cls(at, dict(revisions), positions)
 
     def dump(self) -> list[Any]:
-        """The cursor as JSON, whose objects have no numbers for keys."""
+        """The cursor as lists, since the keys of JSON objects cannot be numbers."""
         unfinished = []
         for project_id, position in self.unfinished.items():
             unfinished.append([project_id, *position])
@@ -59,7 +59,7 @@ class Cursor(NamedTuple):
         return [self.at, revisions, unfinished]
 
     def position(self, project_id: int) -> Position:
-        """How far the tasks of a project were shown."""
+        """How far the tasks of a project have been shown."""
         if project_id in self.unfinished:
             return self.unfinished[project_id]
         if project_id in self.revisions:
@@ -67,13 +67,13 @@ class Cursor(NamedTuple):
         return BEGINNING
 
     def is_older_than(self, days: int) -> bool:
-        """Whether events that it would need may be gone."""
+        """Whether events that it needs may have been purged."""
         seconds = now().timestamp() - self.at
         return dt.timedelta(seconds=seconds).days >= days
 
 
 class Changes(NamedTuple):
-    """One page of changes; `next_key` is where the next one starts, also when there is no more."""
+    """One page of changes; `next_key` is where the next page starts, even if it is empty."""
 
     tasks: list[Row]
     deleted: list[int]
@@ -82,10 +82,10 @@ class Changes(NamedTuple):
 
 
 def list_changes(caller: Caller, query: Body) -> Changes:
-    """One page of what changed since the cursor; without a cursor, of all that there is.
+    """One page of what changed since the cursor; without a cursor, of all visible tasks.
 
     Raises:
-        CursorExpired: Events that it needs may be purged, or a backup was restored since.
+        CursorExpired: Events that it needs may be purged, or a backup was restored.
     """
     cursor = Cursor.load(query.get("cursor"))
     if cursor.is_older_than(settings().changes_retention_days):
@@ -102,7 +102,7 @@ def list_changes(caller: Caller, query: Body) -> Changes:
 
 
 def _this_hour() -> float:
-    """When the hour began: the cursor of an idle poll, and so its ETag, stays that long."""
+    """When this hour began, so that the cursor and the ETag of an idle poll stay for an hour."""
     return now().replace(minute=0, second=0, microsecond=0).timestamp()
 
 
@@ -111,14 +111,14 @@ def _end_of(revision: int) -> Position:
 
 
 def _tasks_past(cursor: Cursor, revisions: Revisions, limit: int) -> tuple[list[Row], Positions]:
-    """Tasks past the cursor, project by project, and the positions of projects with more."""
+    """Tasks after the cursor, by project, and the positions in projects that have more."""
     tasks: list[Row] = []
     unfinished: Positions = {}
     for project_id, revision in revisions.items():
         position = cursor.position(project_id)
         if position == _end_of(revision):
             continue
-        if unfinished:  # no room for any of this project: it is not even looked at
+        if unfinished:  # no room for any task of this project
             unfinished[project_id] = position
             continue
         room = limit - len(tasks)
@@ -140,7 +140,7 @@ def _past(project_id: int, position: Position, until: int, limit: int) -> list[R
 
 
 def _out_of_sight(before: Revisions, after: Revisions) -> set[int]:
-    """The ids of the tasks that the caller saw at the old revisions and not at the new ones."""
+    """The ids of the tasks that were visible at the old revisions and are not at the new ones."""
     gone: set[int] = set()
     for project_id, revision in before.items():
         if after.get(project_id) != revision:
@@ -149,13 +149,13 @@ def _out_of_sight(before: Revisions, after: Revisions) -> set[int]:
 
 
 def _left(project_id: int, since: int, until: int | None) -> set[int]:
-    """The tasks that were in a project, and are out of sight; all, if it is itself (None).
+    """The tasks that have left a project; if it is no longer visible (`until` is None), all.
 
     Raises:
-        CursorExpired: A backup of the project was restored since.
+        CursorExpired: The project was restored from a backup.
     """
     still_there: set[int] = set()
-    if until is None:  # read before the events, so that none falls in between
+    if until is None:  # read before the events, so that no task is missed in between
         in_project = sa.select(TASKS.c.id).where(TASKS.c.project_id == project_id)
         still_there.update(read(in_project).scalars())
     first_kinds: dict[int | None, str] = {}
@@ -172,7 +172,7 @@ def _left(project_id: int, since: int, until: int | None) -> set[int]:
 
 
 def _in_sight(task_ids: list[int], revisions: Revisions) -> set[int]:
-    """Those of the tasks that the caller sees, at these revisions."""
+    """Those of the tasks that are visible at these revisions."""
     visible: set[int] = set()
     for ids in chunks(task_ids):
         places = sa.select(TASKS.c.id, TASKS.c.project_id, TASKS.c.revision)

@@ -1,4 +1,4 @@
-"""The one door to a task, also for other rooms: who sees it, and the locks to change it."""
+"""How every room reaches a task: who sees it, and the locks that are needed to change it."""
 
 from dataclasses import dataclass, field
 
@@ -33,7 +33,7 @@ def visible_task(caller: Caller, task_id: int) -> Row:
     """A task that the caller sees.
 
     Raises:
-        TaskNotFound: There is none with this id.
+        TaskNotFound: They see none with this id.
     """
     result = read(_VISIBLE, _values(caller, task_id))
     return one_or_raise(result, TaskNotFound)
@@ -43,7 +43,7 @@ def visible_task_by_key(caller: Caller, project_id: int, external_id: str) -> Ro
     """A task that the caller sees, by the client's own key.
 
     Raises:
-        TaskNotFound: The project that the caller sees by this id has none with it.
+        TaskNotFound: The caller does not see the project, or no task in it has this key.
     """
     values = {"in_id": project_id, "external_id": external_id, "user_id": caller.user_id}
     result = read(_VISIBLE_BY_KEY, values)
@@ -79,10 +79,10 @@ class Locks:
         return self.held[project_id]
 
     def task(self, task_id: int, target_id: int | None = None) -> Row:
-        """A task, once its project is locked, and the one that it shall move to.
+        """Lock a task's project, and the project that it is to move to; returns the task.
 
         Projects are locked in the order of their ids, so that two moves do not wait for each
-        other; a task that moved away before the lock was held is looked for again.
+        other. If the task moved away before the lock was held, its new project is locked.
 
         Raises:
             TaskNotFound: The caller does not see it.
@@ -90,7 +90,7 @@ class Locks:
             Forbidden: The caller may not change tasks in one of the projects.
         """
         values = _values(self.caller, task_id)
-        if not self.held and target_id is None:  # most writes: one lock, then one look
+        if not self.held and target_id is None:  # most writes: one statement locks, one reads
             lock = revisions.lock_by(_LOCK, values, access.EDIT, TaskNotFound)
             self.held[lock.project_id] = lock
         while True:
@@ -107,7 +107,7 @@ def lock_project_of(caller: Caller, task_id: int) -> Lock:
     """Lock the task's project, to write a comment or an attachment.
 
     Raises:
-        TaskNotFound, Forbidden: As a write of the task does.
+        TaskNotFound, Forbidden: As for a write of the task.
     """
     locks = Locks(caller)
     return locks.project(locks.task(task_id).project_id)

@@ -1,7 +1,7 @@
 """A batch: operations in their order, all or none.
 
-Neighbours that create tasks in one project are inserted together, as an import does it. Whatever
-is not sure to succeed goes through the one write of its operation, so a refusal is the same.
+Successive creates in one project are inserted together, as in an import. A create that might fail
+is carried out by itself instead, so refusals are the same as for single requests.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ def run(caller: Caller, sent: Sequence[Body]) -> list[Body]:
     """Carry out all operations or none; returns what each did: {"op", "id", "task"}.
 
     Raises:
-        Refusal: The one that its operation would have had alone, with its place in the batch.
+        Refusal: As for a single request; `errors` points to the operation by its number.
     """
     locks = Locks(caller)
     results: list[Body] = []
@@ -44,7 +44,7 @@ def run(caller: Caller, sent: Sequence[Body]) -> list[Body]:
 
 
 def _goes_with(numbered: Numbered) -> tuple[str, int | None]:
-    """Equal for neighbours that create tasks in one project, and for no others."""
+    """The key for groupby: equal only for creates in the same project."""
     number, operation = numbered
     if operation["op"] == "create":
         return "create", operation["body"].get("project_id")
@@ -80,14 +80,14 @@ def _create_all(locks: Locks, group: Sequence[Numbered]) -> list[Body]:
 
 @dataclass
 class Project:
-    """What creates refer to, looked up once for all of them."""
+    """What the creates refer to, looked up once for all of them."""
 
     members: set[int]
     parents: set[int]
     keys: set[str]  # external ids that are taken
 
     def takes(self, body: Body) -> bool:
-        """Whether a create is sure to succeed, and to make this one task; its key is taken then."""
+        """Whether a create is sure to succeed with just this task; marks its key as taken."""
         key = body.get("external_id")
         is_free = key not in self.keys
         if key is not None:
@@ -97,7 +97,7 @@ class Project:
         return is_free and not makes_next and self._has(body) and not any(rows.faults({}, body))
 
     def _has(self, body: Body) -> bool:
-        """Whether it has the assignee and the parent."""
+        """Whether the project has the assignee and the parent."""
         assignee_id = body.get("assignee_id")
         if assignee_id is not None and assignee_id not in self.members:
             return False
@@ -119,7 +119,7 @@ def _values_of(bodies: Sequence[Body], name: str) -> set[Any]:
 
 
 def _those_there(lock: Lock, column: sa.Column[Any], values: set[Any]) -> set[Any]:
-    """Those of the values that a task of the project has."""
+    """Those of the values that some task of the project has."""
     if not values:
         return set()
     in_project = TASK.project_id == lock.project_id
@@ -136,14 +136,14 @@ def _insert(lock: Lock, bodies: Sequence[Body]) -> list[Body]:
 
 
 def _shown(task_ids: Sequence[int]) -> Iterator[Row]:
-    """The tasks with these ids, which ascend."""
+    """The tasks with these ids, which are in ascending order."""
     tasks = SHOWN.where(TASK.id.in_(task_ids)).order_by(TASK.id)
     yield from db.session.execute(tasks)
 
 
 @contextmanager
 def _named(number: int) -> Iterator[None]:
-    """Let a refusal name the operation."""
+    """Add the number of the operation to a refusal."""
     try:
         yield
     except Refusal as refusal:

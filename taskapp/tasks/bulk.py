@@ -1,4 +1,4 @@
-"""An import: many tasks under one lock, in few statements, all or none, in bounded memory."""
+"""An import: many tasks under one lock, all or none, in few statements and bounded memory."""
 
 import re
 from array import array
@@ -18,18 +18,20 @@ from taskapp.tasks import circles, writes
 from taskapp.tasks.models import SHOWN, TASK
 from taskapp.tasks.query import CHUNK, chunks
 from taskapp.tasks.recurrence import Steps
+from taskapp.tasks.relations import NO_MEMBER
 from taskapp.tasks.rows import faults, with_time_zone
 
 MAX_REASONS = 100
-MAX_STEPS = 500_000  # periods of rules that the rows of one file have looked at, in all
+MAX_STEPS = 500_000  # periods that the recurrence rules of one file may examine in all
 MAX_TEXT = 256 * 1024  # code points of description that are in memory at once
 OWN_TIMES = ("created_at", "completed_at")
 REPEATED = "Another row has the same value."
+NO_PARENT = "Neither the file nor the project has a task with this id."
 ROW_NUMBER = re.compile("/items/(?P<number>[0-9]+)")
 
 
 class InvalidRows(Invalid):
-    """Some rows are not as they must be: `errors` names the first hundred; none was imported."""
+    """Some rows are not valid: `errors` lists the first hundred. Nothing was imported."""
 
     def __init__(self, reasons: list[Reason]) -> None:
         super().__init__(errors=[_with_row(**reason) for reason in reasons[:MAX_REASONS]])
@@ -37,12 +39,12 @@ class InvalidRows(Invalid):
 
 @dataclass
 class ImportRow:
-    """A row of the file: its item, and the task that it is or becomes."""
+    """A row of the file, and the task that it updates or creates."""
 
     number: int
     item: Body
     task: Row | None = None  # the one that has its external_id
-    task_id: int = 0  # of a new task it is known once that is inserted
+    task_id: int = 0  # for a new task: 0 until it is inserted
 
     @property
     def before(self) -> Mapping[Any, Any]:
@@ -55,7 +57,7 @@ class ImportRow:
         return status
 
     def wanted(self, ids: Mapping[int, int]) -> Body:
-        """The fields that its task shall have; `ids` are the file's, with those they became."""
+        """The fields that the task is to have; `ids` maps ids of the file to those of tasks."""
         fields = self.item.copy()
         fields.pop("id", None)
         parent_id = fields.get("parent_id")
@@ -69,13 +71,13 @@ class ImportRow:
 
 @dataclass
 class Import:
-    """What an import remembers of all its rows: a few numbers of each."""
+    """What an import keeps in memory about all its rows: a few numbers for each."""
 
     lock: Lock
     timezone: str
-    ids: dict[int, int] = field(default_factory=dict)  # the file's, with those they became
-    task_ids: "array[int]" = field(default_factory=lambda: array("q"))  # one a row
-    is_new: bytearray = field(default_factory=bytearray)  # 1 or 0 a row
+    ids: dict[int, int] = field(default_factory=dict)  # from the file's ids to those of tasks
+    task_ids: "array[int]" = field(default_factory=lambda: array("q"))  # one for each row
+    is_new: bytearray = field(default_factory=bytearray)  # 1 or 0 for each row
     parents: dict[int, int] = field(default_factory=dict)  # by task id
     reasons: list[Reason] = field(default_factory=list)
     steps: Steps = field(default_factory=lambda: Steps(MAX_STEPS))
@@ -83,7 +85,7 @@ class Import:
     updated: int = 0
 
     def rows(self, items: Iterable[Body]) -> Iterator[list[ImportRow]]:
-        """The rows, as many at once as memory and one statement take well."""
+        """The rows in pieces that memory and one statement can hold."""
         rows = []
         length = 0
         for number, item in enumerate(items):
@@ -109,10 +111,10 @@ class Import:
 def upsert(lock: Lock, items: Iterable[Body], timezone: str) -> Body:
     """Create a task for each item, or set the fields of the one that has its external_id.
 
-    The items are gone through three times, since a row may name one further down as its parent:
-    for their ids, to insert the new ones, and for parents, changes and events. Returns {"created",
-    "updated", "unchanged"}: how many; "ignored" counts the times of tasks that only an owner of
-    the project may set.
+    The items are read three times, since a row may name a later one as its parent: once for their
+    ids, once to insert the new ones, once for parents, changes and events. Returns the numbers of
+    tasks "created", "updated" and "unchanged"; "ignored" is how many values of created_at and
+    completed_at were left out, because only an owner of the project may set them.
 
     Raises:
         InvalidRows
@@ -127,7 +129,7 @@ def upsert(lock: Lock, items: Iterable[Body], timezone: str) -> Body:
 
 
 def _note_ids(running: Import, items: Iterable[Body]) -> None:
-    """Note the ids of the file; no two rows may have the same, or the same external_id."""
+    """Collect the ids of the file, and the reasons where two rows have the same id or key."""
     digests: set[bytes] = set()
     for number, item in enumerate(items):
         row = ImportRow(number, item)
@@ -146,14 +148,14 @@ def _note_ids(running: Import, items: Iterable[Body]) -> None:
 
 
 def _digest(key: str | None) -> bytes | None:
-    """As good as the key, and short however long that is."""
+    """Stands for the key in 16 bytes, however long that is."""
     if key is None:
         return None
     return blake2b(key.encode(), digest_size=16).digest()
 
 
 def _insert_new(running: Import, items: Iterable[Body]) -> None:
-    """Insert the tasks that are not there, without their parents, unless a row is wrong.
+    """Insert the tasks that do not exist yet, without their parents, unless a row is invalid.
 
     Raises:
         InvalidRows
@@ -184,7 +186,7 @@ def _match(lock: Lock, rows: Sequence[ImportRow]) -> None:
 
 
 def _settle_times(lock: Lock, row: ImportRow) -> int:
-    """Leave out the times that this row may not set; returns how many it may not for the role."""
+    """Remove the times that this row may not set; returns how many the caller's role forbids."""
     item = row.item
     sent = [name for name in OWN_TIMES if item.get(name) is not None]
     is_done = item.get("status", row.status) == "done"
@@ -196,7 +198,7 @@ def _settle_times(lock: Lock, row: ImportRow) -> int:
 
 
 def _check(running: Import, rows: Sequence[ImportRow], members: set[int]) -> Iterator[Reason]:
-    """What is wrong with rows that each are as they must be, where they meet the project."""
+    """What is wrong with valid rows, given the tasks and the members of the project."""
     named = _values_of(rows, "parent_id")
     outside = named - running.ids.keys()
     parents = {task.id for task in _tasks_by(running.lock, TASK.id, outside)}
@@ -212,14 +214,14 @@ def _faults(row: ImportRow, members: set[int], parents: set[int]) -> Iterator[Re
         yield row.reason("title", "Missing data for required field.")
     assignee_id = row.item.get("assignee_id")
     if assignee_id is not None and assignee_id not in members:
-        yield row.reason("assignee_id", "No member of the project.")
+        yield row.reason("assignee_id", NO_MEMBER)
     parent_id = row.item.get("parent_id")
     if parent_id is not None and parent_id not in parents:
-        yield row.reason("parent_id", "No such task in the file or in the project.")
+        yield row.reason("parent_id", NO_PARENT)
 
 
 def _values_of(rows: Iterable[ImportRow], name: str) -> set[Any]:
-    """What the rows have in one of their fields, if they have anything there."""
+    """The values that the rows have in one field."""
     return {row.item[name] for row in rows if row.item.get(name)}
 
 
@@ -237,7 +239,7 @@ def _insert(running: Import, rows: Sequence[ImportRow]) -> None:
 
 
 def _finish(running: Import, rows: Sequence[ImportRow]) -> None:
-    """Set the parents of new tasks and leave their events; change the tasks that were there."""
+    """Set the parents of new tasks and record their events; change the tasks that existed."""
     _find_again(running, rows)
     inserted = []
     parents = []
@@ -263,7 +265,7 @@ def _finish(running: Import, rows: Sequence[ImportRow]) -> None:
 
 
 def _find_again(running: Import, rows: Sequence[ImportRow]) -> None:
-    """The tasks of the rows: those that were there, once more as they are, and the new ones."""
+    """Give each row its task id again, and its task where that existed before."""
     there = set()
     for row in rows:
         row.task_id = running.task_ids[row.number]
@@ -275,7 +277,7 @@ def _find_again(running: Import, rows: Sequence[ImportRow]) -> None:
 
 
 def _refuse_circles(running: Import) -> None:
-    """Refuse what would leave a task below itself.
+    """Refuse parents that would put a task below itself.
 
     Raises:
         InvalidRows
@@ -302,7 +304,7 @@ def _row_number(reason: Reason) -> int:
 
 
 def _with_row(pointer: str, detail: str) -> Reason:
-    """The reason, in whose words the row is counted from 1."""
+    """The reason, with the number of the row, counted from 1, in its text."""
     reason: Reason = {"pointer": pointer, "detail": detail}
     number = _row_number(reason)
     if number >= 0:

@@ -8,7 +8,7 @@ from taskapp.tasks.zones import vtimezone
 from taskapp.web.exports import Pages, Writer
 
 HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//taskapp//taskapp//EN\r\n"
-# RFC 7986, sections 5.1 and 5.7, and what was there before it.
+# RFC 7986, sections 5.1 and 5.7, and the properties that programs used before it.
 SUBSCRIBED = (
     b"NAME:Tasks\r\nX-WR-CALNAME:Tasks\r\n"
     b"REFRESH-INTERVAL;VALUE=DURATION:PT1H\r\nX-PUBLISHED-TTL:PT1H\r\n"
@@ -17,7 +17,7 @@ TAIL = b"END:VCALENDAR\r\n"
 
 
 def write_calendar(pages: Pages, _: Sequence[str]) -> Iterator[bytes]:
-    """All of each task, whatever columns are asked for."""
+    """Every task whole, whichever fields are asked for."""
     from taskapp.tasks.todo import todo  # few requests need it, and icalendar is large
 
     yield HEAD
@@ -28,7 +28,7 @@ def write_calendar(pages: Pages, _: Sequence[str]) -> Iterator[bytes]:
 def feed_writer(kind: str, timezone: str) -> Writer:
     """A calendar to subscribe to, of `events` or of `todos`.
 
-    The owner's time zone stands in it always: a calendar with nothing in it is none.
+    The owner's time zone is always in it: a calendar without any component is not valid.
     """
 
     def write(pages: Pages, _: Sequence[str]) -> Iterator[bytes]:
@@ -48,7 +48,7 @@ def feed_writer(kind: str, timezone: str) -> Writer:
 def _components(
     pages: Pages, render: Callable[[Body, int], bytes], known_zones: set[str]
 ) -> Iterator[bytes]:
-    """The tasks of each page, behind the time zones that they are the first to name."""
+    """The tasks of each page; before them each time zone that was not written yet."""
     from taskapp.tasks.todo import counts, zone_of
 
     for rows in pages:

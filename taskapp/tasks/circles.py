@@ -1,4 +1,4 @@
-"""Tasks that would be below themselves: looked for among many new parents at once."""
+"""Find tasks that would be below themselves, for many new parents at once."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,9 +10,9 @@ from taskapp.tasks.query import chunks
 
 
 def find(parents: dict[int, int]) -> set[int]:
-    """The tasks of a circle that new parents close; empty if there is none.
+    """The tasks of a circle that new parents would close; empty if there is none.
 
-    `parents` are what was written, by task id; those above are added from the database.
+    `parents` are the new ones, by task id; their ancestors are read from the database.
     """
     above = set(parents.values()) - parents.keys()
     for chunk in chunks(list(above)):

@@ -32,7 +32,7 @@ class Rule(Text):
 
 
 class Reminder(Text):
-    """A moment, in RFC 3339; or a time before the task is due, an ISO 8601 duration: `-PT1H`."""
+    """A time in RFC 3339, or how long before the task is due as an ISO 8601 duration: `-PT1H`."""
 
     def __init__(self) -> None:
         super().__init__(min=1, max=MAX_REMINDER, metadata=example("-PT1H"))
@@ -49,7 +49,7 @@ class Reminder(Text):
             moment: dt.datetime = Time().deserialize(text)
         except ValidationError:
             raise ValidationError(
-                "Neither a moment, as 2026-01-31T09:30:00Z, nor a time before, as -PT1H or -P1D."
+                "Send a time (2026-01-31T09:30:00Z), or how long before the due date (-PT1H, -P1D)."
             ) from None
         return moment.isoformat(timespec="microseconds")[:26] + "Z"
 
@@ -59,7 +59,7 @@ class _RepeatSchema(Schema):
     timezone = TimeZone()
 
 
-# `from` is a word of Python's own, so no attribute can have this name.
+# `from` is a keyword of Python, so no attribute can have this name.
 RepeatSchema = _RepeatSchema.from_dict(
     {"from": fields.String(validate=validate.OneOf(("due", "done")), load_default="due")},
     name="RepeatSchema",

@@ -1,7 +1,7 @@
-"""When a task is due: at a moment or on a day, put in order by one number, compared in a zone.
+"""When a task is due, at a moment or on a day: sorted by one number, compared in a time zone.
 
-A day is a floating date (RFC 5545, section 3.3.4): it is the same day for everybody, and over when
-it is over where somebody is.
+A day is a floating date (RFC 5545, section 3.3.4): everybody sees the same date, and it begins and
+ends by the clocks of whoever looks.
 """
 
 import datetime as dt
@@ -35,29 +35,29 @@ def rank(due_at: dt.datetime | None, due_on: dt.date | None) -> int | None:
 def start_of(day: dt.date, zone: ZoneInfo) -> dt.datetime:
     """The first moment of a day in a zone, in UTC.
 
-    Where the clocks skip midnight, that is when they do (RFC 5545, section 3.3.5).
+    Where the clocks skip midnight, it is the moment at which they do (RFC 5545, section 3.3.5).
     """
     return to_utc(dt.datetime.combine(day, dt.time()), zone)
 
 
 def to_utc(wall: dt.datetime, zone: ZoneInfo) -> dt.datetime:
-    """The moment of a local time: the first of two, or read with the offset before a gap."""
+    """The moment of a local time: the first of two; in a gap, by the offset before it."""
     return wall.replace(tzinfo=zone, fold=0).astimezone(dt.UTC)
 
 
 def faults(before: Mapping[Any, Any], body: Body) -> Iterator[Fault]:
-    """Refuse a task that would be due both at a moment and on a day."""
+    """What is wrong if a task would be due both at a moment and on a day."""
     after = {"due_at": None, "due_on": None, **before, **body}
     if after["due_at"] is None or after["due_on"] is None:
         return
     field, other = "due_at", "due_on"
     if body.get("due_on"):
         field, other = other, field
-    yield field, f'A task is due at a moment or on a day: send "{other}": null beside it.'
+    yield field, f'A task can have due_at or due_on, not both: send "{other}": null as well.'
 
 
 class Edge(NamedTuple):
-    """A limit for both kinds of due: for days a day, for moments a moment."""
+    """A limit for both kinds of due date: a day, and the moment that belongs to it."""
 
     day: dt.date
     at: dt.datetime
@@ -73,9 +73,9 @@ class Edge(NamedTuple):
 
 
 def with_days(query: Body, timezone: str, now: dt.datetime) -> Body:
-    """The query with the limits that its filters by due compare with.
+    """The query, with the limits that its filters by due date compare with.
 
-    The moment that an answer depends on is part of the question, so that it can be remembered.
+    The limits become part of the query, so an answer can be cached under it.
     """
     zone = ZoneInfo(query.get("tz", timezone))
     moment = now.replace(microsecond=0)

@@ -20,7 +20,7 @@ def _one_of(column: sa.Column[Any]) -> Condition:
 
 
 def _from(edge: str) -> Condition:
-    """Due on or after a `due.Edge`; its lower rank is what an index is read from."""
+    """Due on or after a `due.Edge`; an index is read from its lower rank on."""
     lowest = bindparam(f"{edge}_low", type_=BigInt)
     by_day = TASK.due_on >= bindparam(f"{edge}_day")
     by_moment = TASK.due_at >= bindparam(f"{edge}_at")
@@ -28,7 +28,7 @@ def _from(edge: str) -> Condition:
 
 
 def _until(edge: str) -> Condition:
-    """Due before a `due.Edge`; its higher rank is what an index is read up to."""
+    """Due before a `due.Edge`; an index is read up to its higher rank."""
     highest = bindparam(f"{edge}_high", type_=BigInt)
     by_day = TASK.due_on < bindparam(f"{edge}_day")
     by_moment = TASK.due_at < bindparam(f"{edge}_at")

@@ -1,7 +1,8 @@
-"""What search and sorting take for equal: the one folding, of tasks and of what is looked for.
+"""How text is folded before search and sorting compare it.
 
-Both databases store and compare what these functions make, so no locale, collation or parser of
-theirs matters. Case, accents, width and the style of quotes and dashes make no difference.
+Both databases store and compare what these functions return, so their own locale, collation and
+text parser do not matter. Case, accents, width and the style of quotes and dashes make no
+difference.
 """
 
 import re
@@ -72,7 +73,7 @@ IS_UNSPACED = re.compile(f"[{UNSPACED}]")
 
 
 def fold(text: str) -> str:
-    """The text as it is compared (UAX 15 and Unicode 3.13, D146, then what FOLDED says)."""
+    """The text as it is compared (UAX 15 and Unicode 3.13, D146, then the table FOLDED)."""
     if text.isascii():
         return text.lower()
     for _ in range(2):
@@ -88,10 +89,10 @@ def runs(folded: str) -> Iterator[str]:
 
 
 def words(folded: str) -> list[str]:
-    """What a task is found by: its first 5,000 different words.
+    """The words that a task is found by: the first 5,000 different ones.
 
-    Of a run without spaces each pair of neighbours is one, and its last letter, so that
-    whatever stands inside is found, too.
+    In a script without spaces each pair of neighbouring letters is a word, and so is the last
+    letter, so that any part of the text is found.
     """
     found: dict[str, None] = {}
     for run in runs(folded):

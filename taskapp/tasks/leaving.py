@@ -26,14 +26,14 @@ class LastOwner(Conflict):
 
 
 def leave_all(user: Caller) -> None:
-    """Take a user who is being deleted out of every project; what only they see is deleted.
+    """Remove a user who is being deleted from every project; projects of theirs alone are deleted.
 
     Raises:
-        LastOwner: Others are left in one of them without an owner.
+        LastOwner: A project with other members would have no owner.
     """
     projects = visible_projects(user.user_id).order_by(MEMBERSHIPS.c.project_id)
     for project_id in db.session.scalars(projects):
-        with suppress(ProjectNotFound):  # it or the member went while its lock was waited for
+        with suppress(ProjectNotFound):  # it or the membership ended before the lock was held
             lock = lock_project(user, project_id, VIEW)
             member_ids = db.session.scalars(members_of(project_id)).all()
             if member_ids == [user.user_id]:
@@ -43,7 +43,7 @@ def leave_all(user: Caller) -> None:
 
 
 def leave(lock: Lock, user_id: int) -> None:
-    """Take a member out of a project; their tasks stay, unassigned.
+    """Remove a member from a project; their tasks stay, unassigned.
 
     Raises:
         LastOwner
@@ -58,7 +58,7 @@ def leave(lock: Lock, user_id: int) -> None:
 
 
 def keep_an_owner(lock: Lock, user_id: int) -> None:
-    """Refuse where nobody but this user owns the project.
+    """Refuse if nobody but this user owns the project.
 
     Raises:
         LastOwner
@@ -80,7 +80,7 @@ def delete_project(lock: Lock) -> None:
 
 
 def _record_deleted_tasks(revision: Revision) -> None:
-    # Each goes with its project then, and none with a parent: SQLite cascades 1,000 deep.
+    # Without parents all are deleted with the project itself: SQLite cascades 1,000 levels deep.
     in_project = TASK.project_id == revision.project_id
     orphaned = sa.update(TASKS).where(in_project).values(parent_id=None)
     task_ids = db.session.scalars(orphaned.returning(TASK.id)).all()

@@ -17,14 +17,14 @@ PRIORITIES = ("none", "low", "medium", "high", "urgent")
 SORTED_BY = ("title_key", "status", "priority", "due", "created_at", "updated_at")
 
 
-# Literally, because a database compares what a query says with what its index says.
+# As literal text: a partial index is used only if the query has the same condition.
 _OPEN = f"status < {len(OPEN)}"
 _WHERE_OPEN: dict[str, Any] = {"postgresql_where": sa.text(_OPEN), "sqlite_where": sa.text(_OPEN)}
 IS_OPEN = sa.literal_column(f"tasks.{_OPEN}", sa.Boolean)
 
 
 class Ranked(TypeDecorator[str]):
-    """A name out of a few, stored as its rank, so that an index sorts it as people do."""
+    """One of a few names, stored as its rank, so that an index sorts in the order of the ranks."""
 
     impl = sa.SmallInteger
     cache_ok = True
@@ -77,14 +77,14 @@ class Task(Base):
         sa.UniqueConstraint("project_id", "external_id"),
         sa.Index(None, "project_id", "id"),
         sa.Index(None, "project_id", "revision"),
-        # PostgreSQL has one more, made by migration 0004: the latest due date first, and none last.
+        # PostgreSQL has one more, by migration 0004: the latest due date first, tasks without last.
         *(sa.Index(None, "project_id", name, "id") for name in SORTED_BY),
         sa.Index("ix_tasks_open_due", "project_id", "due", **_WHERE_OPEN),
         sa.Index(None, "project_id", "completed_at"),
         sa.Index(None, "assignee_id", "project_id", "id"),
         sa.Index(None, "parent_id", "id"),
         sa.Index(None, "next_reminder_at"),
-        # However a task becomes done, and however often: each has one next occurrence.
+        # However often a task becomes done, it has one next occurrence.
         sa.Index(None, "series_id", "occurrence", unique=True),
         sa.Index(None, "words", postgresql_using="gin").ddl_if("postgresql"),
         {"sqlite_autoincrement": True},  # a deleted task's id must never come back
@@ -105,18 +105,18 @@ class Task(Base):
     assignee_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id", ondelete="SET NULL"))
     parent_id: Mapped[int | None] = part_of("tasks.id")
     labels: Mapped[list[str]] = mapped_column(sa.JSON)
-    created_by: Mapped[int]  # no foreign key: it still says who, when that user is gone
+    created_by: Mapped[int]  # no foreign key: it stays when that user is deleted
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]
     completed_at: Mapped[dt.datetime | None]
     revision: Mapped[int]
     words: Mapped[list[str]] = mapped_column(Words)
-    # Moments in UTC that are still to come, the next one also where an index finds it.
+    # Moments in UTC that are still to come; an index finds the next one.
     pending_reminders: Mapped[list[str]] = mapped_column(sa.JSON, server_default="[]")
     next_reminder_at: Mapped[dt.datetime | None]
     series_id: Mapped[int | None]  # the first task of the series; None: this may become the first
     occurrence: Mapped[int] = mapped_column(server_default="1")  # its number in the series
-    next_id: Mapped[int | None]  # the task that came after this one, even if it is gone
+    next_id: Mapped[int | None]  # the next occurrence, even if that was deleted
     due_wall: Mapped[str | None]  # the local time of an occurrence whose hour the clocks skipped
     # Title and description as search compares them; NULL where that is what `lower` makes of them.
     folded: Mapped[str | None]
@@ -135,7 +135,7 @@ TASK_IDS = sa.select(TASK.id)
 
 
 class TaskLabel(Base):
-    """The index behind the label filter; `Task.labels` holds what clients see."""
+    """What the filter by label looks up; `Task.labels` is what clients see."""
 
     __tablename__ = "task_labels"
     __table_args__ = (sa.Index(None, "key", "task_id"),)

@@ -1,6 +1,4 @@
-"""One write of a task at a time, under the locks of the transaction: what a request or one
-operation of a batch asks for.
-"""
+"""Write one task: what a request, or one operation of a batch, asks for."""
 
 from dataclasses import dataclass
 
@@ -15,7 +13,7 @@ from taskapp.tasks.models import SHOWN, TASK
 
 @dataclass
 class SentRevision:
-    """The precondition of an operation: the `revision` that it was sent with."""
+    """The precondition of an operation: the task still has the `revision` that was sent."""
 
     operation: Body
 
@@ -28,7 +26,7 @@ class SentRevision:
 
 
 def carry_out(locks: Locks, operation: Body) -> Row | None:
-    """The task after one operation of a batch; None once it is deleted.
+    """Carry out one operation of a batch; returns the task, or None if it was deleted.
 
     Raises:
         TaskNotFound, ProjectNotFound, Forbidden, StaleRevision, PreconditionRequired
@@ -50,7 +48,7 @@ def carry_out(locks: Locks, operation: Body) -> Row | None:
 
 
 def update(locks: Locks, task_id: int, body: Body, precondition: Precondition) -> Row:
-    """Change the fields that are sent; `project_id` among them moves the task.
+    """Change the fields that are sent; another `project_id` moves the task.
 
     Raises:
         TaskNotFound, ProjectNotFound, Forbidden, StaleRevision
@@ -76,7 +74,7 @@ def delete(locks: Locks, task_id: int, precondition: Precondition) -> None:
 
 
 def task_by_key(lock: Lock, external_id: str) -> Row | None:
-    """The task of a locked project that has the client's own key."""
+    """The task of a locked project that has this external_id."""
     in_project = TASK.project_id == lock.project_id
     by_key = SHOWN.where(in_project, TASK.external_id == external_id)
     return db.session.execute(by_key).one_or_none()

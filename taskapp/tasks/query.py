@@ -1,7 +1,7 @@
 """One page of the task list, as SQL.
 
-A statement is built once for each shape of question, and kept: to build one takes longer than to
-run it. What the client sent stands in its parameters.
+A statement is built once for each shape of query and kept, because building one takes longer than
+running it. The values that the client sent are its parameters.
 """
 
 import datetime as dt
@@ -48,7 +48,7 @@ class Sort(NamedTuple):
 
 @dataclass(frozen=True)
 class Shape:
-    """What a statement is built from, and kept by: everything but the values of its parameters."""
+    """What a statement depends on, and is kept by: everything but the values of its parameters."""
 
     filters: tuple[FilterKey, ...]
     labels: int  # how many parameters label_0, label_1 …
@@ -58,7 +58,7 @@ class Shape:
     projects: int  # how many are read separately; 0: all at once
 
     def conditions(self) -> list[Condition]:
-        """What every task of the list fulfils, whatever its project and its page."""
+        """The conditions of the whole list, without those of its projects and its page."""
         chosen = [FILTERS[key] for key in self.filters]
         chosen += [has_label(number) for number in range(self.labels)]
         if self.search is not None:
@@ -67,7 +67,7 @@ class Shape:
 
 
 def chunks(items: Sequence[Any]) -> Iterator[Any]:
-    """As many at once as one statement takes well."""
+    """Pieces that one statement can hold."""
     for start in range(0, len(items), CHUNK):
         yield items[start : start + CHUNK]
 
@@ -98,7 +98,7 @@ def page(project_ids: list[int], query: Body) -> Page:
 
 
 def occurrences(task_ids: list[int]) -> dict[int, int]:
-    """Of tasks that repeat, the number of each in its series."""
+    """For tasks that repeat: the number of each in its series, by id."""
     numbers: dict[int, int] = {}
     numbered = sa.select(TASK.id, TASK.occurrence)
     for ids in chunks(task_ids):
@@ -109,7 +109,7 @@ def occurrences(task_ids: list[int]) -> dict[int, int]:
 
 
 def count_overdue(project_ids: list[int], timezone: str) -> int:
-    """How many open tasks are late, by the day that it is in a time zone."""
+    """How many open tasks are overdue, by the clock of a time zone."""
     values = with_days({"due": "overdue"}, timezone, now())
     is_overdue = FILTERS["due", "overdue"]
     overdue = TASK_IDS.where(IN_PROJECTS, is_overdue)
@@ -117,7 +117,7 @@ def count_overdue(project_ids: list[int], timezone: str) -> int:
 
 
 def _numbered(name: str, values: Iterable[Any]) -> Body:
-    """Parameters for what a question holds several of."""
+    """A parameter for each value: name_0, name_1 …"""
     return {f"{name}_{number}": value for number, value in enumerate(values)}
 
 
@@ -139,9 +139,9 @@ def _sorts(names: list[str]) -> tuple[Sort, ...]:
 
 
 def _sort_values(key: list[Any], sorts: tuple[Sort, ...]) -> list[Any]:
-    """The last row's values of a cursor, as the columns have them; [] on the first page.
+    """The values of the last row that a cursor holds, in the columns' types; [] on the first page.
 
-    A client's cursor has gone through JSON, that of an export has not.
+    A client's cursor has been JSON in between; that of an export has not.
     """
     values = []
     for value, sort in zip(key, sorts, strict=False):
@@ -153,11 +153,11 @@ def _sort_values(key: list[Any], sorts: tuple[Sort, ...]) -> list[Any]:
 
 
 def _separate_projects(projects: int, query: Body, sorts: tuple[Sort, ...]) -> int:
-    """How many projects to read one by one: an index has the order of each, and few that of all."""
+    """How many projects to read one by one (an index has the order within each); 0: all at once."""
     if projects == 1:
         return 1
     if projects > MAX_SEPARATE_PROJECTS or "label" in query or "q" in query:
-        return 0  # the index of labels or words finds in all projects at once
+        return 0  # the index of labels or words covers all projects
     if query.get("assignee", "none") != "none":
         return projects  # so the index of assignees has them
     on_postgresql = db.engine.dialect.name == "postgresql"
@@ -198,7 +198,7 @@ def _ordered(chosen: sa.Select[Any], columns: Any, sorts: tuple[Sort, ...]) -> s
 
 
 def _after(sorts: tuple[Sort, ...], empty: tuple[bool, ...]) -> Condition:
-    """The rows past the last page's last: as a row value where an index can use one."""
+    """The rows after the last page: compared as a row value where an index can use that."""
     columns = [sort.column for sort in sorts]
     values = []
     for number, column in enumerate(columns):
@@ -225,7 +225,7 @@ def _equal(sort: Sort, value: Any, is_empty: bool) -> Condition:
 
 
 def _further(sort: Sort, value: Any, is_empty: bool) -> Condition:
-    """The rows past this value of one column; nothing is past an empty one, which sorts last."""
+    """The rows after this value of one column; none are after an empty one, which sorts last."""
     if is_empty:
         return sa.false()
     further = _past(sort, sort.column, value)

@@ -1,7 +1,7 @@
 """Recurrence rules on days: the part of RFC 5545, section 3.3.10, that tasks repeat by.
 
-dateutil expands rules, too, but one `next()` of a rule that matches nothing looks at every day up
-to the year 9999, and cannot be stopped. Here each step is counted; tests compare both.
+dateutil expands rules, too, but for a rule that matches nothing a single `next()` examines every
+day up to the year 9999, and cannot be stopped. Here each step is counted; tests compare the two.
 """
 
 import calendar
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 MAX_LENGTH = 500  # characters
-MAX_PERIODS = 2000  # days, weeks, months or years that are looked at for one date
+MAX_PERIODS = 2000  # days, weeks, months or years that are examined to find one date
 MAX_YEARS = 100
 LAST_YEAR = 2999
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -29,12 +29,12 @@ ONE_DAY = dt.timedelta(days=1)
 
 
 class TooManySteps(Exception):
-    """Rules that match rarely were asked for so often that no more will be looked at."""
+    """One request had too many rules that rarely match: no more periods are examined."""
 
 
 @dataclass
 class Steps:
-    """How many periods of rules may still be looked at, in all, for one request."""
+    """How many periods one request may still examine, over all its rules."""
 
     left: int
 
@@ -50,7 +50,7 @@ class InvalidRule(ValueError):
 
 @dataclass(frozen=True)
 class Weekday:
-    """Every Monday (number 0) is each of a period, the second (2) or last (-1) one of it."""
+    """A weekday of a period: each one (number 0), the second (2), the last (-1) …"""
 
     number: int
     weekday: int  # 0 is Monday
@@ -82,7 +82,7 @@ def parse(text: str) -> Rule:
     if frequency not in FREQUENCIES:
         raise InvalidRule(f"FREQ must be one of {', '.join(FREQUENCIES)}.")
     if "COUNT" in parts and "UNTIL" in parts:
-        raise InvalidRule("A rule has COUNT or UNTIL, not both.")
+        raise InvalidRule("A rule can have COUNT or UNTIL, not both.")
     interval = _number(parts, "INTERVAL", 999) or 1
     count = _number(parts, "COUNT", 999)
     until = _until(parts)
@@ -97,10 +97,10 @@ def parse(text: str) -> Rule:
 
 
 def first_after(rule: Rule, start: dt.date, steps: Steps | None = None) -> dt.date | None:
-    """The first date of the rule after its start, whose period is the first one counted from.
+    """The first date of the rule after its start; INTERVAL counts from the period of the start.
 
     None if there is none within 2,000 periods, 100 years and the year 2999. COUNT and UNTIL are
-    the caller's to compare with.
+    not looked at: the caller compares with them.
 
     Raises:
         TooManySteps
@@ -121,14 +121,15 @@ def first_after(rule: Rule, start: dt.date, steps: Steps | None = None) -> dt.da
 
 def _parts(text: str) -> dict[str, str]:
     if len(text) > MAX_LENGTH:
-        raise InvalidRule(f"A rule has at most {MAX_LENGTH} characters.")
+        raise InvalidRule(f"A rule can have at most {MAX_LENGTH} characters.")
     parts: dict[str, str] = {}
     for part in text.upper().split(";"):
         name, _, value = part.partition("=")
         if name not in PARTS:
-            raise InvalidRule(f"A rule is made of {', '.join(PARTS)}, as FREQ=WEEKLY;BYDAY=MO.")
+            known = ", ".join(PARTS)
+            raise InvalidRule(f"The parts of a rule are {known}: for example FREQ=WEEKLY;BYDAY=MO.")
         if name in parts:
-            raise InvalidRule(f"{name} stands there twice.")
+            raise InvalidRule(f"The rule has {name} twice.")
         parts[name] = value
     return parts
 
@@ -138,7 +139,7 @@ def _number(parts: dict[str, str], name: str, highest: int) -> int | None:
         return None
     numbers = _numbers(parts, name, highest)
     if len(numbers) != 1:
-        raise InvalidRule(f"{name} is one number.")
+        raise InvalidRule(f"{name} must be a single number.")
     return numbers[0]
 
 
@@ -149,14 +150,14 @@ def _numbers(
         return ()
     lowest, also = 1, ""
     if negative:
-        lowest, also = -highest, f" or -{highest} to -1"
+        lowest, also = -highest, f", or from -{highest} to -1"
     numbers = []
     for text in parts[name].split(","):
         number = 0
         if NUMBER.fullmatch(text):
             number = int(text)
         if number == 0 or not lowest <= number <= highest:
-            raise InvalidRule(f"{name} takes 1 to {highest}{also}.")
+            raise InvalidRule(f"{name} must be from 1 to {highest}{also}.")
         numbers.append(number)
     return tuple(numbers)
 
@@ -172,7 +173,7 @@ def _until(parts: dict[str, str]) -> dt.date | dt.datetime | None:
             return dt.datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC)
     except ValueError:
         pass
-    raise InvalidRule("UNTIL is a day, as 20301231, or UTC, as 20301231T170000Z.")
+    raise InvalidRule("UNTIL must be a date (20301231) or a time in UTC (20301231T170000Z).")
 
 
 def _by_day(parts: dict[str, str]) -> tuple[Weekday, ...]:
@@ -182,10 +183,11 @@ def _by_day(parts: dict[str, str]) -> tuple[Weekday, ...]:
     for text in parts["BYDAY"].split(","):
         match = ORDINAL_WEEKDAY.fullmatch(text)
         if match is None:
-            raise InvalidRule(f"BYDAY takes {', '.join(WEEKDAYS)}, as MO, 2TU or -1FR.")
+            known = ", ".join(WEEKDAYS)
+            raise InvalidRule(f"BYDAY must list days of {known}: for example MO, 2TU or -1FR.")
         number = int(match[1] or 0)
         if match[1] and number == 0:
-            raise InvalidRule("BYDAY counts from 1, or from -1 at the end.")
+            raise InvalidRule("A number in BYDAY counts from 1, or from -1 at the end.")
         days.append(Weekday(number, WEEKDAYS.index(match[2])))
     return tuple(days)
 
@@ -193,29 +195,29 @@ def _by_day(parts: dict[str, str]) -> tuple[Weekday, ...]:
 def _week_start(parts: dict[str, str]) -> int:
     name = parts.get("WKST", "MO")
     if name not in WEEKDAYS:
-        raise InvalidRule(f"WKST takes one of {', '.join(WEEKDAYS)}.")
+        raise InvalidRule(f"WKST must be one of {', '.join(WEEKDAYS)}.")
     return WEEKDAYS.index(name)
 
 
 def _check_together(rule: Rule) -> None:
-    """What RFC 5545 forbids of parts that are right each alone."""
+    """Refuse parts that RFC 5545 does not allow together."""
     numbered = max((abs(day.number) for day in rule.by_day), default=0)
     if numbered and rule.frequency in {"DAILY", "WEEKLY"}:
-        raise InvalidRule("BYDAY has numbers with FREQ=MONTHLY and FREQ=YEARLY only.")
+        raise InvalidRule("BYDAY can have numbers only with FREQ=MONTHLY or FREQ=YEARLY.")
     of_a_year = rule.frequency == "YEARLY" and not rule.by_month
     highest = 5
     if of_a_year:
         highest = 53
     if numbered > highest:
-        raise InvalidRule(f"BYDAY counts up to {highest} here.")
+        raise InvalidRule(f"A number in BYDAY can be at most {highest} in this rule.")
     if rule.by_month_day and rule.frequency == "WEEKLY":
-        raise InvalidRule("BYMONTHDAY does not go with FREQ=WEEKLY.")
+        raise InvalidRule("BYMONTHDAY cannot be used with FREQ=WEEKLY.")
     if rule.by_set_pos and not (rule.by_day or rule.by_month_day or rule.by_month):
-        raise InvalidRule("BYSETPOS needs another BY part, whose dates it picks from.")
+        raise InvalidRule("BYSETPOS needs BYDAY, BYMONTHDAY or BYMONTH, whose dates it picks from.")
 
 
 def _with_what_the_start_implies(rule: Rule, start: dt.date) -> Rule:
-    """A monthly rule without days is one for the start's day of the month, and so on."""
+    """The rule with the days that it takes from its start: MONTHLY alone means on that day."""
     if rule.by_day or rule.by_month_day or rule.frequency == "DAILY":
         return rule
     if rule.frequency == "WEEKLY":
@@ -226,7 +228,7 @@ def _with_what_the_start_implies(rule: Rule, start: dt.date) -> Rule:
 
 
 def _periods(rule: Rule, start: dt.date, last_year: int) -> Iterator[list[dt.date]]:
-    """The days of each period of the rule, from that of the start on."""
+    """The days of each period of the rule, beginning with the period of the start."""
     for number in range(MAX_PERIODS):
         first = _first_of_period(rule, start, number * rule.interval)
         if first is None or first.year > last_year:
@@ -243,7 +245,7 @@ def _periods(rule: Rule, start: dt.date, last_year: int) -> Iterator[list[dt.dat
 
 
 def _first_of_period(rule: Rule, start: dt.date, ahead: int) -> dt.date | None:
-    """The first day of the period so many periods ahead; None past the calendar's end."""
+    """The first day of the period that is `ahead` periods later; None after the year 9999."""
     try:
         if rule.frequency == "YEARLY":
             return dt.date(start.year + ahead, 1, 1)
@@ -259,7 +261,7 @@ def _first_of_period(rule: Rule, start: dt.date, ahead: int) -> dt.date | None:
 
 
 def _month(rule: Rule, year: int, month: int) -> list[dt.date]:
-    """The days of a month that BYMONTH and BYMONTHDAY leave."""
+    """The days of a month that BYMONTH and BYMONTHDAY allow."""
     if rule.by_month and month not in rule.by_month:
         return []
     length = calendar.monthrange(year, month)[1]
@@ -300,7 +302,7 @@ def _is_weekday(rule: Rule, wanted: Weekday, day: dt.date) -> bool:
 
 
 def _at_positions(days: list[dt.date], positions: tuple[int, ...]) -> list[dt.date]:
-    """The days of a period that BYSETPOS picks, in order; all where there is none."""
+    """The days of a period that BYSETPOS picks, in order; all of them without BYSETPOS."""
     if not positions:
         return days
     picked = set()

@@ -1,4 +1,4 @@
-"""Fold anew what older code has written, in pieces that hold up no writer."""
+"""Fold the text of tasks that older code has written, in pieces so short that writers go on."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ _WRITTEN_BEFORE = TASK.title_key == ""
 _IS_LATER = TASK.id > sa.bindparam("after")
 _TEXTS = sa.select(TASK.id, TASK.title, TASK.description)
 _PIECE = _TEXTS.where(_WRITTEN_BEFORE, _IS_LATER).order_by(TASK.id).limit(ROWS)
-# A row that was written meanwhile is left for the next time: its text is not the one that was read.
+# A row that was changed meanwhile is left for the next call: its text is not what was read.
 _BY_ID = TASK.id == sa.bindparam("task_id")
 _SAME_TITLE = TASK.title == sa.bindparam("old_title")
 _SAME_DESCRIPTION = TASK.description == sa.bindparam("old_description")
@@ -21,9 +21,9 @@ _REFOLD = sa.update(TASKS).where(_BY_ID, _SAME_TITLE, _SAME_DESCRIPTION)
 
 
 def refold(connection: sa.Connection) -> int:
-    """Fold all that older code has written; returns how many tasks.
+    """Fold every task that older code has written; returns how many.
 
-    Each piece is a transaction of its own. Whoever is interrupted goes on where they stopped.
+    Each piece is a transaction of its own, so after an interruption the next call goes on there.
     """
     total = 0
     for piece in _pieces(connection):
@@ -53,7 +53,7 @@ def _is_ascii(task: Any) -> bool:
 
 
 def _with_key(task: Any) -> dict[str, Any]:
-    """A task in ASCII has been folded as today: it lacks only what it sorts by."""
+    """For a task in ASCII, whose words are right: only the key that it sorts by."""
     row = _folded(task)
     del row["words"]
     del row["folded"]

@@ -9,9 +9,11 @@ from taskapp.extensions import db
 from taskapp.ledger import access
 from taskapp.tasks.models import TASK, TASK_IDS
 
+NO_MEMBER = "This user is not a member of the project."
+
 
 class AssigneeNotFound(NotFound):
-    """The assignee is no member of the task's project."""
+    """The assignee is not a member of the task's project."""
 
 
 class ParentNotFound(NotFound):
@@ -28,7 +30,7 @@ def check_relations(caller: Caller, project_id: int, task_id: int | None, body: 
     """
     assignee_id = body.get("assignee_id")
     if assignee_id is not None and access.role_in(project_id, assignee_id) is None:
-        reason = {"pointer": "/assignee_id", "detail": "No member."}
+        reason = {"pointer": "/assignee_id", "detail": NO_MEMBER}
         raise AssigneeNotFound(errors=[reason])
     parent_id = body.get("parent_id")
     if parent_id is not None:
@@ -52,7 +54,7 @@ def _check_parent(caller: Caller, project_id: int, task_id: int | None, parent_i
     its_project = sa.select(TASK.project_id).where(is_parent, is_visible)
     parents_project = db.session.scalar(its_project)
     if parents_project is None:
-        reason = {"pointer": "/parent_id", "detail": "No such task."}
+        reason = {"pointer": "/parent_id", "detail": "You can see no task with this id."}
         raise ParentNotFound(errors=[reason])
     if parents_project != project_id:
         raise Invalid.field("parent_id", "The parent must be in the same project.")

@@ -1,7 +1,7 @@
-"""Reminders: moments of a task at which an event is left, once.
+"""Reminders: at each, the courier records one event.
 
-A reminder is a moment, or a time before the task is due. What is still to come stands in
-`pending_reminders`, and the first of it in `next_reminder_at`, where an index finds it.
+A reminder is a moment, or a time before the task is due. `pending_reminders` holds those that are
+still to come; `next_reminder_at` is the first of them, which an index finds.
 """
 
 import datetime as dt
@@ -18,13 +18,13 @@ from taskapp.ledger import revisions
 from taskapp.tasks.due import Fault, to_utc
 from taskapp.tasks.models import OPEN, TASK, TASKS
 
-MORNING = dt.time(9)  # what a time before a day counts from
+MORNING = dt.time(9)  # a reminder before a day counts from this hour of it
 DURATION = re.compile(
     r"(?a)-?P(?:(?P<weeks>\d{1,2})W|(?:(?P<days>\d{1,3})D)?"
     r"(?:T(?=\d)(?:(?P<hours>\d{1,4})H)?(?:(?P<minutes>\d{1,6})M)?(?:(?P<seconds>\d{1,8})S)?)?)"
 )
 LONGEST = dt.timedelta(days=366)
-# Users stand above tasks: their zones are all that is read of them.
+# The users' room is above this one: only their time zones are read, by table name.
 USERS = sa.table("users", sa.column("id"), sa.column("timezone"))
 _BY_ID = TASK.id == sa.bindparam("task_id")
 _UPDATE = sa.update(TASKS).where(_BY_ID)
@@ -32,7 +32,7 @@ _PENDING = sa.select(TASK.id, TASK.pending_reminders).order_by(TASK.next_reminde
 
 
 def before_due(text: str) -> dt.timedelta | None:
-    """How long before a task is due, of a duration as `-PT1H` (ISO 8601); None if it is none.
+    """How long before the due date, from an ISO 8601 duration (`-PT1H`); None for other text.
 
     Raises:
         ValueError: It is after the task is due, or longer than 366 days before.
@@ -50,20 +50,20 @@ def before_due(text: str) -> dt.timedelta | None:
 
 
 def faults(before: Mapping[Any, Any], body: Body) -> Iterator[Fault]:
-    """Refuse times before a due date that the task would not have."""
+    """What is wrong with reminders before a due date that the task would not have."""
     task = {"due_at": None, "due_on": None, "reminders": [], **before, **body}
     if task["due_at"] is not None or task["due_on"] is not None:
         return
     for number, text in enumerate(task["reminders"]):
         if before_due(text) is not None:
-            yield f"reminders/{number}", "A time before the task is due needs a due date."
+            yield f"reminders/{number}", "A reminder before the due date needs due_at or due_on."
 
 
 def columns(task: Mapping[Any, Any], before: Mapping[Any, Any], pending: list[str]) -> Body:
-    """What is still to come, for a task as it will be; `before` and its `pending` as it was.
+    """The columns of what is still to come for `task`, which was `before`, with `pending` left.
 
-    A moment that has passed fires once if it was not there before; a time before the task is due
-    that has passed does not. What is done fires nothing, also when it is opened again.
+    A reminder at a moment that has passed fires once if it is new; one before the due date that has
+    passed does not. A task that is done fires none, and reopening it brings none back.
     """
     if task["status"] not in OPEN:
         return _columns_of([])
@@ -78,10 +78,10 @@ def columns(task: Mapping[Any, Any], before: Mapping[Any, Any], pending: list[st
 
 
 def fire_due(moment: dt.datetime, limit: int) -> int:
-    """Leave an event for each reminder that is due by this moment; returns how many tasks had one.
+    """Record an event for each reminder that is due by this moment; returns how many tasks had one.
 
-    Each project is one transaction under its lock, so several processes may do so at once, and
-    what a killed one left is done by the next.
+    Each project is one transaction under its lock, so several processes can do this at once, and
+    if one is killed the next call does what it left.
     """
     is_due = TASK.next_reminder_at <= moment
     due = sa.select(TASK.project_id).where(is_due)
@@ -123,7 +123,7 @@ def _columns_of(moments: list[dt.datetime]) -> Body:
 
 
 def _moments(task: Mapping[Any, Any]) -> Iterator[tuple[str, dt.datetime]]:
-    """Each reminder of a task, and the moment that it stands for."""
+    """Each reminder of a task, and its moment."""
     for text in task["reminders"]:
         length = before_due(text)
         if length is None:
@@ -137,7 +137,7 @@ def _moments(task: Mapping[Any, Any]) -> Iterator[tuple[str, dt.datetime]]:
 
 
 def _zone_of(user_id: int | None) -> ZoneInfo:
-    """The time zone of a user, read once in a transaction; UTC for who is gone."""
+    """The time zone of a user, read once in a transaction; UTC if the user was deleted."""
     zones: dict[int | None, ZoneInfo] = db.session.info.setdefault("zones", {})
     if user_id not in zones:
         is_theirs = USERS.c.id == user_id

@@ -1,7 +1,7 @@
-"""Tasks that repeat: when the next one is due, true across daylight saving.
+"""Tasks that repeat: when the next one is due, with daylight saving taken into account.
 
-`repeat` is {"rule", "from": "due" or "done", "timezone"}. A rule is expanded on local days; the
-hour is put to them afterwards (RFC 5545, section 3.3.5, and erratum 4271).
+`repeat` is {"rule", "from": "due" or "done", "timezone"}. A rule is expanded on local days,
+and the time of day is added afterwards (RFC 5545, section 3.3.5, and erratum 4271).
 """
 
 import datetime as dt
@@ -13,12 +13,13 @@ from taskapp.database.session import Body, now
 from taskapp.tasks.due import Fault, to_utc
 from taskapp.tasks.recurrence import InvalidRule, Rule, Steps, TooManySteps, first_after, parse
 
-# What the next task has of the one before.
+# The fields that the next task takes from the one before.
 SAME = (
     *("title", "description", "priority", "labels", "assignee_id", "parent_id"),
     *("repeat", "reminders"),
 )
-TOO_RARE = "This rule finds no date within 2,000 periods and 100 years."
+NEEDS_DUE = 'To repeat from its due date a task needs due_at or due_on; or send "from": "done".'
+TOO_RARE = "This rule matches no date within 2,000 periods or 100 years."
 
 
 class Due(NamedTuple):
@@ -26,11 +27,11 @@ class Due(NamedTuple):
 
     due_at: dt.datetime | None
     due_on: dt.date | None
-    due_wall: str | None  # the local time, where the clocks skip it: the series goes on from it
+    due_wall: str | None  # the local time that the clocks skipped: the series goes on from it
 
 
 def faults(before: Mapping[Any, Any], body: Body, steps: Steps | None = None) -> Iterator[Fault]:
-    """What is wrong with the `repeat` that a task would have; its fields are those of a body."""
+    """What is wrong with the `repeat` that a body would give a task that was `before`."""
     if not body.keys() & {"repeat", "due_at", "due_on"}:
         return
     task = {"due_at": None, "due_on": None, "repeat": None, **before, **body}
@@ -43,11 +44,11 @@ def faults(before: Mapping[Any, Any], body: Body, steps: Steps | None = None) ->
         return
     is_due = task["due_at"] is not None or task["due_on"] is not None
     if not is_due and task["repeat"]["from"] == "due":
-        yield "repeat", 'A task that repeats from its due date needs one, or "from": "done".'
+        yield "repeat", NEEDS_DUE
         return
     until_is_moment = isinstance(rule.until, dt.datetime)
     if rule.until is not None and until_is_moment != (task["due_at"] is not None):
-        yield "repeat/rule", "UNTIL is in UTC for a task due at a moment, and a day for others."
+        yield "repeat/rule", "UNTIL must be a time in UTC with due_at, and a date without it."
     elif not _finds_a_date(rule, task, steps):
         yield "repeat/rule", TOO_RARE
 
@@ -93,7 +94,7 @@ def _local_due(task: Mapping[Any, Any], zone: ZoneInfo, due_wall: str | None) ->
         return None
     if due_wall is not None:
         wall = dt.datetime.fromisoformat(due_wall)
-        if to_utc(wall, zone) == due_at:  # nobody moved it since
+        if to_utc(wall, zone) == due_at:  # it was not moved since
             return wall
     return due_at.astimezone(zone).replace(tzinfo=None, fold=0)
 
@@ -110,7 +111,7 @@ def _at(day: dt.date, time: dt.time, zone: ZoneInfo) -> Due:
 
 
 def _is_past(due: Due, until: dt.date | dt.datetime | None) -> bool:
-    """Whether the series ended before; UNTIL is its last day or moment."""
+    """Whether this is after the end of the series; UNTIL is its last day or moment."""
     if until is None:
         return False
     if isinstance(until, dt.datetime):

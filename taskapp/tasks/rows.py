@@ -1,4 +1,4 @@
-"""The columns of a task: what follows from the fields that clients send."""
+"""The columns of a task: the fields that clients send, and what is computed from them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from taskapp.tasks.due import Fault
 from taskapp.tasks.models import LABELS
 from taskapp.tasks.recurrence import Steps
 
-# Fields that may not go together.
+# Fields that depend on each other.
 DATES = {"due_at", "due_on", "repeat", "reminders"}
 BLANK: Body = {
     "external_id": None,
@@ -32,7 +32,7 @@ BLANK: Body = {
 
 
 def new_row(revision: Revision, body: Body) -> Body:
-    """The columns of a new task; the items of a demo bring times of their own."""
+    """The columns of a new task; an import and the demo bring times of their own."""
     ids = {"project_id": revision.project_id, "created_by": revision.user_id}
     task = {**BLANK, **body, **ids}
     row = columns(revision, task, {})
@@ -42,7 +42,7 @@ def new_row(revision: Revision, body: Body) -> Body:
 
 
 def with_time_zone(body: Body, timezone: str) -> Body:
-    """The body, whose `repeat` is in the caller's time zone where it names none."""
+    """The body, with the caller's time zone in its `repeat` if that names none."""
     repeat = body.get("repeat")
     if repeat is None or "timezone" in repeat:
         return body
@@ -50,10 +50,10 @@ def with_time_zone(body: Body, timezone: str) -> Body:
 
 
 def refuse_faults(before: Mapping[Any, Any], body: Body) -> None:
-    """Refuse fields that do not go together.
+    """Refuse fields that a task cannot have together.
 
     Raises:
-        Invalid: `errors` names each.
+        Invalid: `errors` lists each.
     """
     reasons = []
     for name, detail in faults(before, body):
@@ -63,7 +63,7 @@ def refuse_faults(before: Mapping[Any, Any], body: Body) -> None:
 
 
 def faults(before: Mapping[Any, Any], body: Body, steps: Steps | None = None) -> Iterator[Fault]:
-    """What is wrong with a task that a body would make of the one before."""
+    """What would be wrong with a task once this body has changed it."""
     if body.keys().isdisjoint(DATES):
         return
     found = list(due.faults(before, body))
@@ -74,7 +74,7 @@ def faults(before: Mapping[Any, Any], body: Body, steps: Steps | None = None) ->
 
 
 def columns(revision: Revision, new: Body, old: Mapping[Any, Any]) -> Body:
-    """New values, and the columns that follow from them and from what stays."""
+    """The new values, and the columns that are computed from them and from the old ones."""
     values = {"revision": revision.revision, "updated_at": now(), **new}
     if "status" in new:
         is_done = new["status"] == "done"

@@ -158,7 +158,7 @@ class PutTaskSchema(TaskSchema):
 
 
 # Bytes that are no UTF-8 come as U+FFFD: many keys would be one.
-IN_UTF8 = validate.Regexp("[^\ufffd]*$", error="Not text in UTF-8.")
+IN_UTF8 = validate.Regexp("[^\ufffd]*$", error="This is not valid UTF-8.")
 
 
 class ExternalIdSchema(Schema):

@@ -1,4 +1,4 @@
-"""Search in titles and descriptions: by words through an index, by other signs literally."""
+"""Search in titles and descriptions: words through an index, other characters literally."""
 
 import re
 from collections.abc import Iterator
@@ -23,20 +23,20 @@ _HAS_WORDS = {
 }
 _TEXT = TASK.title + "\n" + TASK.description
 _FOLDED = sa.func.coalesce(TASK.folded, sa.func.lower(_TEXT))
-# How rows were folded until migration 0005, and how old workers fold beside it.
+# How rows were folded before migration 0005, and how workers of an older release still do.
 _FORMER_WORD = re.compile(r"[^\W_]+")
 
 
 class Search(NamedTuple):
-    """How a text is searched for: what a statement's shape knows of it."""
+    """How a text is searched for: the part of it that a statement depends on."""
 
     dialect: str
     words: bool  # it holds words
-    signs: int  # how many of its parts are looked for literally
-    former_signs: int  # the same for rows that are not folded anew yet; 0 where it is the same
+    signs: int  # how many of its parts are searched for literally
+    former_signs: int  # the same for rows that are not refolded yet; 0 if there is no difference
 
     def conditions(self) -> Iterator[sa.ColumnElement[bool]]:
-        """What a task must fulfil; the parameters are those of `search_for`."""
+        """The conditions; their parameters come from `search_for`."""
         if self.words:
             yield _HAS_WORDS[self.dialect]
         if self.signs:
@@ -61,7 +61,7 @@ class Search(NamedTuple):
 
 
 def index(title: str, description: str) -> Body:
-    """The columns by which a task is found and sorted; `folded` is left out where `lower` does."""
+    """The columns for search and sorting; `folded` is None where it is the same as `lower`."""
     text = f"{title}\n{description}"
     folded = fold(text)
     found: Body = {"words": words(folded), "title_key": title_key(title)}
@@ -70,7 +70,7 @@ def index(title: str, description: str) -> Body:
 
 
 def search_for(text: str, dialect: str) -> tuple[Search, Body]:
-    """How to search for a text, and the parameters: every word, the last may be a beginning."""
+    """How to search for a text, and its parameters: all words, the last possibly unfinished."""
     folded = fold(text)
     signs = list(_literal_parts(folded))
     former_signs = [part for part in text.split() if _FORMER_WORD.sub("", part)]
@@ -85,7 +85,7 @@ def search_for(text: str, dialect: str) -> tuple[Search, Body]:
 
 
 def _escaped(name: str, parts: list[str]) -> Body:
-    """Parameters for what LIKE looks for."""
+    """Parameters of LIKE, one for each part."""
     values = {}
     for number, part in enumerate(parts):
         values[f"{name}_{number}"] = LIKE_WILDCARDS.sub(r"/\g<0>", part)
@@ -93,7 +93,7 @@ def _escaped(name: str, parts: list[str]) -> Body:
 
 
 def _literal_parts(folded: str) -> Iterator[str]:
-    """What words do not say: parts with other signs, and the order of letters without spaces."""
+    """What words cannot express: other characters, and the order of letters in unspaced scripts."""
     for part in folded.split():
         if WORD.sub("", part):
             yield part
@@ -104,7 +104,7 @@ def _literal_parts(folded: str) -> Iterator[str]:
 
 
 def _terms(folded: str, dialect: str) -> list[str]:
-    """A term for each word; of a run without spaces for each pair of neighbours."""
+    """A term for each word; in an unspaced script for each pair of neighbouring letters."""
     found = list(runs(folded))
     terms = []
     for run in found:
@@ -138,7 +138,7 @@ def _term(word: str, dialect: str, *, is_beginning: bool) -> str:
 
 
 def _either(dialect: str, terms: list[str], former: list[str]) -> str:
-    """All terms of today's folding, or all of the former one."""
+    """All terms of the present folding, or all of the former one."""
     both, either = " AND ", " OR "
     if dialect == "postgresql":
         both, either = " & ", " | "

@@ -1,4 +1,4 @@
-"""What can be done with tasks; a write takes the next revision of its project."""
+"""What can be done with tasks. Each write takes the next revision of its project."""
 
 from collections.abc import Iterable
 
@@ -47,7 +47,7 @@ def create_task(caller: Caller, body: Body) -> Row:
 
 
 def update_task(caller: Caller, task_id: int, body: Body, precondition: Precondition) -> Row:
-    """Change the fields that are sent; sent as they are already, they change nothing at all.
+    """Change the fields that are sent; if all have these values already, nothing is written.
 
     Raises:
         TaskNotFound, ProjectNotFound, Forbidden, StaleRevision
@@ -59,11 +59,11 @@ def update_task(caller: Caller, task_id: int, body: Body, precondition: Precondi
 def put_task(
     caller: Caller, project_id: int, external_id: str, body: Body, precondition: Precondition
 ) -> Row | Created:
-    """Create the task with this key, or set its fields; the lock decides which of many creates it.
+    """Create the task with this key, or set its fields; of many at once, one creates it.
 
     Raises:
         ProjectNotFound, Forbidden, StaleRevision
-        AssigneeNotFound, ParentNotFound, Invalid: It needs a title to be created, too.
+        AssigneeNotFound, ParentNotFound, Invalid: To be created, it also needs a title.
     """
     lock = revisions.lock_project(caller, project_id)
     before = operations.task_by_key(lock, external_id)
@@ -123,11 +123,11 @@ def restore_task(caller: Caller, task_id: int) -> Row:
 
 
 def next_occurrence(task: Row) -> int | None:
-    """The id of the task that came after this one, if it is done and repeats."""
+    """The id of the next occurrence of a task that repeats and was done."""
     if task.repeat is None:
         return None
     after = sa.select(TASK.next_id).where(TASK.id == task.id)
-    # A write sees what it has just written, and commits later; a read needs no transaction.
+    # A write must see what it has just written; a read needs no transaction.
     is_writing = db.session().in_transaction()
     result = db.session.execute(after) if is_writing else read(after)
     next_id: int | None = result.scalar()
@@ -144,16 +144,16 @@ def delete_task(caller: Caller, task_id: int, precondition: Precondition) -> Non
 
 
 def run_batch(caller: Caller, sent: list[Body]) -> Body:
-    """Carry out all operations or none; a refusal is the one that its operation would have had."""
+    """Carry out all operations or none; a refusal is that of the first one that fails."""
     return {"results": batches.run(caller, sent)}
 
 
 def import_tasks(
     caller: Caller, project_id: int | None, items: Iterable[Body], *, dry_run: bool
 ) -> Body:
-    """Create or update what the items say, all or nothing; a dry run leaves nothing behind.
+    """Create or update a task for each item, all or none; a dry run changes nothing.
 
-    The items are gone through several times.
+    The items are read several times.
 
     Raises:
         ProjectNotFound, Forbidden, InvalidRows

@@ -23,7 +23,7 @@ class Text(vText):
 
 
 def todo(task: Body, occurrence: int = 1) -> bytes:
-    """A task as a VTODO; its times are whole seconds. A repeating one starts when it is due."""
+    """A task as a VTODO, in whole seconds; one that repeats has DTSTART, equal to DUE."""
     component = Todo()
     _describe(component, task)
     component.add("status", STATUS.get(task["status"], "CANCELLED"))
@@ -38,7 +38,7 @@ def todo(task: Body, occurrence: int = 1) -> bytes:
 
 
 def event(task: Body, occurrence: int = 1) -> bytes:
-    """A task that is due as a VEVENT: a moment, or a whole day; nobody is busy meanwhile."""
+    """A task with a due date as a VEVENT, at a moment or all day; nobody is busy for it."""
     component = Event()
     _describe(component, task)
     component.add("dtstart", _due(task))
@@ -59,13 +59,13 @@ def zone_of(task: Body) -> str | None:
 
 
 def counts(task: Body) -> bool:
-    """Whether its number in the series matters to a calendar."""
+    """Whether its rule has a COUNT, so that its number in the series matters."""
     rule = _rule(task)
     return rule is not None and "COUNT=" in rule
 
 
 def _describe(component: Any, task: Body) -> None:
-    """What events and todos have in common."""
+    """Add the properties that events and to-dos have in common."""
     component.add("uid", _uid(task["id"]))
     component.add("dtstamp", task["updated_at"])
     component.add("summary", Text(task["title"]))
@@ -91,7 +91,7 @@ def _uid(task_id: int) -> str:
 
 
 def _due(task: Body) -> dt.date | dt.datetime | None:
-    """The day or the moment; in its zone where it repeats, so that it keeps its local hour."""
+    """The due day or moment; if it repeats, in its time zone, so that the local hour stays."""
     if task["due_at"] is None:
         day: dt.date | None = task["due_on"]
         return day
@@ -101,7 +101,7 @@ def _due(task: Body) -> dt.date | dt.datetime | None:
 
 
 def _rule(task: Body) -> str | None:
-    """The rule; a calendar has none that counts from when something was done."""
+    """The rule; None if it counts from when a task is done: RFC 5545 has no such rule."""
     repeat = task["repeat"]
     if repeat is None or repeat["from"] == "done":
         return None
@@ -112,7 +112,7 @@ def _rule(task: Body) -> str | None:
 
 
 def _rest_of(task: Body, occurrence: int) -> str:
-    """The rule, whose COUNT is of this occurrence and those after it."""
+    """The rule, with a COUNT of this occurrence and the later ones."""
     parts = []
     for part in task["repeat"]["rule"].split(";"):
         name, _, value = part.partition("=")
@@ -124,7 +124,7 @@ def _rest_of(task: Body, occurrence: int) -> str:
 
 
 def _alarm(task: Body, reminder: str) -> Alarm:
-    """A reminder; before a day it counts from 9 o'clock."""
+    """A reminder as an alarm; one before a day counts from 9 o'clock on it."""
     alarm = Alarm()
     alarm.add("action", "DISPLAY")
     alarm.add("description", Text(task["title"]))

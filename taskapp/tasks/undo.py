@@ -1,6 +1,6 @@
-"""A delete undone: what a `deleted` event holds becomes tasks again, with their old ids.
+"""Undo a delete: create the tasks again from their `deleted` events, with their old ids.
 
-Comments and attachments outlive their task until `flask purge`, so they are there again, too.
+Comments and attachments stay in the database until `flask purge`, so they come back as well.
 """
 
 import datetime as dt
@@ -31,7 +31,7 @@ class NotDeleted(Conflict):
 
 
 class ParentGone(Conflict):
-    """The task that this one was below is gone: restore that one first."""
+    """The parent of this task was deleted: restore that first."""
 
 
 def restore_task(caller: Caller, task_id: int) -> Row:
@@ -61,7 +61,7 @@ def _project_of(caller: Caller, task_id: int) -> int:
     """The project from which a task was deleted.
 
     Raises:
-        TaskNotFound: The caller sees no such task, neither deleted nor alive.
+        TaskNotFound: The caller sees no such task, deleted or not.
         NotDeleted
     """
     live = _project_of_live(task_id)
@@ -86,7 +86,7 @@ def _project_of_live(task_id: int) -> int | None:
 
 
 def _deleted_together(deletion: Row) -> dict[int, Body]:
-    """The tasks that one revision deleted, by id, with the values that they had."""
+    """The tasks that were deleted in the same revision, by id, with the values they had."""
     is_deletion = EVENTS.c.kind == "deleted"
     in_project = EVENTS.c.project_id == deletion.project_id
     by_revision = EVENTS.c.revision == deletion.revision
@@ -99,7 +99,7 @@ def _deleted_together(deletion: Row) -> dict[int, Body]:
 
 
 def _values_before(task_id: int, changes: Mapping[str, Sequence[Any]]) -> Body:
-    """What an event says that a task was; JSON has no dates."""
+    """The values of a task from its event, with dates, which JSON does not have, read from text."""
     values: Body = {"id": task_id}
     for name, (old, _) in changes.items():
         if name in INSTANTS:
@@ -117,17 +117,17 @@ def _tree(task_id: int, deleted: dict[int, Body]) -> list[Body]:
     for task in deleted.values():
         children[task.get("parent_id")].append(task)
     tasks = [deleted[task_id]]
-    for task in tasks:  # grows while it is walked
+    for task in tasks:  # the list grows while it is read
         tasks += children[task["id"]]
     return tasks
 
 
 def _check(lock: Lock, tasks: Sequence[Body]) -> None:
-    """Refuse what would not fit into the project as it is now; clear who is no member any more.
+    """Refuse tasks that no longer fit into the project; clear assignees who have left it.
 
     Raises:
         ParentGone
-        ExternalIdTaken: It says by which task.
+        ExternalIdTaken: It names the other task.
     """
     parent_id = tasks[0].get("parent_id")
     if parent_id is not None and _project_of_live(parent_id) != lock.project_id:
@@ -142,7 +142,7 @@ def _check(lock: Lock, tasks: Sequence[Body]) -> None:
         taken = TASK_IDS.where(in_project, TASK.external_id.in_(chunk))
         other = db.session.execute(taken).first()
         if other is not None:
-            detail = f"Task {other.id} of the project has the external_id of this one now."
+            detail = f"Task {other.id} of the project now has the external_id of this one."
             raise ExternalIdTaken(detail)
 
 
@@ -159,7 +159,7 @@ def _insert(lock: Lock, tasks: Sequence[Body]) -> None:
 
 
 def _row(revision: Revision, task: Body) -> Body:
-    """The columns of the task: another revision, and the time of the restore."""
+    """The columns of the task, with the new revision and the time of the restore."""
     kept = task.copy()
     kept.pop("revision", None)
     kept.pop("updated_at", None)

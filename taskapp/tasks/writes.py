@@ -1,4 +1,4 @@
-"""How tasks are written, one or many: the one path of PATCH, PUT, batch and import.
+"""Write tasks, one or many: PATCH, PUT, batches and imports all come through here.
 
 Each function runs under the lock of the project, inside the caller's transaction.
 """
@@ -46,7 +46,7 @@ class ExternalIdTaken(Conflict):
 
 @dataclass
 class Change:
-    """What a write makes of a task that is there: {field: [old, new]}."""
+    """A change of an existing task: {field: [old, new]}."""
 
     before: Row
     fields: dict[str, list[Any]]
@@ -62,7 +62,7 @@ class Change:
         return {**self.before._mapping, **self.new}
 
     def values(self, revision: Revision) -> Body:
-        """The columns to set; where it makes a next task, that is inserted."""
+        """The columns to set; inserts the next occurrence if the change makes one."""
         values = columns(revision, self.new, self.before._mapping)
         if "repeat" in self.fields:
             values.update(series_id=None, occurrence=1)  # another series begins
@@ -76,7 +76,7 @@ class Change:
         return values
 
     def moves_reminders(self) -> bool:
-        """Whether what is still to come may be another than before."""
+        """Whether the change may alter which reminders are still to come."""
         if not self.after["reminders"] and not self.before.reminders:
             return False
         return not self.fields.keys().isdisjoint(MOVES_REMINDERS)
@@ -86,11 +86,11 @@ NO_REMINDERS: Body = {"pending_reminders": [], "next_reminder_at": None}
 
 
 def insert(caller: Caller, lock: Lock, body: Body) -> Row:
-    """Insert a task, of a body that has a title.
+    """Insert a task from a body that has a title.
 
     Raises:
         AssigneeNotFound, ParentNotFound, Invalid: The project has no such member or parent, or
-            the body's fields do not go together.
+            fields of the body contradict each other.
         ExternalIdTaken
     """
     check_relations(caller, lock.project_id, None, body)
@@ -109,9 +109,9 @@ def insert(caller: Caller, lock: Lock, body: Body) -> Row:
 
 
 def insert_many(lock: Lock, bodies: Sequence[Body]) -> list[int]:
-    """Insert tasks whose people and parents were checked; returns their ids, in this order.
+    """Insert tasks whose assignees and parents are known to be right; returns their ids in order.
 
-    RETURNING would cost SQLite a statement a row; under the lock nobody else adds to the project.
+    The ids are read back: RETURNING would cost SQLite one statement for each row.
     """
     if not bodies:
         return []
@@ -133,7 +133,7 @@ def insert_many(lock: Lock, bodies: Sequence[Body]) -> list[int]:
 
 
 def _ids_of(project_id: int, newest_id: int, titles: list[str]) -> list[int]:
-    """The ids of the tasks that were just inserted after the newest one, and have these titles."""
+    """The ids of the tasks with these titles, just inserted: nobody else can, under the lock."""
     in_project = TASK.project_id == project_id
     is_newer = TASK.id > newest_id
     inserted = sa.select(TASK.id, TASK.title).where(in_project, is_newer)
@@ -144,7 +144,7 @@ def _ids_of(project_id: int, newest_id: int, titles: list[str]) -> list[int]:
 
 
 def update(caller: Caller, task: Row, source: Lock, target: Lock, body: Body) -> Row:
-    """Change the fields that are sent; the same row comes back when that changes nothing.
+    """Change the fields that are sent; returns the same row if that changes nothing.
 
     Raises:
         AssigneeNotFound, ParentNotFound, Invalid: The target has no such member or parent.
@@ -175,7 +175,7 @@ def update(caller: Caller, task: Row, source: Lock, target: Lock, body: Body) ->
 
 
 def update_many(lock: Lock, changes: Sequence[Change]) -> None:
-    """Change tasks of one project, those with the same columns in one go."""
+    """Change tasks of one project; those with the same columns in one statement."""
     if not changes:
         return
     revision = lock.advance()
@@ -202,14 +202,14 @@ def set_parents(parents: Sequence[tuple[int, int]]) -> None:
 
 
 def record_inserted(lock: Lock, inserted: Sequence[tuple[int, Body]]) -> None:
-    """Leave the events of `insert_many`, once the parents are known."""
+    """Record the events of `insert_many`, once the parents are known."""
     created = [(task_id, _from_nothing(body)) for task_id, body in inserted]
     if created:
         revisions.record_each(lock.advance(), "created", created)
 
 
 def delete(task_id: int, lock: Lock) -> None:
-    """Delete a task and what is below it; the events hold what `undo.py` needs."""
+    """Delete a task and all below it; the events keep what `undo.py` needs to restore them."""
     ids = [task_id, *descendants(task_id)]
     revision = lock.advance(tasks=-len(ids))
     for chunk in chunks(ids[::-1]):  # lowest first: SQLite cascades 1,000 deep
@@ -221,10 +221,10 @@ def delete(task_id: int, lock: Lock) -> None:
 
 
 def _insert_next(revision: Revision, task: Mapping[Any, Any], series: Mapping[Any, Any]) -> Body:
-    """Insert the task that comes after one that is done, unless there is one.
+    """Insert the next occurrence of a task that became done, unless there was one already.
 
-    Whatever becomes done comes through here, under its project's lock. Returns the columns by
-    which the one that is done remembers it, also when it is deleted.
+    Called whenever a task becomes done, under its project's lock. Returns the columns of the done
+    task that name the next one; they stay when that is deleted.
     """
     if series["next_id"] is not None:
         return {}
@@ -240,14 +240,16 @@ def _insert_next(revision: Revision, task: Mapping[Any, Any], series: Mapping[An
     row.update(reminders.columns(row, task, []))
     inserted = db.session.execute(_INSERT.returning(TASK.id), row)
     next_id = inserted.scalar_one()
-    give_back(TASKS_OF_PROJECT, revision.project_id, -1)  # what is done is never refused for it
+    give_back(
+        TASKS_OF_PROJECT, revision.project_id, -1
+    )  # nobody is kept from finishing a task by the quota
     insert_labels([(next_id, row["labels"])])
     revisions.record_each(revision, "created", [(next_id, _from_nothing(body))])
     return {"next_id": next_id}
 
 
 def _hidden(task_id: int) -> Row:
-    """The columns of a task that are not shown, where a write needs them."""
+    """The columns of a task that clients do not see, but a write needs."""
     hidden = sa.select(*HIDDEN_STATE).where(TASK.id == task_id)
     return db.session.execute(hidden).one()
 
@@ -256,7 +258,7 @@ def _write(statement: sa.Executable, project_id: int, values: Body) -> Row:
     """Write one task.
 
     Raises:
-        ExternalIdTaken: It says by which task, where that can be seen.
+        ExternalIdTaken: It names the other task, unless that is not committed yet.
     """
     try:
         written = insert_or_raise(statement, ExternalIdTaken, values)
@@ -282,7 +284,7 @@ def _from_nothing(body: Body) -> Body:
 
 
 def _to_nothing(task: Mapping[Any, Any]) -> Body:
-    """What a task held, but for what is empty, and its place, which the event has."""
+    """The changes of a delete: each field that was not empty; the event itself has the project."""
     changes = {}
     for name, value in task.items():
         if name not in {"id", "project_id"} and value not in (None, "", []):
@@ -291,7 +293,7 @@ def _to_nothing(task: Mapping[Any, Any]) -> Body:
 
 
 def _left_behind(task: Row, target: Lock) -> Body:
-    """What a moving task loses unless the client says otherwise: its parent, a foreign assignee."""
+    """What a moved task loses unless it is sent: its parent, and an assignee who is no member."""
     left: Body = {"parent_id": None}
     if task.assignee_id is not None and not access.role_in(target.project_id, task.assignee_id):
         left["assignee_id"] = None
@@ -299,7 +301,7 @@ def _left_behind(task: Row, target: Lock) -> Body:
 
 
 def _move_children(task_id: int, below: Sequence[int], source: Revision, target: Revision) -> None:
-    """Children go with their parent; assignees who are no members there are cleared."""
+    """Move the tasks below; clears assignees who are not members of the target."""
     is_member = TASK.assignee_id.in_(access.members_of(target.project_id))
     values: Body = {"project_id": target.project_id, "revision": target.revision}
     values["updated_at"] = now()
@@ -307,7 +309,7 @@ def _move_children(task_id: int, below: Sequence[int], source: Revision, target:
     is_below = TASK.id.in_(below)
     moved = sa.update(TASKS).where(is_below).values(values)
     insert_or_raise(moved, ExternalIdTaken)
-    # Who sees the project that it leaves need not know of the other.
+    # Those who see only the old project must not learn of the new one.
     left = [source.project_id, None]
     revisions.record(source, "moved-away", [task_id, *below], project_id=left)
     moved_to = [source.project_id, target.project_id]

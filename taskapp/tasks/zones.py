@@ -11,7 +11,7 @@ SECOND = dt.timedelta(seconds=1)
 
 @lru_cache(1024)
 def vtimezone(name: str, year: int) -> bytes:
-    """A zone from the year before this one to ten years after it, change by change."""
+    """A time zone, with each change of its clocks from last year to ten years from now."""
     zone = ZoneInfo(name)
     start = dt.datetime(year - YEARS_BEFORE, 1, 1, tzinfo=dt.UTC)
     end = dt.datetime(year + YEARS_AFTER, 1, 1, tzinfo=dt.UTC)
@@ -50,7 +50,7 @@ def _first_with_another_offset(
 
 
 def _observance(zone: ZoneInfo, before: dt.datetime, start: dt.datetime) -> list[str]:
-    """The offset from a moment on; its DTSTART is the local time by the offset before."""
+    """The offset that begins at a moment; DTSTART is its local time by the offset before."""
     offset_from = _offset(zone, before)
     local = start.astimezone(zone)
     offset_to = _offset(zone, start)

@@ -175,7 +175,7 @@ def test_a_chain_of_hundreds_is_made_at_once(alice: Client) -> None:
         ({"title": "x", "due_at": "tomorrow"}, "due_at", "RFC 3339"),
         ({"title": "x", "labels": "home"}, "labels", "list"),
         ({"title": "x", "assignee_id": 10**6}, "assignee_id", "member"),
-        ({"title": "x", "parent_id": 10**6}, "parent_id", "No such task"),
+        ({"title": "x", "parent_id": 10**6}, "parent_id", "has a task with this id"),
         ({"title": "x", "external_id": "dup"}, "external_id", "Another row"),
         ({"title": "x", "id": 1}, "id", "Another row"),
         ({"title": "x", "id": True}, "id", "integer"),
