@@ -23,7 +23,7 @@ CACHED_SECONDS = 300
 
 
 # What proxies that compress make of `"tag"`: nginx and Apache, Caddy, Jetty.
-COMPRESSED = re.compile("(?:--?|;)(?:gzip|br|zstd|deflate)$")
+COMPRESSED = re.compile("(?:--?|;)(?:gzip|br|zstd|deflate)")
 
 
 def digest(value: bytes) -> str:
@@ -58,7 +58,9 @@ def is_named(tag: str, sent: ETags) -> bool:
     """
     if sent.contains_weak(tag):
         return True
-    return any(COMPRESSED.sub("", each or "") == tag for each in sent.as_set(include_weak=True))
+    changed = [each for each in sent.as_set(include_weak=True) if each and each.startswith(tag)]
+    # A tag may end in a hyphen, so the suffix is what comes after it.
+    return any(COMPRESSED.fullmatch(each, len(tag)) for each in changed)
 
 
 def if_match() -> Precondition:

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 from flask import Flask
+from werkzeug.http import parse_etags
 
+from taskapp.web.conditional import is_named
 from tests.conftest import Client, Json, add, made, refused
 
 URL = "/api/v1/tasks"
@@ -84,6 +86,15 @@ def changed(form: str, tag: str) -> str:
     """The tag as a proxy that compresses hands it on; a suffix stands inside the quotes."""
     weak, _, suffix = form.partition("{}")
     return f'{weak}{tag[:-1]}{suffix}"'
+
+
+@pytest.mark.parametrize("form", CHANGED_BY_PROXIES)
+@pytest.mark.parametrize("tag", ["1-2", "6AC_ZGc7B7YidDz-", "x--", "br", "a-br"])
+def test_a_suffix_is_what_comes_after_the_whole_tag(form: str, tag: str) -> None:
+    sent = parse_etags(changed(form, f'"{tag}"'))
+
+    assert is_named(tag, sent)
+    assert not is_named(f"{tag}2", sent)
 
 
 @pytest.mark.parametrize("form", CHANGED_BY_PROXIES)
