@@ -181,6 +181,13 @@ def long_secret(value: str) -> str:
     return value
 
 
+def header_name(value: str) -> str:
+    taken = {"authorization", "cookie", "host", "origin", "x-proxy-auth-secret"}
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", value) or value.lower() in taken:
+        raise ValueError("must be the name of a header of its own, as in: X-Forwarded-Email")
+    return value
+
+
 def networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
     try:
         return tuple(ip_network(name) for name in names(value))
@@ -246,6 +253,9 @@ class Settings:
     oidc_client_secret: str | None = setting(None, secret=True)
     oidc_name: str = setting("SSO")
     oidc_link_by_email: bool = setting(False, yes_or_no)
+    proxy_auth_header: str | None = setting(None, header_name)
+    proxy_auth_secret: str | None = setting(None, long_secret, secret=True)
+    proxy_auth_create: bool = setting(False, yes_or_no)
     sentry_dsn: str | None = setting(None, secret=True)
     otel_exporter_otlp_endpoint: str | None = setting(None)
 
@@ -270,6 +280,7 @@ def load(env: Mapping[str, str]) -> Settings:
     if "smtp_url" in chosen and not {"mail_from", "public_url"} <= chosen.keys():
         raise ConfigError("SMTP_URL: mail needs MAIL_FROM and PUBLIC_URL besides")
     _check_complete(chosen, "oidc_issuer", "oidc_client_id", "oidc_client_secret")
+    _check_complete(chosen, "proxy_auth_header", "proxy_auth_secret")
     if chosen.get("require_tls"):
         _check_encryption(chosen)
     folder = env.get("TASKAPP_INSTANCE") or str(ROOT / "instance")

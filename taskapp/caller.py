@@ -26,10 +26,16 @@ class Caller(NamedTuple):
     token_id: int | None = None  # of the personal token in use
     timezone: str = "UTC"  # an IANA name; what "today" is
 
+    @property
+    def is_ambient(self) -> bool:
+        """Whether a proxy in front says who it is, so that a browser is known whatever it does."""
+        return self.session_id is None and self.token_id is None
+
     def describe(self) -> dict[str, Any]:
         """The credential in use, as `GET /auth/token` shows it."""
+        kind = "proxy" if self.is_ambient else "token"
         return {
-            "kind": "token" if self.session_id is None else "session",
+            "kind": kind if self.session_id is None else "session",
             "user_id": self.user_id,
             "scopes": sorted(self.scopes),
             "expires_at": self.expires_at,

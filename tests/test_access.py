@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from tests.auth.test_proxy import SETTINGS, configure, proxied
 from tests.calls import (
     ADMIN,
     AGENT,
@@ -43,6 +44,7 @@ class Who:
     role: str | None = None
     scopes: frozenset[str] = WRITE
     token: str | None = None
+    proxied: bool = False  # a proxy in front says who it is
     refusal: str | None = None
 
 
@@ -59,6 +61,10 @@ CALLERS = {
     "owner's write token": Who("alice", OWNER, token="write"),
     "owner's feed token": Who("alice", OWNER, frozenset(), token="feed"),
     "admin's write token": Who("admin", token="write"),
+    "editor behind a proxy": Who("bob", EDITOR, proxied=True),
+    "owner behind a proxy": Who("alice", OWNER, proxied=True),
+    "admin behind a proxy": Who("admin", scopes=ALL, proxied=True),
+    "disabled, behind a proxy": Who("bob", EDITOR, proxied=True, refusal="token-revoked"),
     "admin's admin token": Who("admin", scopes=ALL, token="admin"),
 }
 
@@ -72,7 +78,8 @@ def expected(who: Who, call: Call) -> tuple[int, str]:
     ends_a_token = call.method == "DELETE" and "/auth/tokens/" in call.path  # or itself
     reads = call.method == "GET" or call.level == AGENT or ends_a_token
     needed = ADMIN if call.level == ADMIN else "read" if reads else "write"
-    signed_out = who.refusal == "token-revoked" and not who.token
+    has_session = not who.token and not who.proxied
+    signed_out = who.refusal == "token-revoked" and has_session
     on_project = call.level in RANK
     checks: list[tuple[bool, tuple[int, str]]] = [
         (call.level == SECRET, (404, "not-found")),
@@ -83,7 +90,7 @@ def expected(who: Who, call: Call) -> tuple[int, str]:
         (needed not in who.scopes, (403, "insufficient-scope")),
         (call.level == OTHERS and who.name != ADMIN, (403, "forbidden")),
         (call.level == OTHERS and ADMIN not in who.scopes, (403, "insufficient-scope")),
-        (call.level == SESSION and who.token is not None, (403, "forbidden")),
+        (call.level == SESSION and not has_session, (403, "forbidden")),
         (on_project and who.role is None, (404, "not-found")),
         (call.level == MEMBER and who.role is None and ADMIN not in who.scopes, (404, "not-found")),
         (on_project and call.level not in may_do(who.role), (403, "forbidden")),
@@ -110,12 +117,22 @@ def equip(who: Who, cast: dict[str, Client], shared: Json) -> tuple[Client, Clie
     if who.token:
         token = made(client, "auth/tokens", name="x", scopes=[who.token])["token"]
         client = nobody.as_token(token)
+    if who.proxied:
+        proved = cast["admin"].patch(
+            f"{API}/users/{client.user['id']}", json={"email_verified": True}
+        )
+        assert proved.status_code == 200
+        client = proxied(client.application, client.user["email"])
     return client, nobody
 
 
 @pytest.mark.parametrize("kind", CALLERS)
-def test_every_route_knows_its_callers(kind: str, cast: dict[str, Client], shared: Json) -> None:
+def test_every_route_knows_its_callers(
+    kind: str, cast: dict[str, Client], shared: Json, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     who = CALLERS[kind]
+    if who.proxied:
+        configure(app, monkeypatch, **SETTINGS)
     names = names_for(cast[who.name], cast["alice"], shared)
     client, nobody = equip(who, cast, shared)
     if who.refusal == "token-revoked":
@@ -127,7 +144,7 @@ def test_every_route_knows_its_callers(kind: str, cast: dict[str, Client], share
         found: Any = refused(response) if response.status_code >= 400 else FINE
         assert found == right, f"{kind}: {call.method} {call.path}"
         ended = (call.method, call.path) in ENDS_THE_SESSION and found == FINE
-        if ended and not (who.token or who.refusal):
+        if ended and not (who.token or who.proxied or who.refusal):
             pair = sign_in(nobody, cast[who.name].user["email"])
             client = nobody.as_token(pair["access_token"])
 

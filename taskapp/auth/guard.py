@@ -7,12 +7,13 @@ signed-in users.
 
 import datetime as dt
 from base64 import b64decode
+from typing import Any
 
 import sqlalchemy as sa
 from flask import current_app
 
 from taskapp import errors
-from taskapp.auth import tokens
+from taskapp.auth import proxy, tokens
 from taskapp.auth.sessions import SESSION, SESSIONS
 from taskapp.caller import ADMIN, ANYONE, SCOPES, Caller
 from taskapp.database.session import read
@@ -38,8 +39,7 @@ class SessionEnded(errors.TokenRevoked):
 def authenticate(current: Current) -> None:
     """Find out who is calling; `current.refusal` says why it is nobody."""
     try:
-        header = current.request.environ.get("HTTP_AUTHORIZATION")
-        current.caller = _caller_behind(header)
+        current.caller = _caller_of(current.request.environ)
     except errors.Refusal as refusal:
         current.refusal = refusal
     except sa.exc.DBAPIError as error:  # public routes must work while the database is down
@@ -62,12 +62,20 @@ def authorize(current: Current) -> None:
         return
     if contract.signs_out and isinstance(current.refusal, SessionEnded):
         return
+    proxy.refuse_foreign_write(current)
     if contract.access in SCOPES:
         require_scope(contract.access)
     elif request.method in SAFE_METHODS:
         require_scope("read")
     else:
         require_scope("write")
+
+
+def _caller_of(environ: dict[str, Any]) -> Caller:
+    """What the client sends itself counts before what a proxy in front says of it."""
+    header = environ.get("HTTP_AUTHORIZATION")
+    vouched = None if header else proxy.caller_by(environ)
+    return vouched or _caller_behind(header)
 
 
 def _caller_behind(header: str | None) -> Caller:

@@ -25,7 +25,7 @@ def providers() -> Body:
     oidc = None
     if settings().oidc_issuer is not None:
         oidc = {"name": settings().oidc_name, "start": absolute(START)}
-    return {"password": True, "oidc": oidc, "proxy": False}
+    return {"password": True, "oidc": oidc, "proxy": settings().proxy_auth_header is not None}
 
 
 def callback() -> str:

@@ -204,13 +204,14 @@ class CredentialSchema(Schema):
     """What the credential in use is, and what it may do.
 
     Attributes:
-        kind: `session`: somebody signed in; `token`: a personal token.
+        kind: `session`: somebody signed in; `token`: a personal token; `proxy`: a proxy in front
+            says who it is.
         user_id: Whose it is.
         scopes: What it may do.
         expires_at: When it runs out; null: never.
     """
 
-    kind = fields.Choice(("session", "token"), dump_only=True)
+    kind = fields.Choice(("session", "token", "proxy"), dump_only=True)
     user_id = fields.Int(dump_only=True)
     scopes = fields.List(
         fields.Choice(tuple(SCOPES)), dump_only=True, validate=validate.Length(max=4)

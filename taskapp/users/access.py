@@ -14,6 +14,7 @@ from taskapp.users.credentials import session_of
 from taskapp.users.models import User
 
 USERS = table(User)
+USER = USERS.c
 
 
 class UserNotFound(NotFound):
@@ -30,14 +31,16 @@ class SignInAgain(WrongCredentials):
 
 def active() -> sa.Subquery:
     """Users who may sign in, to join with."""
-    signs_in = sa.select(USERS.c.id, USERS.c.role, USERS.c.timezone).where(USERS.c.is_active)
+    users = sa.select(USER.id, USER.role, USER.timezone)
+    signs_in = users.where(USER.is_active)
     return signs_in.subquery()
 
 
 def profiles() -> sa.Subquery:
     """What members of a project see of each other, to join with."""
-    user_id = USERS.c.id.label("user_id")
-    return sa.select(user_id, USERS.c.email, USERS.c.name).subquery()
+    user_id = USER.id.label("user_id")
+    users = sa.select(user_id, USER.email, USER.name)
+    return users.subquery()
 
 
 def email_key(email: str) -> str:
@@ -47,13 +50,22 @@ def email_key(email: str) -> str:
 
 def with_email(email: str) -> sa.Result[Any]:
     """The user with this address, if there is one; they may be disabled."""
-    users = sa.select(USERS.c.id, USERS.c.password_hash, USERS.c.is_active)
-    return read(users.where(USERS.c.email_key == email_key(email)))
+    users = sa.select(USER.id, USER.password_hash, USER.is_active)
+    key = email_key(email)
+    return read(users.where(USER.email_key == key))
+
+
+def account_with_email(email: str) -> Row | None:
+    """What a caller needs of the account with this address; it may be disabled."""
+    select = sa.select(USER.id, USER.role, USER.timezone, USER.is_active, USER.email_verified)
+    select = select.where(USER.email_key == email_key(email))
+    account: Row | None = read(select).one_or_none()
+    return account
 
 
 def unchanged(user: Row) -> sa.Select[Any]:
     """Select and lock the user, only if no column changed since it was read."""
-    same = sa.select(USERS.c.id).filter_by(**user._mapping)
+    same = sa.select(USER.id).filter_by(**user._mapping)
     return same.with_for_update(read=True)
 
 
@@ -61,7 +73,7 @@ def claim_unproved(user_id: int) -> bool:
     """Give an account to whoever has just proved its address, if nobody had; its password goes."""
     update = sa.update(USERS).filter_by(id=user_id, email_verified=False)
     update = update.values(password_hash="", email_verified=True, updated_at=now())
-    result = db.session.execute(update.returning(USERS.c.id))
+    result = db.session.execute(update.returning(USER.id))
     return result.one_or_none() is not None
 
 
@@ -71,7 +83,7 @@ def lock_active(user_id: int, refusal: type[Exception]) -> None:
     Raises:
         refusal: There is no such user, or they may not sign in.
     """
-    users = sa.select(USERS.c.id).filter_by(id=user_id, is_active=True)
+    users = sa.select(USER.id).filter_by(id=user_id, is_active=True)
     locked = db.session.execute(users.with_for_update(read=True))
     one_or_raise(locked, refusal)
 
@@ -82,7 +94,7 @@ def lock_to_change(user_id: int) -> Row:
     Raises:
         WrongCredentials: There is no such user any more.
     """
-    users = sa.select(USERS.c.id, USERS.c.email).where(USERS.c.id == user_id)
+    users = sa.select(USER.id, USER.email).where(USER.id == user_id)
     locked = db.session.execute(users.with_for_update(key_share=True))
     return one_or_raise(locked, WrongCredentials)
 
@@ -122,7 +134,7 @@ def doubt(caller: Caller, password: str | None) -> type[WrongCredentials] | None
 
 
 def _password_hash(user_id: int) -> str | None:
-    select = sa.select(USERS.c.password_hash).where(USERS.c.id == user_id)
+    select = sa.select(USER.password_hash).where(USER.id == user_id)
     stored: str | None = read(select).scalar_one_or_none()
     return stored
 
@@ -133,28 +145,28 @@ def hash_new_password(user_id: int, field: str, password: str) -> str:
     Raises:
         Invalid: The password is guessable.
     """
-    names = sa.select(USERS.c.email, USERS.c.name)
-    names = names.where(USERS.c.id == user_id)
+    names = sa.select(USER.email, USER.name)
+    names = names.where(USER.id == user_id)
     user = one_or_raise(read(names), WrongCredentials)
     passwords.refuse_guessable(field, password, user.email, user.name)
     return passwords.hash_password(password)
 
 
 def set_password(user_id: int, hashed: str) -> None:
-    update = sa.update(USERS).where(USERS.c.id == user_id)
+    update = sa.update(USERS).where(USER.id == user_id)
     db.session.execute(update.values(password_hash=hashed, updated_at=now()))
 
 
 def prove_address(user_id: int, key: str) -> bool:
     """Note that the owner of an active account reads its address; whether it is still this one."""
-    is_it = sa.and_(USERS.c.id == user_id, USERS.c.email_key == key, USERS.c.is_active)
+    is_it = sa.and_(USER.id == user_id, USER.email_key == key, USER.is_active)
     values = {"email_verified": True, "updated_at": now()}
-    proved = sa.update(USERS).where(is_it).values(values).returning(USERS.c.id)
+    proved = sa.update(USERS).where(is_it).values(values).returning(USER.id)
     return db.session.scalar(proved) is not None
 
 
 def user_id_of(email: str) -> int:
     """The active user with this address, or UserNotFound."""
-    users = sa.select(USERS.c.id).filter_by(email_key=email_key(email), is_active=True)
+    users = sa.select(USER.id).filter_by(email_key=email_key(email), is_active=True)
     row = one_or_raise(read(users), UserNotFound)
     return int(row.id)

@@ -20,11 +20,12 @@ def session_of(caller: Caller) -> int:
     """The caller's session: only a session makes or ends credentials.
 
     Raises:
-        Forbidden: The credential is a personal token, which has none.
+        Forbidden: It is a personal token, or the word of a proxy, which have none.
     """
     if caller.session_id is None:
         raise Forbidden(
-            "A personal token is no session: sign in for this; a token can only delete itself."
+            "This needs a session: sign in with your password or at the identity provider."
+            " A personal token can only delete itself."
         )
     return caller.session_id
 
@@ -40,9 +41,11 @@ def began_recently(session_id: int) -> bool:
 def end_sessions(user_id: int, spared: int = 0) -> None:
     """End every session of a user but the one that is spared, and sign-ins that are under way."""
     sessions = Base.metadata.tables["sessions"]
-    _end(sessions, sessions.c.user_id == user_id, sessions.c.id != spared)
+    is_own = sessions.c.user_id == user_id
+    _end(sessions, is_own, sessions.c.id != spared)
     tickets = Base.metadata.tables["sign_in_tickets"]
-    db.session.execute(sa.delete(tickets).where(tickets.c.user_id == user_id))
+    delete = sa.delete(tickets).where(tickets.c.user_id == user_id)
+    db.session.execute(delete)
 
 
 def end_tokens(user_id: int) -> None:
@@ -50,7 +53,8 @@ def end_tokens(user_id: int) -> None:
     tokens = Base.metadata.tables["personal_tokens"]
     _end(tokens, tokens.c.user_id == user_id)
     users = Base.metadata.tables["users"]
-    db.session.execute(sa.update(users).where(users.c.id == user_id).values(token_count=0))
+    update = sa.update(users).where(users.c.id == user_id)
+    db.session.execute(update.values(token_count=0))
 
 
 def _end(table: sa.Table, *which: sa.ColumnElement[bool]) -> None:

@@ -39,9 +39,11 @@ def of_sign_in(email_key: str, address: str, *, known_address: bool) -> list[Cou
 def of_second_factor(user_id: int, address: str, *, known_address: bool) -> list[Counter]:
     """What a wrong code counts against, whichever ticket it came with."""
     account = f"code {user_id}"
-    counters = [(CODES_BY_ACCOUNT_AND_ADDRESS, account, address), (BY_ADDRESS, "any", address)]
+    of_address = (BY_ADDRESS, "any", address)
+    counters = [of_address, (CODES_BY_ACCOUNT_AND_ADDRESS, account, address)]
     if not known_address:
-        counters.append((CODES_BY_ACCOUNT_FROM_UNKNOWN_ADDRESSES, account, "unknown"))
+        of_account = (CODES_BY_ACCOUNT_FROM_UNKNOWN_ADDRESSES, account, "unknown")
+        counters.append(of_account)
     return counters
 
 

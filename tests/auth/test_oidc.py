@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import http.client
 import json
@@ -30,6 +29,7 @@ from taskapp.extensions import db
 from taskapp.schema import Base
 from tests import servers
 from tests.auth.test_login import pair_of
+from tests.auth.test_proxy import configure
 from tests.calls import codes_of
 from tests.conftest import PASSWORD, Client, Json, made, named, refused
 from tests.provider import CLIENT, SECRET, Key, Provider, provider
@@ -47,11 +47,6 @@ def idp() -> Iterator[Provider]:
     with provider() as running:
         known_providers.KNOWN.pop(running.issuer, None)  # of a test before, at the same port
         yield running
-
-
-def configure(app: Flask, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
-    before = app.extensions["taskapp"]
-    monkeypatch.setitem(app.extensions, "taskapp", dataclasses.replace(before, **settings))
 
 
 @pytest.fixture(autouse=True)

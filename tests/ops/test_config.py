@@ -69,6 +69,9 @@ def test_makes_a_development_secret_once(tmp_path: Path) -> None:
         ("OIDC_ISSUER", "https://id.example.com/?realm=acme"),
         ("OIDC_ISSUER", "https://me@id.example.com"),
         ("OIDC_LINK_BY_EMAIL", "maybe"),
+        ("PROXY_AUTH_HEADER", "Authorization"),
+        ("PROXY_AUTH_HEADER", "X_Forwarded_Email"),  # servers drop it, or take it for another one
+        ("PROXY_AUTH_SECRET", "too short"),
         *(("SMTP_URL", f"smtp://{value}") for value in ("", "h/path", "h?tls=ssl", "h:0x", "h?a")),
         *(("SMTP_URL", value) for value in ("http://h", "smtp://user@h", "smtp://h?tls=none&x=1")),
         ("SMTP_URL", "smtp://h"),  # mail needs MAIL_FROM and PUBLIC_URL besides
@@ -105,6 +108,16 @@ def test_a_provider_wants_all_three(tmp_path: Path, missing: str) -> None:
 
     with pytest.raises(config.ConfigError, match=f"^{missing}: "):
         load(tmp_path, **provider)
+
+
+@pytest.mark.parametrize("missing", ["PROXY_AUTH_HEADER", "PROXY_AUTH_SECRET"])
+def test_a_proxy_wants_both(tmp_path: Path, missing: str) -> None:
+    proxy = {"PROXY_AUTH_HEADER": "X-Forwarded-Email", "PROXY_AUTH_SECRET": KEY}
+    assert KEY not in repr(load(tmp_path, **proxy))
+    del proxy[missing]
+
+    with pytest.raises(config.ConfigError, match=f"^{missing}: "):
+        load(tmp_path, **proxy)
 
 
 def test_an_empty_value_is_none(tmp_path: Path) -> None:
