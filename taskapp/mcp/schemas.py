@@ -14,6 +14,11 @@ _REQUESTS = json_schemas.requests(lambda _schema: "")
 _RESPONSES = json_schemas.responses(lambda _schema: "")
 
 
+Described = dict[str, Any]
+# A model reads all of it before it does anything: what it would not act on is left out.
+NOISE = frozenset({"pattern", "maximum"})
+LIMITS = frozenset({"minimum", "minLength", "maxLength", "maxItems", "format"})
+LIMITS |= {"description", "examples"}
 # An integer or a string (JSON-RPC 2.0, section 4).
 ID = {"type": ["string", "integer"], "maxLength": 1000, "minimum": -fields.INT64 - 1}
 ID["maximum"] = fields.INT64
@@ -185,21 +190,40 @@ class WhatChangedSchema(PageSchema):
     """
 
 
-def input_schema(schema: Schema) -> dict[str, Any]:
+def input_schema(schema: Schema) -> Described:
     """The JSON Schema of a tool's arguments."""
-    return _REQUESTS.reference(schema)
+    return _without(NOISE, _REQUESTS.reference(schema))
 
 
-def output_schema(**properties: Any) -> dict[str, Any]:
+def output_schema(**properties: Any) -> Described:
     """The JSON Schema of a tool's result: an object in which all of these are there."""
     return {"type": "object", "properties": properties, "required": sorted(properties)}
 
 
-def list_of(item: dict[str, Any]) -> dict[str, Any]:
+def list_of(item: Described) -> Described:
     """The JSON Schema of a list."""
     return {"type": "array", "items": item}
 
 
-def row_schema(schema: Schema) -> dict[str, Any]:
+def row_schema(schema: Schema) -> Described:
     """The JSON Schema of a resource as it is shown: all its fields are there."""
-    return _RESPONSES.reference(schema)
+    return _without(NOISE | LIMITS, _RESPONSES.reference(schema))
+
+
+def _without(names: frozenset[str], schema: Described) -> Described:
+    """A JSON Schema without these keywords, at any depth; fields may be called as they are."""
+    shown: Described = {}
+    for keyword, value in schema.items():
+        if keyword == "properties":
+            shown[keyword] = {name: _without(names, field) for name, field in value.items()}
+        elif keyword not in names:
+            shown[keyword] = _inside(names, value)
+    return shown
+
+
+def _inside(names: frozenset[str], value: Any) -> Any:
+    if isinstance(value, dict):
+        return _without(names, value)
+    if isinstance(value, list):
+        return [_inside(names, item) for item in value]
+    return value

@@ -68,6 +68,16 @@ def test_a_cursor_is_good_for_its_own_tool(alice: Client) -> None:
                 assert "invalid-cursor" in result["content"][0]["text"]
 
 
+def test_what_a_model_has_to_read_is_short(alice: Client) -> None:
+    response = send(alice, "tools/list")
+    task = response.get_json()["result"]["tools"][0]["outputSchema"]["properties"]["items"]["items"]
+
+    assert len(response.data) < 30_000  # bytes
+    assert task["properties"]["description"] == {"type": "string"}  # a field, and no explanation
+    assert task["properties"]["status"]["enum"] == ["todo", "in_progress", "done", "cancelled"]
+    assert set(task["required"]) == set(task["properties"])
+
+
 def test_each_argument_is_explained(alice: Client) -> None:
     mute = []
     for tool in send(alice, "tools/list").get_json()["result"]["tools"]:
