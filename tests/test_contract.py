@@ -285,6 +285,8 @@ def test_http_is_framed_strictly(fresh_environment: dict[str, str]) -> None:
             assert (status, code) == (400, "malformed-request"), headers
             assert b"connection: close" in answer.lower()
             assert b"content-type: application/problem+json\r\n" in answer.lower()
+            assert b"x-content-type-options: nosniff\r\n" in answer.lower()
+            assert b"frame-ancestors 'none'" in answer
         for much, status in (
             ("GET / HTTP/1.1\r\nX-Much: {}\r\n\r\n", 431),
             ("GET /?q={} HTTP/1.1\r\n\r\n", 414),

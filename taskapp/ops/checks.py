@@ -163,6 +163,9 @@ def proxies() -> Finding:
     if local and not hops and chosen.environment == "production":
         detail = "Only a proxy can reach it, and none is trusted: all clients look alike"
         return Finding("degraded", detail, "Set TRUSTED_PROXIES=1")
+    if chosen.environment == "production" and not local and not hops:
+        detail = "It answers in plain HTTP on the network: passwords can be read on their way"
+        return Finding("degraded", detail, "Put a proxy with TLS in front, and set TRUSTED_PROXIES")
     if hops and not local:
         return Finding("ok", f"{hops} trusted: nobody else may reach it")
     return Finding("ok", f"{hops} trusted")

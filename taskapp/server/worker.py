@@ -32,6 +32,10 @@ Date: {}\r
 Connection: close\r
 X-Request-ID: {}\r
 Content-Type: application/problem+json\r
+Cache-Control: no-store\r
+X-Content-Type-Options: nosniff\r
+Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; base-uri 'none'\r
+Referrer-Policy: no-referrer\r
 Content-Length: {}\r
 \r
 """

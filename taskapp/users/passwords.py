@@ -45,7 +45,9 @@ def refuse_guessable(field: str, password: str, *context: str) -> None:
     least = settings().password_min_length
     if len(password) < least:
         raise Invalid.field(field, f"Shorter than minimum length {least}.")
-    words = ["taskapp", *settings().trusted_hosts]
+    words = ["taskapp"]
+    for host in settings().trusted_hosts:
+        words += [host, *host.split(".")]
     for text in context:
         words.append(text)
         words += text.replace("@", " ").split()

@@ -16,6 +16,7 @@ from taskapp.web.current import Current
 from taskapp.web.hooks import HEADERS
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 # What a script in a browser may read of a response.
 EXPOSED = [
     *("ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After"),
@@ -73,13 +74,13 @@ def finish(current: Current, response: Response) -> None:
     headers = current.headers
     present = {name for name, _ in response.headers}
     if "Content-Security-Policy" not in present:
-        headers.append(("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"))
+        headers.append(("Content-Security-Policy", POLICY))
     if "Cache-Control" not in present:
         credentials = current.request.path.startswith("/api/v1/auth/")
         directive = "no-store" if credentials else "private, no-cache"
         headers.append(("Cache-Control", directive))
     if current.request.environ["wsgi.url_scheme"] == "https":
-        headers.append(("Strict-Transport-Security", "max-age=31536000"))
+        headers.append(("Strict-Transport-Security", "max-age=31536000; includeSubDomains"))
     headers.append(("X-Request-ID", current.request_id))
     app_ms = (time.perf_counter() - current.started) * 1e3
     database_ms = current.database_seconds * 1e3

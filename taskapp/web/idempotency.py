@@ -7,7 +7,6 @@ is kept.
 
 import datetime as dt
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import blake2b
@@ -21,6 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapp import errors
 from taskapp.database.encoding import encode
+from taskapp.database.sealing import CannotOpen, seal_bytes, unseal_bytes
 from taskapp.database.session import now, read
 from taskapp.extensions import db, secret_keys
 from taskapp.schema import Base, table
@@ -88,7 +88,8 @@ def _insert(name: str, payload: str) -> None:
 def _keep(name: str, key: str, response: Response) -> None:
     headers = list(response.headers)
     answer = [response.status_code, headers, response.get_data(as_text=True)]
-    sealed = _vault(key).encrypt(orjson.dumps(answer))
+    todays = _vault_keys(key)[0]
+    sealed = seal_bytes(todays, orjson.dumps(answer))
     update = sa.update(KEYS).where(KEYS.c.id == name)
     db.session.execute(update.values(answer=sealed))
 
@@ -102,19 +103,18 @@ def _key() -> str | None:
 
 
 def _replay(name: str, payload: str, key: str) -> Response:
-    from cryptography.fernet import InvalidToken
-
     select = sa.select(KEYS.c.payload, KEYS.c.answer).where(KEYS.c.id == name)
     stored = read(select).one_or_none()
     if stored is None or stored.answer is None:
         raise errors.RequestInProgress
     if stored.payload != payload:
         raise errors.IdempotencyMismatch
-    with suppress(InvalidToken):
-        answer = _vault(key).decrypt(stored.answer)
-        status, headers, body = orjson.loads(answer)
-        headers.append(("Idempotency-Replayed", "true"))
-        return current_app.response_class(body, status, headers)
+    for vault_key in _vault_keys(key):
+        with suppress(CannotOpen):
+            answer = unseal_bytes(vault_key, stored.answer)
+            status, headers, body = orjson.loads(answer)
+            headers.append(("Idempotency-Replayed", "true"))
+            return current_app.response_class(body, status, headers)
     raise errors.Conflict(
         "This request was carried out before, but its stored response cannot be opened any more: "
         "SECRET_KEY was changed."
@@ -125,12 +125,6 @@ def _digest(value: bytes, key: str) -> str:
     return blake2b(value + key.encode(), digest_size=24).hexdigest()
 
 
-def _vault(key: str) -> Any:
-    """Opens only with the client's key and ours together, today's or the one before."""
-    from cryptography.fernet import Fernet, MultiFernet  # few requests need it, and it is large
-
-    fernets = []
-    for ours in secret_keys():
-        derived = blake2b(f"{ours} {key}".encode(), digest_size=32)
-        fernets.append(Fernet(urlsafe_b64encode(derived.digest())))
-    return MultiFernet(fernets)
+def _vault_keys(key: str) -> list[bytes]:
+    """Made of the client's key and ours together, today's and the one before."""
+    return [blake2b(f"{ours} {key}".encode(), digest_size=32).digest() for ours in secret_keys()]

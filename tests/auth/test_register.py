@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from flask import Flask
 
 from tests import servers
 from tests.conftest import Client, Json, named, refused
@@ -103,3 +106,13 @@ def test_can_be_closed(fresh_environment: dict[str, str]) -> None:
         status, _, problem = servers.ask(f"{base}{URL}", DORA)
 
     assert (status, problem["code"]) == (403, "registration-closed")
+
+
+def test_a_password_made_of_the_services_host_is_guessable(
+    anonymous: Client, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(app.extensions["taskapp"], trusted_hosts=("localhost", "gardenplan.example"))
+    monkeypatch.setitem(app.extensions, "taskapp", settings)
+    body = {"email": "erin@example.com", "password": "gardenplan12", "name": "Erin"}
+
+    assert named(anonymous.post("/api/v1/auth/register", json=body)) == ["/password"]

@@ -32,6 +32,7 @@ def test_every_answer_is_armoured(alice: Client, anonymous: Client) -> None:
             assert headers["Referrer-Policy"] == "no-referrer"
             assert "default-src 'none'" in headers["Content-Security-Policy"]
             assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+            assert "base-uri 'none'" in headers["Content-Security-Policy"]
             assert "unsafe-eval" not in headers["Content-Security-Policy"]
             assert headers["Vary"] == "Authorization, Accept"
             assert '<http://localhost/openapi.json>; rel="service-desc"' in headers["Link"]
@@ -119,4 +120,5 @@ def test_believes_no_proxy_that_it_was_not_told_of(tmp_path: Path) -> None:
 def test_insists_on_tls_where_it_came_by_tls(behind_a_proxy: str) -> None:
     for scheme, insists in (("https", True), ("http", False)):
         headers = servers.ask(f"{behind_a_proxy}/", X_Forwarded_Proto=scheme)[1]
-        assert ("Strict-Transport-Security" in headers) is insists
+        told = headers.get("Strict-Transport-Security")
+        assert told == ("max-age=31536000; includeSubDomains" if insists else None)

@@ -3,7 +3,7 @@ window.ui = SwaggerUIBundle({
   dom_id: "#swagger-ui",
   deepLinking: true,
   displayRequestDuration: true,
-  persistAuthorization: true,
+  persistAuthorization: false, // a token in the browser's storage outlives the page
   tryItOutEnabled: true,
   validatorUrl: null, // asks a server on the internet otherwise
 });
