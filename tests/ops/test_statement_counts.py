@@ -154,6 +154,15 @@ def creating(tasks: int) -> Json:
     return {"operations": [{"op": "create", "body": {"title": f"Fern {n}"}} for n in range(tasks)]}
 
 
+def upserting(project_id: int, title: str) -> Json:
+    key = {"op": "upsert", "project_id": project_id}
+    return {
+        "operations": [
+            {**key, "external_id": f"{number}", "body": {"title": title}} for number in range(100)
+        ]
+    }
+
+
 NEW = {"email": "finn@example.com", "password": PASSWORD, "name": "Dora"}
 SCRIPT, SAID = {"name": "cron", "scopes": ["read"]}, {"body": "At noon."}
 AT_A_PROVIDER = {f"oidc.{step}" for step in ("begin_oidc", "finish_oidc", "swap_code")}
@@ -273,6 +282,12 @@ CALLS: dict[str, Call] = {
     ),
     "POST /tasks/batch 1 create": lambda s: s.alice.post(f"{TASKS}/batch", json=creating(1)),
     "POST /tasks/batch 100 creates": lambda s: s.alice.post(f"{TASKS}/batch", json=creating(100)),
+    "POST /tasks/batch 100 upserts, made": lambda s: s.alice.post(
+        f"{TASKS}/batch", json=upserting(s.task["project_id"], "Moss")
+    ),
+    "POST /tasks/batch 100 upserts, changed": lambda s: s.alice.post(
+        f"{TASKS}/batch", json=upserting(s.task["project_id"], "Fern")
+    ),
     "GET /tasks/{task_id}/history": lambda s: s.alice.get(f"{s.tasks}/history"),
     "GET /projects/{project_id}/events": lambda s: s.alice.get(f"{s.project}/events"),
     "POST /tasks/import 2 rows": lambda s: s.alice.post(

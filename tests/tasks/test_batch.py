@@ -257,10 +257,10 @@ WISHES = st.tuples(
 Refusal = tuple[int, int, str, list[str]]  # the operation's place, status, code, pointers
 
 
-@hypothesis.settings(max_examples=25)
-@hypothesis.given(st.lists(WISHES, min_size=2, max_size=8))
-def test_creates_together_are_what_they_would_be_one_by_one(
-    alice: Client, bob: Client, charlie: Client, wishes: list[tuple[Json, Json]]
+@hypothesis.settings(max_examples=40)
+@hypothesis.given(st.lists(WISHES, min_size=2, max_size=8), st.booleans())
+def test_operations_together_are_what_they_would_be_one_by_one(
+    alice: Client, bob: Client, charlie: Client, wishes: list[tuple[Json, Json]], upsert: bool
 ) -> None:
     people = {"alice": alice.user["id"], "bob": bob.user["id"], "charlie": charlie.user["id"]}
     bodies = []
@@ -280,8 +280,8 @@ def test_creates_together_are_what_they_would_be_one_by_one(
             bodies.append(body)
     one_by_one, together = bodies[: len(wishes)], bodies[len(wishes) :]
 
-    refusal = first_refusal(alice, one_by_one)
-    operations = [{"op": "create", "body": body} for body in together]
+    refusal = first_refusal(alice, one_by_one, upsert)
+    operations = [operation_of(body, upsert) for body in together]
     response = alice.post(URL, json={"operations": operations})
 
     assert refusal_of(response) == refusal
@@ -294,10 +294,29 @@ def test_creates_together_are_what_they_would_be_one_by_one(
         assert [task["title"] for task, _ in after] == ["Root"]
 
 
-def first_refusal(client: Client, bodies: list[Json]) -> Refusal | None:
+def operation_of(body: Json, upsert: bool) -> Json:
+    if not upsert:
+        return {"op": "create", "body": body}
+    project_id, key, rest = parts_of(body)
+    return {"op": "upsert", "project_id": project_id, "external_id": key, "body": rest}
+
+
+def parts_of(body: Json) -> tuple[int, str, Json]:
+    rest = body.copy()
+    return rest.pop("project_id"), rest.pop("external_id", "there"), rest
+
+
+def send(client: Client, body: Json, upsert: bool) -> TestResponse:
+    if not upsert:
+        return client.post(TASKS, json=body)
+    project_id, key, rest = parts_of(body)
+    return client.put(f"{PROJECTS}/{project_id}/tasks/by-external-id/{key}", json=rest)
+
+
+def first_refusal(client: Client, bodies: list[Json], upsert: bool) -> Refusal | None:
     for number, body in enumerate(bodies):
-        response = client.post(TASKS, json=body)
-        if response.status_code != 201:
+        response = send(client, body, upsert)
+        if response.status_code not in {200, 201}:
             problem = response.get_json()
             pointers = [reason["pointer"] for reason in problem.get("errors", [])]
             return number, response.status_code, problem["code"], pointers
@@ -316,6 +335,7 @@ def refusal_of(response: TestResponse) -> Refusal | None:
 def trails(client: Client, project_id: int) -> list[tuple[Json, list[Json]]]:
     """What each task is, but for ids and times, and all that changed in it."""
     tasks = client.get(f"{TASKS}?sort=id&project_id={project_id}").get_json()["items"]
+    tasks.sort(key=lambda task: (task["external_id"] or "", task["title"], task["due_on"] or ""))
     ids = {task["id"]: place for place, task in enumerate(tasks)}
     found = []
     for task in tasks:
