@@ -64,13 +64,22 @@ def check(word: str) -> int:
             f"the baseline is of {baseline['on']}, this is {platform_name()}: store one of your own"
         )
         return 2
-    dearer = 0
+    is_good = True
     for question, counted in measure(word).items():
-        share = counted / baseline.get(question, counted)
-        dearer += share > MOST
-        verdict = "dearer than it may be" if share > MOST else "ok"
-        say(f"{question:20} {counted:>12,} instructions, {share:.3f} of before: {verdict}")
-    return int(dearer > 0)
+        is_cheap, verdict = judged(counted, baseline.get(question))
+        is_good &= is_cheap
+        say(f"{question:20} {counted:>12,} instructions, {verdict}")
+    return int(not is_good)
+
+
+def judged(counted: int, before: int | None) -> tuple[bool, str]:
+    """Whether it costs no more than it may; what was never stored cannot be said to be cheap."""
+    if before is None:
+        return False, "and nothing stored to compare with"
+    share = counted / before
+    if share > MOST:
+        return False, f"{share:.3f} of before: dearer than it may be"
+    return True, f"{share:.3f} of before: ok"
 
 
 def say(text: str) -> None:
