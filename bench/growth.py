@@ -33,10 +33,12 @@ WRITERS = 16
 JUNE = "2026-06-01T00:00:00Z"
 FILTERS = (
     *("status=done", "status=todo,in_progress", "priority=urgent", "label=home"),
-    *("label=home,office", "assignee=me", "assignee=none", "parent=none", "due=none"),
+    *("label=home,office", "label=home&sort=title", "assignee=me", "assignee=none", "parent=none"),
+    "due=none",
     *("due=overdue", "due=today", "due_before=2026-01-02T12:00:00Z", f"due_after={JUNE}"),
     *("created_after=2026-01-02T00:00:00Z", f"created_before={JUNE}"),
     *("updated_after=2026-01-02T00:00:00Z", "q=water", "q=water+fern+toge", "q=9999", "total=true"),
+    "q=water&sort=title",
 )
 SORTS = tuple(
     f"sort={sign}{name}"

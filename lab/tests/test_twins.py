@@ -180,7 +180,7 @@ def _rows(service: Service, project_id: int) -> list[Json]:
         """SELECT title, status, priority, labels, words, revision FROM tasks
         WHERE project_id = :id ORDER BY id""",
         """SELECT key, name FROM task_labels JOIN tasks ON tasks.id = task_id
-        WHERE project_id = :id ORDER BY key""",
+        WHERE tasks.project_id = :id ORDER BY key""",
         "SELECT revision, kind, changes FROM events WHERE project_id = :id ORDER BY id",
     ):
         with engine.connect() as connection:

@@ -77,8 +77,14 @@ def filters_of(query: Body) -> tuple[FilterKey, ...]:
     return tuple(keys)
 
 
-def has_label(number: int) -> Condition:
-    """The task has the label that the parameter `label_<number>` names, casefolded."""
+def has_label(number: int, project: int | None = None) -> Condition:
+    """The task has the label that the parameter `label_<number>` names, casefolded.
+
+    In the project of the parameter `project_<project>`, or in any of `projects`.
+    """
     is_named = LABELS.c.key == bindparam(f"label_{number}")
-    labelled = sa.select(LABELS.c.task_id).where(is_named)
+    is_inside: Condition = LABELS.c.project_id.in_(bindparam("projects", expanding=True))
+    if project is not None:
+        is_inside = LABELS.c.project_id == bindparam(f"project_{project}")
+    labelled = sa.select(LABELS.c.task_id).where(is_inside, is_named)
     return TASK.id.in_(labelled)

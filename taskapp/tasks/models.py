@@ -138,11 +138,13 @@ class TaskLabel(Base):
     """What the filter by label looks up; `Task.labels` is what clients see."""
 
     __tablename__ = "task_labels"
-    __table_args__ = (sa.Index(None, "key", "task_id"),)
+    # With the name, so that labels are listed and counted from the index alone.
+    __table_args__ = (sa.Index(None, "project_id", "key", "task_id", "name"),)
 
     task_id: Mapped[int] = part_of("tasks.id", primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)  # the name as it is compared
     name: Mapped[str]
+    project_id: Mapped[int | None]  # the task's; triggers keep it: migration 0014
 
 
 LABELS = table(TaskLabel)

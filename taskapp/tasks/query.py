@@ -57,10 +57,13 @@ class Shape:
     empty: tuple[bool, ...]  # of the last row's sort values: which are NULL; () on the first page
     projects: int  # how many are read separately; 0: all at once
 
-    def conditions(self) -> list[Condition]:
-        """The conditions of the whole list, without those of its projects and its page."""
+    def conditions(self, project: int | None = None) -> list[Condition]:
+        """The conditions of the list without those of its projects and its page.
+
+        `project` is the number of the one that is read separately.
+        """
         chosen = [FILTERS[key] for key in self.filters]
-        chosen += [has_label(number) for number in range(self.labels)]
+        chosen += [has_label(number, project) for number in range(self.labels)]
         if self.search is not None:
             chosen += self.search.conditions()
         return chosen
@@ -156,8 +159,10 @@ def _separate_projects(projects: int, query: Body, sorts: tuple[Sort, ...]) -> i
     """How many projects to read one by one (an index has the order within each); 0: all at once."""
     if projects == 1:
         return 1
-    if projects > MAX_SEPARATE_PROJECTS or "label" in query or "q" in query:
-        return 0  # the index of labels or words covers all projects
+    if projects > MAX_SEPARATE_PROJECTS or "q" in query:
+        return 0  # the index of words covers all projects
+    if "label" in query:
+        return projects  # the index of labels has those of each project together
     if query.get("assignee", "none") != "none":
         return projects  # so the index of assignees has them
     on_postgresql = db.engine.dialect.name == "postgresql"
@@ -171,15 +176,17 @@ def _statement(shape: Shape) -> sa.Select[Any]:
     """One page of a list of this shape."""
     shown = set(COLUMNS)
     hidden = [sort.column for sort in shape.sorts if sort.column not in shown]
-    chosen = SHOWN.add_columns(*hidden).where(*shape.conditions())
+    chosen = SHOWN.add_columns(*hidden)
     if shape.empty:
         chosen = chosen.where(_after(shape.sorts, shape.empty))
     if not shape.projects:
-        return _ordered(chosen.where(IN_PROJECTS), TASK, shape.sorts)
+        chosen = chosen.where(*shape.conditions(), IN_PROJECTS)
+        return _ordered(chosen, TASK, shape.sorts)
     parts = []
     for number in range(shape.projects):
         in_project = TASK.project_id == bindparam(f"project_{number}")
-        parts.append(_ordered(chosen.where(in_project), TASK, shape.sorts))
+        part = chosen.where(*shape.conditions(number), in_project)
+        parts.append(_ordered(part, TASK, shape.sorts))
     if len(parts) == 1:
         return parts[0]
     subqueries = [sa.select(part.subquery()) for part in parts]
