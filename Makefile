@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps
 .DEFAULT_GOAL := help
 .PHONY: help install serve seed pictures test test-lab test-client test-agents test-calendar test-page test-faults fuzz test-document check bench bench-quick bench-taste bench-growth \
-  bench-cache instructions predict lab lab-full lab-taste lab-sample format pins audit sbom clean
+  bench-cache bench-courier instructions predict lab lab-full lab-taste lab-sample format pins audit sbom clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -129,6 +129,9 @@ bench-growth: $(VENV)/bench ## Measure it over 10,000 to 1,000,000 tasks (half a
 
 bench-cache: $(VENV)/bench ## Measure what a remembered list saves, on each database and cache (4 minutes)
 	$(BIN)/python -m bench remembered
+
+bench-courier: $(VENV)/bench ## Measure the courier: deliveries a second, CPU, memory, idle cost (10 minutes)
+	$(BIN)/python -m bench.courier
 
 instructions: $(VENV)/dev ## Count what a request costs, and compare with the stored counts; needs valgrind
 	$(BIN)/python -m bench.instructions

@@ -57,7 +57,8 @@ def create_app(settings: Settings) -> Flask:
     errors.init_app(app)
     headers.configure(app, settings)
     engines.configure(app, settings, request_log.note_statement)
-    if "gunicorn.arbiter" not in sys.modules:  # a server migrates nothing, and saves 11 MiB
+    serves = "gunicorn.arbiter" in sys.modules or "courier" in sys.argv
+    if not serves:  # a server migrates nothing, and saves 11 MiB
         from flask_migrate import Migrate
 
         from taskapp.ops.checks import MIGRATIONS

@@ -39,7 +39,9 @@ class Courier:
         self.stopping = threading.Event()
         self.free = threading.Semaphore(THREADS)
         self.busy: set[threading.Thread] = set()
+        self.interval = INTERVAL / min(speed, 100.0)
         self.mailing = mailing.Mailing(speed)
+        self.has_begun = False  # with mail
         self.note_at = 0.0  # of time.monotonic()
         self.horizon = Horizon()
         self.mailer: threading.Thread | None = None
@@ -47,14 +49,12 @@ class Courier:
     def run(self) -> None:
         """Look, deliver, wait; returns when it was told to stop and all threads have ended."""
         log.info("courier started")
-        with self.app.app_context():
-            mailing.start()
         while not self.stopping.is_set():
             self._note_turn()
             self._fire_reminders()
             self._start_mailing()
             if not self._start_one():
-                self.stopping.wait(INTERVAL)
+                self.stopping.wait(self.interval)
         for thread in list(self.busy):
             thread.join()
         log.info("courier stopped")
@@ -89,6 +89,9 @@ class Courier:
             return
         try:
             with self.app.app_context():
+                if not self.has_begun:
+                    mailing.start()
+                    self.has_begun = True
                 notices.read_all(self.horizon)
                 notices.write_digests()
                 is_due = self.mailing.is_due()
