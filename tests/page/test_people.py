@@ -20,7 +20,7 @@ def _share(service: str, role: str) -> None:
     servers.ask(f"{base}/tasks", task, token=key)
 
 
-def _account(page: Any, part: str) -> Any:
+def account_part(page: Any, part: str) -> Any:
     page.locator("#account summary").click()
     page.get_by_role("button", name="Account").click()
     dialog = page.get_by_role("dialog")
@@ -67,7 +67,7 @@ def test_an_archived_project_leaves_the_lists_and_comes_back(visit: Open, servic
 
 def test_a_token_is_shown_once_and_works(visit: Open, service: str) -> None:
     page = register(visit())
-    dialog = _account(page, "Tokens for scripts")
+    dialog = account_part(page, "Tokens for scripts")
     dialog.locator("details[open]").get_by_label("Name").fill("Nightly")
     dialog.get_by_label("May").select_option("write")
     dialog.get_by_role("button", name="Create token").click()
@@ -83,7 +83,7 @@ def test_a_token_is_shown_once_and_works(visit: Open, service: str) -> None:
 def test_a_calendar_can_subscribe(visit: Open) -> None:
     page = register(visit())
     quick_add(page, "Water the fern")
-    dialog = _account(page, "Calendar")
+    dialog = account_part(page, "Calendar")
     dialog.locator("details[open]").get_by_label("Name").fill("My phone")
     dialog.get_by_role("button", name="Create address").click()
     address = dialog.locator(".shown-once code").inner_text()
@@ -93,7 +93,7 @@ def test_a_calendar_can_subscribe(visit: Open) -> None:
 def test_a_new_password_ends_the_other_sessions(visit: Open) -> None:
     page = register(visit())
     other = sign_in(visit())
-    dialog = _account(page, "Password")
+    dialog = account_part(page, "Password")
     dialog.get_by_label("Current password").fill("not this one, surely")
     dialog.get_by_label("New password").fill(f"{PASSWORD}-new")
     dialog.get_by_role("button", name="Change password").click()
