@@ -2,6 +2,7 @@
 
 import codecs
 from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import IO, Any
 
 from taskapp.errors import Invalid, MalformedJson, reasons
@@ -13,6 +14,7 @@ WHITE_SPACE = " \t\n\r"
 AFTER = f"{WHITE_SPACE},:]}}"  # what may follow a value
 LONG = ("[", "{")  # what a value begins with that may be long
 NO_OBJECT = '["-0123456789tfn'  # what other values begin with
+LOOKED_AT = 100  # items of a list that is not taken
 DEPTH_OF_ITEM = MAX_DEPTH - 2  # an object and a list are around it
 NO_LIST = 'Send a list of tasks: {"items": [{"title": "Fern"}]}.'
 
@@ -61,10 +63,22 @@ class Document:
 
     def _begin(self) -> None:
         sign = self._next_sign()
-        if sign != "{":
-            if sign and sign in NO_OBJECT:
-                raise Invalid(errors=[{"pointer": "", "detail": "The body must be an object."}])
+        if sign == "{":
+            return
+        if not sign or sign not in NO_OBJECT:
             raise MalformedJson
+        self._pass_over_value(sign)
+        raise Invalid(errors=[{"pointer": "", "detail": "The body must be an object."}])
+
+    def _pass_over_value(self, sign: str) -> None:
+        """Read a value that is no object, of a list only the beginning: is it JSON at all?"""
+        if sign == "[":
+            for _ in islice(self._members("[", "]"), LOOKED_AT):
+                self._value()
+        else:
+            self._value()
+            if self._next_sign():
+                raise MalformedJson
 
     def _names(self) -> Iterator[str]:
         """The names of an object's members, each before its value is taken."""

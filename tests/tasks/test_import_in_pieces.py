@@ -261,3 +261,28 @@ def test_the_largest_import_needs_at_most_64_mib(
         again = peak_of_import(service, media, file)
 
         assert (first < 64, again < 64) == (True, True), (first, again)
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ("[", (400, "malformed-json")),
+        ("[1,", (400, "malformed-json")),
+        ("[1 2]", (400, "malformed-json")),
+        ('"a', (400, "malformed-json")),
+        ('"a" x', (400, "malformed-json")),
+        ("nul", (400, "malformed-json")),
+        ("[]", (422, "validation-error")),
+        ('[{"title": "x"}]', (422, "validation-error")),
+        ('"a"', (422, "validation-error")),
+        ("null", (422, "validation-error")),
+        ("[" + "1," * 1_000_000, (422, "validation-error")),  # a hundred say enough
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_what_is_no_object_is_first_of_all_json(
+    alice: Client, body: str, answer: tuple[int, str]
+) -> None:
+    response = alice.post("/api/v1/tasks/import", data=body, content_type="application/json")
+
+    assert refused(response) == answer
