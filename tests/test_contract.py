@@ -9,8 +9,11 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 
+from taskapp.tasks.schemas import TaskQuerySchema
+from taskapp.web import contract
+from taskapp.web.current import Current, current
 from tests import servers
 from tests.calls import ADMIN, AGENT, CALLS, names_for
 from tests.conftest import Client, Json, add, named, refused
@@ -97,6 +100,46 @@ def test_an_unknown_or_repeated_parameter_is_named(
                 response = call._replace(path=f"{call.path}?{query}").send(client)
                 assert refused(response) == (422, "validation-error"), f"{call.method} {call.path}"
                 assert name in (None, *named(response))
+
+
+def test_a_query_is_read_once_and_means_the_same_to_everybody(
+    app: Flask, alice: Client, bob: Client
+) -> None:
+    """What it means is remembered; whom it is answered for, and what is refused, is not."""
+    mine, theirs = add(alice, "Fern", labels=["home"]), add(bob, "Moss", labels=["home"])
+    for _ in range(3):
+        for client, task in ((alice, mine), (bob, theirs)):
+            page = client.get("/api/v1/tasks?label=home&limit=1&sort=title").get_json()
+            assert [item["id"] for item in page["items"]] == [task["id"]]
+        assert refused(alice.get("/api/v1/tasks?limit=0&limit=1")) == (422, "validation-error")
+    add(alice, "Zinnia", labels=["home"])
+    link = alice.get("/api/v1/tasks?label=home&limit=1&sort=title").get_json()["next_cursor"]
+    assert (
+        alice.get(f"/api/v1/tasks?label=home&limit=1&sort=title&cursor={link}").status_code == 200
+    )
+    for _ in range(2):
+        assert (
+            bob.get(f"/api/v1/tasks?label=home&limit=1&sort=title&cursor={link}").status_code == 422
+        )
+
+
+@pytest.mark.parametrize("is_remembered", [True, False])
+def test_nothing_that_is_done_to_a_query_is_remembered(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, is_remembered: bool
+) -> None:
+    schema = TaskQuerySchema()
+    monkeypatch.setattr(contract, "REMEMBERED_QUERY", 300 if is_remembered else 5)
+    before = contract._read_query.cache_info().currsize
+    with app.test_request_context("/api/v1/tasks?label=home&limit=3") as context:
+        g.current = Current(context.request, [])
+        first = contract.load_query(schema)
+        expected = {**first, "label": list(first["label"])}
+        first["label"].append("work")
+        first["limit"] = 77
+        current().query["limit"] = "78"
+        assert contract.load_query(schema) == expected
+        assert current().query == {"label": "home", "limit": "3"}
+    assert contract._read_query.cache_info().currsize == before + is_remembered
 
 
 def test_names_each_parameter_that_is_no_text(alice: Client) -> None:

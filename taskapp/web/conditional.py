@@ -7,7 +7,6 @@ from functools import partial, wraps
 from hashlib import blake2b
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from flask import Response, request
 from werkzeug.datastructures import ETags
@@ -118,14 +117,16 @@ def _tag_of(query: dict[str, Any], seen: Any) -> str:
 
 
 def _from_cache(tag: str, make: Callable[[], Response]) -> Response:
-    stored = cache.get(tag)
+    """The body as it goes out, below its Link; the key names that form."""
+    key = f"link+body:{tag}"
+    stored = cache.get(key)
     if stored:
         LOOKUPS.labels("hit").inc()
-        body, link = orjson.loads(stored)
-        headers = {"Link": link} if link else {}
-        return answer(body.encode(), 200, None, headers)
+        link, _, body = stored.partition(b"\n")
+        headers = {"Link": link.decode()} if link else {}
+        return answer(body, 200, None, headers)
     LOOKUPS.labels("miss").inc()
     response = make()
-    entry = (response.get_data(as_text=True), response.headers.get("Link"))
-    cache.set(tag, orjson.dumps(entry), timeout=CACHED_SECONDS)
+    link = response.headers.get("Link", "").encode()
+    cache.set(key, link + b"\n" + response.get_data(), timeout=CACHED_SECONDS)
     return response

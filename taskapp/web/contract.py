@@ -15,7 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import lru_cache, wraps
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -40,6 +40,8 @@ from taskapp.web.fields import Address, Resource, Time
 View = Callable[..., Any]
 Prepare = Callable[[Body], Body]
 TRIES = 3
+REMEMBERED_QUERY = 300  # bytes
+NO_PARAMETERS = Schema()
 UNENCODED_PLUS = re.compile(" (?=[0-9]{2}:[0-9]{2}$)")
 RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 
@@ -140,7 +142,7 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
                 return result if isinstance(result, Response) else respond(result, contract)
 
             if contract.query is None and request.query_string:
-                load_query(Schema())
+                load_query(NO_PARAMETERS)
             if request.method in {"GET", "HEAD"}:
                 return run()
             if contract.prepare is not None:
@@ -196,10 +198,26 @@ def load_query(schema: Schema) -> Body:
         Invalid: One is not; `errors` names each.
         InvalidCursor
     """
-    text = request.query_string.decode("latin-1")
-    pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
+    raw = request.query_string
+    parse = _read_query if len(raw) <= REMEMBERED_QUERY else _read_query.__wrapped__
+    sent, loaded = parse(schema, raw)
+    current().query = dict(sent)
+    query: Body = {}
+    for name, value in loaded.items():
+        query[name] = list(value) if type(value) is list else value
+    if "cursor" in query:
+        query["cursor"] = cursors.read(query["cursor"])
+    return query
+
+
+@lru_cache(1024)
+def _read_query(schema: Schema, raw: bytes) -> tuple[dict[str, str], Body]:
+    """The parameters as they were sent, and what they mean; the same each time, for everybody.
+
+    Whatever depends on the clock or on who is calling is found out of them afterwards.
+    """
+    pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, errors="surrogateescape")
     values = {name: _as_sent(schema, name, value) for name, value in pairs}
-    current().query = values
     messages: dict[Any, Any] = {}
     query: Body = {}
     try:
@@ -211,9 +229,7 @@ def load_query(schema: Schema) -> Body:
             messages[name] = ["This parameter was sent more than once."]
     if messages:
         raise errors.Invalid(errors=errors.reasons(messages, "parameter"))
-    if "cursor" in query:
-        query["cursor"] = cursors.read(query["cursor"])
-    return query
+    return values, query
 
 
 def _as_sent(schema: Schema, name: str, value: str) -> str:
