@@ -209,6 +209,7 @@ def set_the_stage(folder: Path, variables: dict[str, str]) -> Stage:
                 "RATELIMIT_ENABLED": "false",
                 "WEB_CONCURRENCY": "4",  # so that three imports may run at once
                 "ACCESS_TOKEN_MINUTES": "600",
+                "FAST": os.environ.get("FAST", ""),
                 **variables,
             }
         )

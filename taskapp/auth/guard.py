@@ -16,7 +16,7 @@ from taskapp import errors
 from taskapp.auth import proxy, tokens
 from taskapp.auth.sessions import SESSION, SESSIONS
 from taskapp.caller import ADMIN, ANYONE, SCOPES, Caller
-from taskapp.database.session import read
+from taskapp.database.hot import Hot
 from taskapp.personal_tokens import access as personal_tokens
 from taskapp.users import access as users
 from taskapp.web.contract import contract_of
@@ -29,7 +29,7 @@ _LIVE_CALLER = _CALLER.where(SESSION.ended_at.is_(None))
 _SESSION_AND_USER = _LIVE_CALLER.where(
     SESSION.id == sa.bindparam("session_id"), SESSION.user_id == sa.bindparam("user_id")
 )
-_LIVE_SESSION = _SESSION_AND_USER.where(SESSION.nonce == sa.bindparam("nonce"))
+_LIVE_SESSION = Hot(_SESSION_AND_USER.where(SESSION.nonce == sa.bindparam("nonce")))
 
 
 class SessionEnded(errors.TokenRevoked):
@@ -105,10 +105,7 @@ def _password(credentials: str) -> str:
 def _caller_by_session(token: str) -> Caller:
     claims = tokens.check(token, "access")
     values = {"session_id": claims.session_id, "user_id": claims.user_id, "nonce": claims.nonce}
-    result = read(_LIVE_SESSION, values)
-    user = result.one_or_none()
-    if user is None:
-        raise SessionEnded
+    user = _LIVE_SESSION.one_or_raise(values, SessionEnded)
     widest = ADMIN if user.role == ADMIN else "write"
     expires_at = dt.datetime.fromtimestamp(claims.expires, dt.UTC)
     return Caller(

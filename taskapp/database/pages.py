@@ -1,10 +1,12 @@
 """One page of a list, and the next: keyset pages, stable while rows come and go."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 
+from taskapp.database.hot import Hot
 from taskapp.database.session import Body, read
 
 Rows = sa.Select[*tuple[Any, ...]]
@@ -44,14 +46,20 @@ class Linked(NamedTuple):
     links: dict[str, str]
 
 
-def cut(select: Rows, limit: int, key: list[str], values: Body, shown: int | None = None) -> Page:
+def cut(
+    select: Rows | Hot, limit: int, key: list[str], values: Body, shown: int | None = None
+) -> Page:
     """Run the SELECT, ordered and of MOST rows, for one page; one row more says there is a next.
 
     Only the first `shown` columns are fields of items; the others are there to sort by.
     """
-    result = read(select, {**values, "most": limit + 1})
-    names = tuple(map(str, result.keys()))
-    rows = result.all()
+    values = {**values, "most": limit + 1}
+    rows: Sequence[Any]
+    if isinstance(select, Hot):
+        names, rows = select.names, select.tuples(values)
+    else:
+        result = read(select, values)
+        names, rows = tuple(map(str, result.keys())), result.all()
     fields = names[:shown]
     items = [dict(zip(fields, row, strict=False)) for row in rows[:limit]]
     if len(rows) <= limit:

@@ -33,14 +33,16 @@ def transaction() -> Iterator[None]:
 
 
 def read(statement: sa.Executable, values: dict[str, Any] | None = None) -> sa.Result[Any]:
-    """Run one SELECT outside any transaction: reads need no BEGIN, no ROLLBACK and no lock.
+    """Run one SELECT outside any transaction: reads need no BEGIN, no ROLLBACK and no lock."""
+    return reads().execute(statement, values)
 
-    The request keeps one connection for all of them; `release` hands it back.
-    """
+
+def reads() -> sa.Connection:
+    """The request's one connection for reads; `release` hands it back."""
     connection: sa.Connection | None = g.get("reads")
     if connection is None:
         connection = g.reads = db.engines["reads"].connect()
-    return connection.execute(statement, values)
+    return connection
 
 
 def release(_: BaseException | None = None) -> None:

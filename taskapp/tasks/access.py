@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
+from taskapp.database.hot import Hot
 from taskapp.database.session import Row, one_or_raise, read
 from taskapp.errors import NotFound
 from taskapp.extensions import db
@@ -21,6 +22,8 @@ _VISIBLE_PROJECTS = access.visible_projects(access.USER_ID)
 _IS_VISIBLE = TASK.project_id.in_(_VISIBLE_PROJECTS)
 _VISIBLE = SHOWN.where(_BY_ID, _IS_VISIBLE)
 _VISIBLE_BY_KEY = SHOWN.where(_IN_PROJECT, _BY_KEY, _IS_VISIBLE)
+_HOT_VISIBLE = Hot(_VISIBLE)
+_HOT_VISIBLE_BY_KEY = Hot(_VISIBLE_BY_KEY)
 _PROJECT_ID = sa.select(TASK.project_id).where(_BY_ID)
 _LOCK = revisions.LOCKED.where(access.PROJECTS.c.id == _PROJECT_ID.scalar_subquery())
 
@@ -35,8 +38,7 @@ def visible_task(caller: Caller, task_id: int) -> Row:
     Raises:
         TaskNotFound: They see none with this id.
     """
-    result = read(_VISIBLE, _values(caller, task_id))
-    return one_or_raise(result, TaskNotFound)
+    return _HOT_VISIBLE.one_or_raise(_values(caller, task_id), TaskNotFound)
 
 
 def visible_task_by_key(caller: Caller, project_id: int, external_id: str) -> Row:
@@ -46,8 +48,7 @@ def visible_task_by_key(caller: Caller, project_id: int, external_id: str) -> Ro
         TaskNotFound: The caller does not see the project, or no task in it has this key.
     """
     values = {"in_id": project_id, "external_id": external_id, "user_id": caller.user_id}
-    result = read(_VISIBLE_BY_KEY, values)
-    return one_or_raise(result, TaskNotFound)
+    return _HOT_VISIBLE_BY_KEY.one_or_raise(values, TaskNotFound)
 
 
 def was_deleted(caller: Caller, task_id: int) -> bool:

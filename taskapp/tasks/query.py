@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
+from taskapp.database.hot import Hot
 from taskapp.database.pages import MOST, Page, count, cut
 from taskapp.database.session import Body, now, read
 from taskapp.extensions import db
@@ -90,8 +91,7 @@ def page(project_ids: list[int], query: Body) -> Page:
     values.update(_numbered("project", project_ids))
     values.update(_numbered("last", last_row))
     key = [sort.column.key for sort in sorts]
-    statement = _statement(shape)
-    result = cut(statement, query["limit"], key, values, len(COLUMNS))
+    result = cut(_hot(shape), query["limit"], key, values, len(COLUMNS))
     if "fields" in query:
         result = result.only(*query["fields"])
     if query["total"]:
@@ -172,6 +172,10 @@ def _separate_projects(projects: int, query: Body, sorts: tuple[Sort, ...]) -> i
 
 
 @lru_cache(128)
+def _hot(shape: Shape) -> Hot:
+    return Hot(_statement(shape))
+
+
 def _statement(shape: Shape) -> sa.Select[Any]:
     """One page of a list of this shape."""
     shown = set(COLUMNS)

@@ -1,0 +1,145 @@
+"""Statements of nearly every request, which the driver's own cursor runs.
+
+SQLAlchemy writes the text of such a SELECT once, and says once how its values and its columns are
+converted; a run is then a cursor, a call and the rows. An error takes the way of every other,
+through SQLAlchemy's connection, which knows a lost one.
+"""
+
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine.result import SimpleResultMetaData
+from sqlalchemy.sql import visitors
+
+from taskapp.database.session import Body, Row, reads
+from taskapp.extensions import settings
+
+Convert = Callable[[Any], Any]
+MOST_TEXTS = 64  # of one statement: one for each length of its lists
+
+
+class Hot:
+    """A SELECT that is made once and run often.
+
+    It runs as any other by `FAST=0`, where a replica may answer, and while somebody listens to the
+    engine's statements.
+    """
+
+    def __init__(self, statement: sa.Select[*tuple[Any, ...]]) -> None:
+        self.statement = statement
+        self.names = tuple(statement.selected_columns.keys())
+        self.parent = SimpleResultMetaData(self.names)
+        self.texts: dict[Any, Text] = {}
+        self.lists: list[str] = []
+        for part in visitors.iterate(statement):
+            if isinstance(part, sa.BindParameter) and part.expanding and not part.unique:
+                self.lists.append(part.key)
+
+    def tuples(self, values: Body) -> list[tuple[Any, ...]]:
+        """All rows of it, outside any transaction."""
+        connection = reads()
+        if not _is_ours(connection):
+            return [tuple(row) for row in connection.execute(self.statement, values)]
+        text = self._text(connection.dialect, values)
+        return text.run(connection, values)
+
+    def rows(self, values: Body) -> list[Row]:
+        """The same, with names."""
+        parent, index = self.parent, self.parent._key_to_index
+        return [sa.Row(parent, None, index, values) for values in self.tuples(values)]
+
+    def one_or_raise(self, values: Body, refusal: type[Exception]) -> Row:
+        """The one row of it.
+
+        Raises:
+            refusal: There is none.
+        """
+        rows = self.rows(values)
+        if not rows:
+            raise refusal
+        return rows[0]
+
+    def _text(self, dialect: sa.Dialect, values: Body) -> "Text":
+        lengths = [len(values[name]) for name in self.lists]
+        key = (dialect.name, *lengths)
+        text = self.texts.get(key)
+        if text is None:
+            if len(self.texts) > MOST_TEXTS:
+                self.texts.clear()
+            text = self.texts[key] = Text(self.statement, self.lists, dialect, values)
+        return text
+
+
+def _is_ours(connection: sa.Connection) -> bool:
+    """Whether nobody else has a say in how it runs a statement.
+
+    A replica decides for each, and whoever listens to the engine's statements, as a tracer does,
+    is told of all.
+    """
+    if type(connection) is not sa.Connection or not settings().fast:
+        return False
+    return not connection.engine.dispatch.before_cursor_execute
+
+
+class Text:
+    """A statement as one dialect has it, and what is converted on its way in and out."""
+
+    def __init__(
+        self,
+        statement: sa.Select[*tuple[Any, ...]],
+        lists: list[str],
+        dialect: sa.Dialect,
+        values: Body,
+    ) -> None:
+        compiled: Any = statement.compile(dialect=dialect)
+        # These values say how many an IN has; each run brings its own.
+        state = compiled.construct_expanded_state(values)
+        self.text = state.statement
+        self.order = state.positiontup  # None where parameters go by name
+        self.lists = {name: state.parameter_expansion[name] for name in lists}
+        self.converts_in: dict[str, Convert] = dict(state.processors)
+        for name, parameter in compiled.binds.items():
+            convert = parameter.type.dialect_impl(dialect).bind_processor(dialect)
+            if convert is not None and not parameter.expanding:
+                self.converts_in[name] = convert
+        own = values.keys() | set(chain(*self.lists.values()))
+        self.constants = {name: state.parameters[name] for name in state.parameters.keys() - own}
+        self.converts_out: list[tuple[int, Convert]] = []
+        for number, column in enumerate(statement.selected_columns):
+            convert = column.type.dialect_impl(dialect).result_processor(dialect, None)
+            if convert is not None:
+                self.converts_out.append((number, convert))
+        self.errors = dialect.loaded_dbapi.Error
+
+    def run(self, connection: sa.Connection, values: Body) -> list[tuple[Any, ...]]:
+        parameters = self._parameters(values)
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(self.text, parameters)
+            found: Any = cursor.fetchall()
+        except self.errors as error:
+            # The one way in to what `execute` does with it: wrap it, and drop a lost connection.
+            connection._handle_dbapi_exception(error, self.text, parameters, cursor, None)
+        finally:
+            cursor.close()
+        if not self.converts_out:
+            return list(found)
+        return [self._converted(row) for row in found]
+
+    def _parameters(self, values: Body) -> Any:
+        parameters = self.constants | values
+        for name, places in self.lists.items():
+            parameters.update(zip(places, values[name], strict=True))
+        for name, convert in self.converts_in.items():
+            parameters[name] = convert(parameters[name])
+        if self.order is None:
+            return parameters
+        return [parameters[name] for name in self.order]
+
+    def _converted(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        values = list(row)
+        for number, convert in self.converts_out:
+            values[number] = convert(values[number])
+        return tuple(values)
