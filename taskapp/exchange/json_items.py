@@ -16,6 +16,7 @@ LONG = ("[", "{")  # what a value begins with that may be long
 NO_OBJECT = '["-0123456789tfn'  # what other values begin with
 LOOKED_AT = 100  # items of a list that is not taken
 DEPTH_OF_ITEM = MAX_DEPTH - 2  # an object and a list are around it
+NO_ENVELOPE = 'The body must be an object: {"items": [{"title": "Fern"}]}.'
 NO_LIST = 'Send a list of tasks: {"items": [{"title": "Fern"}]}.'
 
 
@@ -68,7 +69,7 @@ class Document:
         if not sign or sign not in NO_OBJECT:
             raise MalformedJson
         self._pass_over_value(sign)
-        raise Invalid(errors=[{"pointer": "", "detail": "The body must be an object."}])
+        raise Invalid(errors=[{"pointer": "", "detail": NO_ENVELOPE}])
 
     def _pass_over_value(self, sign: str) -> None:
         """Read a value that is no object, of a list only the beginning: is it JSON at all?"""

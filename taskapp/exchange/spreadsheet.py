@@ -20,7 +20,7 @@ DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 HEAD = 64 * 1024  # bytes in which the header is looked for
 MAX_RECORD = 1024 * 1024  # characters of a row; the longest task takes less
 MAX_COLUMNS = 100  # a task has fewer fields
-EXCEL_WORKBOOK = b"PK\x03\x04"
+EXCEL_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .xls
 Read = Callable[[str], Any]
 
 
@@ -77,14 +77,21 @@ class Table:
     def _open(self) -> Any:
         """A reader of the lines after `sep=`, if there is one."""
         try:
-            first = self.text.readline(HEAD)
+            first = self._first_line()
             named = FIRST_LINE.fullmatch(first.rstrip("\r\n").lstrip("\ufeff"))
             separator = named["separator"] if named else self._separator(first)
             if named is None:
                 self.text.seek(0)
         except ValueError:
-            raise self._malformed(1) from None
+            raise self._not_text() from None
         return csv.reader(self._text_lines(), delimiter=separator, strict=True)
+
+    def _first_line(self) -> str:
+        """The first line that is not blank."""
+        line = self.text.readline(HEAD)
+        while line and not line.strip("\ufeff \t\r\n"):
+            line = self.text.readline(HEAD)
+        return line
 
     def _text_lines(self) -> Iterator[str]:
         while line := self.text.readline(MAX_RECORD):
@@ -109,7 +116,10 @@ class Table:
         return {*self.schema.fields, *self.ignored}
 
     def _header(self) -> list[Column | None]:
-        headings: list[str] = next(self._records(), [])
+        filled = (
+            cells for cells in self._records() if any(cell.strip("\ufeff ") for cell in cells)
+        )
+        headings: list[str] = next(filled, [])
         while headings and not headings[-1].strip():
             headings.pop()
         if not headings:
@@ -146,13 +156,30 @@ class Table:
         except csv.Error as error:
             raise self._malformed(self.lines.line_num, str(error)) from None
         except ValueError:
-            raise self._malformed(self.lines.line_num + 1) from None
+            raise self._not_text() from None
 
-    def _malformed(self, line: int, reason: str = "") -> MalformedRequest:
-        if reason:
-            return MalformedRequest(f"Line {line} is not CSV (RFC 4180): {reason}.")
-        detail = f"Line {line} is not text in {self.encoding.upper()}"
+    def _malformed(self, line: int, reason: str) -> MalformedRequest:
+        return MalformedRequest(f"Line {line} is not CSV (RFC 4180): {reason}.")
+
+    def _not_text(self) -> MalformedRequest:
+        """Name the line, where lines can be told: text is decoded many lines at once."""
+        what = "The file"
+        if self.encoding.startswith("utf-8"):
+            what = f"Line {self._first_not_in_utf_8()}"
+        detail = f"{what} is not text in {self.encoding.upper()}"
         return MalformedRequest(f'{detail}: save the file as "CSV UTF-8".')
+
+    def _first_not_in_utf_8(self) -> int:
+        file = self.text.buffer
+        file.seek(0)
+        number = 0
+        for line in iter(lambda: file.readline(MAX_RECORD), b""):
+            number += 1
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                break
+        return number
 
     def _is_blank(self, cells: list[str]) -> bool:
         """Whether a row is empty; `""` alone is an empty title."""
@@ -188,7 +215,7 @@ class Table:
 
 def _encoding(head: bytes, charset: str) -> str:
     """UTF-8, or UTF-16 as Excel's "Unicode text"; a byte order mark says which."""
-    if head.startswith(EXCEL_WORKBOOK):
+    if head.startswith(EXCEL_WORKBOOKS):
         raise MalformedRequest('This is an Excel workbook: save it as "CSV UTF-8".')
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"

@@ -38,7 +38,10 @@ def read(file: IO[bytes], zone: ZoneInfo) -> Iterator[dict[str, Any]]:
     """
     from icalendar import Todo  # few requests need it, and it is large
 
-    first = file.readline(200).lstrip(b"\xef\xbb\xbf").strip().upper()
+    first = b"\n"
+    while first and not first.strip():
+        first = file.readline(200).removeprefix(b"\xef\xbb\xbf")
+    first = first.strip().upper()
     if first != b"BEGIN:VCALENDAR":
         raise MalformedRequest(
             "The file is not a calendar: it must begin with BEGIN:VCALENDAR (RFC 5545)."
@@ -48,10 +51,18 @@ def read(file: IO[bytes], zone: ZoneInfo) -> Iterator[dict[str, Any]]:
     file.seek(begin)
     for number, lines in enumerate(_components(file), 1):
         try:
-            todo = Todo.from_ical(b"".join(lines))
+            todo = Todo.from_ical(_text_of(lines, number))
             yield {**_item(todo, zone), **_relations(lines, numbers)}
         except (ValueError, KeyError, IndexError, TypeError, AttributeError):
             raise MalformedRequest(f"VTODO {number} is not valid by RFC 5545.") from None
+
+
+def _text_of(lines: list[bytes], number: int) -> str:
+    try:
+        return b"".join(lines).decode()
+    except UnicodeDecodeError:
+        detail = f"VTODO {number} is not text in UTF-8 (RFC 5545, section 3.1.4)."
+        raise MalformedRequest(detail) from None
 
 
 def _numbers(file: IO[bytes]) -> dict[bytes, int]:

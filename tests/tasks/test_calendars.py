@@ -176,3 +176,24 @@ def test_a_fault_names_the_row(alice: Client) -> None:
     response = send(alice, "SUMMARY:good", f"SUMMARY:{'x' * 501}")
 
     assert named(response) == ["/items/1/title"]
+
+
+@pytest.mark.parametrize("begin", ["", "\r\n", "\n\n\ufeff", "\ufeff\r\n"])
+def test_blank_lines_may_come_first(alice: Client, begin: str) -> None:
+    body = f"{begin}BEGIN:VCALENDAR\nBEGIN:VTODO\nSUMMARY:B\xfcro\nEND:VTODO\nEND:VCALENDAR\n"
+
+    response = alice.post(f"{URL}/import", data=body.encode(), content_type="text/calendar")
+
+    assert response.get_json()["created"] == 1
+    assert alice.get(URL).get_json()["items"][0]["title"] == "B\xfcro"
+
+
+def test_a_calendar_in_latin_1_is_refused_and_never_garbled(alice: Client) -> None:
+    body = "BEGIN:VCALENDAR\nBEGIN:VTODO\nSUMMARY:B\xfcro\nEND:VTODO\nEND:VCALENDAR\n"
+
+    response = alice.post(
+        f"{URL}/import", data=body.encode("latin-1"), content_type="text/calendar"
+    )
+
+    assert refused(response) == (400, "malformed-request")
+    assert "VTODO 1 is not text in UTF-8" in response.get_json()["detail"]

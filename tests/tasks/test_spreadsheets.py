@@ -43,6 +43,8 @@ FERN = {"title": "Fern", "status": "in_progress", "priority": "high", "labels": 
         ' Title , STATUS ,priority,labels,,\nFern, in progress ,HIGH,"home,garden",,\n,,,,,\n\n',
         'title,status,priority,labels\rFern,in_progress,high,"home,garden"\r',
         '"title","status","priority","labels"\n"Fern","in_progress","high","home,garden"',
+        '\r\n;;;\r\ntitle;status;priority;labels\r\nFern;in_progress;high;"home, garden"\r\n',
+        'title;"status";priority;\xa0labels\xa0;;\nFern;in_progress\xa0;high;home,garden;;\n',
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
@@ -133,6 +135,10 @@ def test_a_mistake_is_named_by_row_line_and_column(
     [
         (b"title\n\xe4pfel\n", "UTF-8"),
         (b"PK\x03\x04 and so on", "workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "workbook"),
+        (b"title\r\n" + b"Fern\r\n" * 20 + b"B\xfcro\r\n", "Line 22 "),
+        (b"title\r\n" + b"Fern\r\n" * 5_000 + b"B\xfcro\r\n", "Line 5002 "),
+        (b"\xff\xfet\x00i\x00\x00\xd8\n\x00", "UTF-16"),
         (b"title,status\nx,todo,y\n", "Row 1"),
         (b'title\n"x\n', "Line"),
         (b"title,Title\nx,y\n", "twice"),
