@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from fnmatch import fnmatchcase
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -87,7 +88,8 @@ def send(attachment: Row) -> Response:
     response = send_file(
         store.path(attachment.sha256), BINARY, etag=tag, last_modified=attachment.created_at
     )
-    response.headers["Content-Disposition"] = _disposition(attachment.name)
+    if response.status_code != HTTPStatus.NOT_MODIFIED:
+        response.headers["Content-Disposition"] = _disposition(attachment.name)
     response.headers["Cache-Control"] = "private, no-cache"  # as everywhere
     return response
 
