@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import statistics
 import tokenize
 from functools import cache
@@ -259,3 +260,16 @@ def test_there_are_enough_tests_and_not_too_many() -> None:
     tests = sum(code_lines(module) for module in (ROOT / "tests").rglob("*.py"))
 
     assert 1.2 <= tests / code <= 2
+
+
+PINNED = re.compile(r"^([a-z0-9._-]+)==", re.MULTILINE)
+PINS = sorted([*ROOT.glob("requirements-*.txt"), *ROOT.glob("client/requirements-*.txt")])
+
+
+@pytest.mark.parametrize("path", PINS, ids=lambda path: path.name)
+def test_each_environment_that_runs_the_service_has_all_that_it_runs_on(path: Path) -> None:
+    """A package that came into one file alone: there the service does not even start."""
+    of_service = set(PINNED.findall((ROOT / "requirements.txt").read_text()))
+    asked = path.with_suffix(".in").read_text()
+    if re.search(r"^-r \S*requirements(-lab)?\.in", asked, re.MULTILINE):
+        assert of_service - set(PINNED.findall(path.read_text())) == set()
