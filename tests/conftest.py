@@ -258,9 +258,14 @@ def _rows(table: sa.Table) -> list[Json]:
 
 def _put_back(stage: Stage) -> None:
     """Everything as it was when the cast had signed in; quicker than a new database."""
+    # As text, and for PostgreSQL in one go: this runs before every test, over every table.
+    tables = [table.name for table in reversed(Base.metadata.sorted_tables)]
+    deletes = [f"DELETE FROM {name}" for name in tables]  # noqa: S608 - names of our own
     with stage.app.app_context(), db.engine.begin() as connection:
-        for table in reversed(Base.metadata.sorted_tables):
-            connection.execute(sa.delete(table))
+        if connection.dialect.name == "postgresql":
+            deletes = ["; ".join(deletes)]
+        for delete in deletes:
+            connection.exec_driver_sql(delete)
         for table in Base.metadata.sorted_tables:
             if rows := stage.rows[table.name]:
                 connection.execute(sa.insert(table), rows)
