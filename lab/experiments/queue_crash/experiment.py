@@ -48,6 +48,7 @@ ENGINES = (
     Engine("RQ, Retry", "rq_app", tuple(RQ.split()), late=True),
     Engine("Huey", "huey_app", tuple(HUEY.split()), late=False),
     Engine("Dramatiq", "dramatiq_app", tuple(DRAMATIQ.split()), late=True),
+    Engine("taskapp's courier", "courier_app", (f"{HERE}.courier_app",), late=True),
 )
 
 
