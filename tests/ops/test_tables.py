@@ -17,7 +17,7 @@ from tests import servers
 # What bounds a table. A new one stands here, or the test fails.
 WITH_ITS_OWNER = {  # a user's, a project's or a task's; it goes with that
     *("users", "projects", "memberships", "tasks", "task_labels"),
-    *("webhooks", "second_factors", "recovery_codes", "readers"),
+    *("webhooks", "second_factors", "recovery_codes", "identities", "readers"),
 }
 ITS_NEWEST = {"deliveries"}  # the newest hundred of each webhook
 PURGED = {
