@@ -106,6 +106,16 @@ def test_the_map_names_every_room() -> None:
     assert drawn == rooms | ground
 
 
+def test_the_picture_of_a_request_shows_each_piece_of_the_hooks() -> None:
+    factory = (servers.ROOT / "taskapp/__init__.py").read_text(encoding="utf-8")
+    lists = re.findall(r"(?:before|after) = \[(.*?)\]", factory, re.DOTALL)
+    pieces = [name for text in lists for name in re.findall(r"\w+\.\w+", text)]
+    picture = (servers.ROOT / "docs/architecture/request.svg").read_text(encoding="utf-8")
+    drawn = re.findall(r">(\w+\.\w+)</text>", picture)
+
+    assert drawn == [*pieces, "errors.problem"]
+
+
 def test_files_that_documents_for_developers_name_are_there() -> None:
     contributing = (servers.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for text in (ARCHITECTURE, contributing):

@@ -128,12 +128,12 @@ def lock_project(caller: Caller, project_id: int | None, roles: Sequence[str] = 
 def lock_for_operator(project_id: int) -> Lock | None:
     """Lock a project for a write by no user, as a reminder; None if there is no such project."""
     by_id = PROJECTS.c.id == project_id
-    project = sa.select(PROJECTS.c.revision).where(by_id)
+    project = sa.select(PROJECTS.c.revision, PROJECTS.c.task_count).where(by_id)
     locked = project.with_for_update(key_share=True)
-    revision = db.session.scalar(locked)
-    if revision is None:
+    row = db.session.execute(locked).first()
+    if row is None:
         return None
-    return Lock(project_id, None, OWN[0], revision)
+    return Lock(project_id, None, OWN[0], row.revision, row.task_count)
 
 
 def lock_to_join(user_id: int, project_id: int) -> Lock | None:

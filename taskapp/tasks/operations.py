@@ -57,9 +57,11 @@ def update(locks: Locks, task_id: int, body: Body, precondition: Precondition) -
     target_id = body.get("project_id")
     task = locks.task(task_id, target_id)
     precondition(task)
-    source = locks.project(task.project_id)
-    target = source if target_id is None else locks.project(target_id)
-    return writes.update(locks.caller, task, source, target, body)
+    lock = locks.project(task.project_id)
+    if target_id in {None, task.project_id}:
+        return writes.update(locks.caller, task, lock, body)
+    target = locks.project(target_id)
+    return writes.update(locks.caller, task, target, body, source=lock)
 
 
 def delete(locks: Locks, task_id: int, precondition: Precondition) -> None:
@@ -88,7 +90,7 @@ def _upsert(locks: Locks, operation: Body) -> Row:
     if before is not None:
         if settings().require_if_match:
             raise PreconditionRequired
-        return writes.update(locks.caller, before, lock, lock, body)
+        return writes.update(locks.caller, before, lock, body)
     if "title" not in body:
         raise Invalid.field("title", "Missing data for required field.")
     return writes.insert(locks.caller, lock, {**body, "external_id": external_id})

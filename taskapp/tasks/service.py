@@ -69,7 +69,7 @@ def put_task(
     before = operations.task_by_key(lock, external_id)
     precondition(before)
     if before is not None:
-        return writes.update(caller, before, lock, lock, body)
+        return writes.update(caller, before, lock, body)
     if "title" not in body:
         raise Invalid.field("title", "Missing data for required field.")
     return Created(writes.insert(caller, lock, {**body, "external_id": external_id}), {})
@@ -96,7 +96,7 @@ def update_task_by_key(
     lock = revisions.lock_project(caller, project_id)
     task = _require(operations.task_by_key(lock, external_id))
     precondition(task)
-    return writes.update(caller, task, lock, lock, body)
+    return writes.update(caller, task, lock, body)
 
 
 def delete_task_by_key(

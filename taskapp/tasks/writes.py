@@ -62,18 +62,19 @@ class Change:
         return {**self.before._mapping, **self.new}
 
     def values(self, revision: Revision) -> Body:
-        """The columns to set; inserts the next occurrence if the change makes one."""
+        """The columns to set."""
         values = columns(revision, self.new, self.before._mapping)
         if "repeat" in self.fields:
             values.update(series_id=None, occurrence=1)  # another series begins
         if self.moves_reminders():
             pending = _hidden(self.before.id).pending_reminders
             values.update(reminders.columns(self.after, self.before._mapping, pending))
-        becomes_done = self.new.get("status") == "done"
-        if becomes_done and self.after["repeat"] is not None:
-            series = {**_hidden(self.before.id)._mapping, **values}
-            values.update(_insert_next(revision, self.after, series))
         return values
+
+    def makes_next(self) -> bool:
+        """Whether it makes the task done, and so the next occurrence of one that repeats."""
+        becomes_done = self.new.get("status") == "done"
+        return becomes_done and self.after["repeat"] is not None
 
     def moves_reminders(self) -> bool:
         """Whether the change may alter which reminders are still to come."""
@@ -143,33 +144,35 @@ def _ids_of(project_id: int, newest_id: int, titles: list[str]) -> list[int]:
     return [task.id for task in tasks]
 
 
-def update(caller: Caller, task: Row, source: Lock, target: Lock, body: Body) -> Row:
+def update(caller: Caller, task: Row, lock: Lock, body: Body, source: Lock | None = None) -> Row:
     """Change the fields that are sent; returns the same row if that changes nothing.
+
+    `source` is the project that the task leaves, where it moves to that of `lock`.
 
     Raises:
         AssigneeNotFound, ParentNotFound, Invalid: The target has no such member or parent.
         ExternalIdTaken
     """
-    check_relations(caller, target.project_id, task.id, body)
+    check_relations(caller, lock.project_id, task.id, body)
     body = with_time_zone(body, caller.timezone)
     refuse_faults(task._mapping, body)
-    moves = source is not target
-    if moves:
-        body = {**_left_behind(task, target), **body}
+    if source is not None:
+        body = {**_left_behind(task, lock), **body}
     change = Change(task, changed_fields(task, body))
     if not change.fields:
         return task
-    revision = target.advance()
-    values = {**change.values(revision), "task_id": task.id}
-    after = _write(_UPDATE.returning(*COLUMNS), target.project_id, values)
+    revision = lock.advance()
+    values = _values_and_next(change, revision)
+    after = _write(_UPDATE.returning(*COLUMNS), lock.project_id, values)
     if "labels" in change.fields:
         replace_labels([(task.id, after.labels)])
-    if moves:
+    kind = "updated"
+    if source is not None:
+        kind = "moved"
         below = descendants(task.id)
-        target.advance(tasks=1 + len(below))
+        lock.advance(tasks=1 + len(below))
         left = source.advance(tasks=-1 - len(below))
         _move_children(task.id, below, left, revision)
-    kind = "moved" if moves else "updated"
     revisions.record_each(revision, kind, [(task.id, change.fields)])
     return after
 
@@ -181,8 +184,7 @@ def update_many(lock: Lock, changes: Sequence[Change]) -> None:
     revision = lock.advance()
     by_columns: dict[frozenset[str], list[Body]] = defaultdict(list)
     for change in changes:
-        values = change.values(revision)
-        values["task_id"] = change.before.id
+        values = _values_and_next(change, revision)
         by_columns[frozenset(values)].append(values)
     for rows in by_columns.values():
         db.session.execute(_UPDATE, rows)
@@ -220,6 +222,16 @@ def delete(task_id: int, lock: Lock) -> None:
         db.session.execute(sa.delete(TASKS).where(in_chunk))
 
 
+def _values_and_next(change: Change, revision: Revision) -> Body:
+    """The columns to set, once the next occurrence is inserted that the change may make."""
+    values = change.values(revision)
+    if change.makes_next():
+        series = {**_hidden(change.before.id)._mapping, **values}
+        values.update(_insert_next(revision, change.after, series))
+    values["task_id"] = change.before.id
+    return values
+
+
 def _insert_next(revision: Revision, task: Mapping[Any, Any], series: Mapping[Any, Any]) -> Body:
     """Insert the next occurrence of a task that became done, unless there was one already.
 
@@ -240,9 +252,8 @@ def _insert_next(revision: Revision, task: Mapping[Any, Any], series: Mapping[An
     row.update(reminders.columns(row, task, []))
     inserted = db.session.execute(_INSERT.returning(TASK.id), row)
     next_id = inserted.scalar_one()
-    give_back(
-        TASKS_OF_PROJECT, revision.project_id, -1
-    )  # nobody is kept from finishing a task by the quota
+    # Counted, but not refused: the quota keeps nobody from finishing a task.
+    give_back(TASKS_OF_PROJECT, revision.project_id, -1)
     insert_labels([(next_id, row["labels"])])
     revisions.record_each(revision, "created", [(next_id, _from_nothing(body))])
     return {"next_id": next_id}
