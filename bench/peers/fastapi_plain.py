@@ -67,6 +67,9 @@ class Task(Base):
     status: Mapped[int] = mapped_column(sa.SmallInteger, default=0)
     priority: Mapped[int] = mapped_column(sa.SmallInteger, default=0)
     due_at: Mapped[dt.datetime | None]
+    due_on: Mapped[dt.date | None]
+    repeat: Mapped[dict[str, str] | None] = mapped_column(sa.JSON(none_as_null=True))
+    reminders: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
     assignee_id: Mapped[int | None]
     parent_id: Mapped[int | None]
     labels: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
@@ -103,6 +106,9 @@ class TaskOut(BaseModel):
     status: int
     priority: int
     due_at: dt.datetime | None
+    due_on: dt.date | None
+    repeat: dict[str, str] | None
+    reminders: list[str]
     assignee_id: int | None
     parent_id: int | None
     labels: list[str]

@@ -25,8 +25,8 @@ STATUSES = ("todo", "in_progress", "done", "cancelled")
 PRIORITIES = ("none", "low", "medium", "high", "urgent")
 RANKS = {"status": STATUSES.index, "priority": PRIORITIES.index}
 FIELDS = (
-    "id project_id external_id title description status priority due_at assignee_id parent_id"
-    " labels created_by created_at updated_at completed_at revision"
+    "id project_id external_id title description status priority due_at due_on repeat reminders"
+    " assignee_id parent_id labels created_by created_at updated_at completed_at revision"
 ).split()
 COLUMNS = ", ".join(f"tasks.{name}" for name in FIELDS)
 WRITABLE = {"title", "description", "status", "priority"}

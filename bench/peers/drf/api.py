@@ -40,11 +40,13 @@ class TaskSerializer(serializers.ModelSerializer[Task]):
         model = Task
         fields: ClassVar[list[str]] = [
             *("id", "project_id", "external_id", "title", "description", "status", "priority"),
-            *("due_at", "assignee_id", "parent_id", "labels", "created_by", "created_at"),
+            *("due_at", "due_on", "repeat", "reminders", "assignee_id", "parent_id", "labels"),
+            *("created_by", "created_at"),
             *("updated_at", "completed_at", "revision"),
         ]
         read_only_fields: ClassVar[list[str]] = [
-            *("id", "project_id", "external_id", "assignee_id", "parent_id", "labels"),
+            *("id", "project_id", "external_id", "repeat", "reminders", "assignee_id"),
+            *("parent_id", "labels"),
             *("created_by", "created_at", "updated_at", "completed_at", "revision"),
         ]
 

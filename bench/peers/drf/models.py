@@ -8,7 +8,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 
 
-class Labels(models.JSONField):
+class Json(models.JSONField):
     """Django's own columns are jsonb; of a json column the driver has read the text already."""
 
     def from_db_value(self, value: Any, *_: Any) -> Any:
@@ -69,9 +69,12 @@ class Task(models.Model):
     status = models.SmallIntegerField(choices=Status, default=Status.TODO)
     priority = models.SmallIntegerField(choices=Priority, default=Priority.NONE)
     due_at = models.DateTimeField(null=True)
+    due_on = models.DateField(null=True)
+    repeat = Json(null=True)
+    reminders = Json(default=list)
     assignee_id = models.BigIntegerField(null=True)
     parent_id = models.BigIntegerField(null=True)
-    labels = Labels(default=list)
+    labels = Json(default=list)
     created_by = models.BigIntegerField()
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
