@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from taskapp.courier import smtp
 from taskapp.courier.loop import Courier
 from taskapp.courier.mailing import Mailing, take
 from taskapp.database.session import transaction
@@ -213,9 +214,15 @@ def test_mail_goes_over_tls_with_a_password(
     ("changed", "into"), [("localhost", "127.0.0.1"), ("p%40ss", "guess"), ("starttls", "implicit")]
 )
 def test_nothing_is_sent_where_something_is_wrong(
-    app: Flask, secure: tuple[PostOffice, str], deliver: Deliver, changed: str, into: str
+    app: Flask,
+    secure: tuple[PostOffice, str],
+    deliver: Deliver,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: str,
+    into: str,
 ) -> None:
     """A certificate of another name, another password, or another kind of TLS."""
+    monkeypatch.setattr(smtp, "TIMEOUT", 2.0)  # a server that wants TLS first waits in silence
     office, url = secure
     wrong = url.replace(changed, into)
     if wrong == url:
