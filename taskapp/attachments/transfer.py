@@ -88,8 +88,9 @@ def send(attachment: Row) -> Response:
     response = send_file(
         store.path(attachment.sha256), BINARY, etag=tag, last_modified=attachment.created_at
     )
-    if response.status_code != HTTPStatus.NOT_MODIFIED:
-        response.headers["Content-Disposition"] = _disposition(attachment.name)
+    response.headers["Content-Disposition"] = _disposition(attachment.name)
+    if response.status_code == HTTPStatus.NOT_MODIFIED:
+        del response.headers["Content-Disposition"]  # it has no content (RFC 9110, 15.4.5)
     response.headers["Cache-Control"] = "private, no-cache"  # as everywhere
     return response
 
