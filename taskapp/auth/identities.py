@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from taskapp.auth import audit, totp
+from taskapp.auth import audit, totp, unproved
 from taskapp.auth.models import Identity
 from taskapp.auth.provider import Claims
 from taskapp.database.session import Row, insert_or_raise, now, one_or_raise, read
@@ -10,7 +10,7 @@ from taskapp.errors import EmailTaken, RegistrationClosed, WrongCredentials
 from taskapp.extensions import db, settings
 from taskapp.schema import table
 from taskapp.users import access as users
-from taskapp.users import credentials, schemas, service
+from taskapp.users import schemas, service
 
 IDENTITIES = table(Identity)
 IDENTITY = IDENTITIES.c
@@ -88,11 +88,11 @@ def _join(claims: Claims, user: Row) -> int:
     """
     if not settings().oidc_link_by_email or not claims.email_verified:
         raise AddressHasAccount
+    if not users.is_same_mailbox(claims.email, user.email):
+        raise AddressHasAccount
     locked = db.session.execute(users.unchanged(user))
     one_or_raise(locked, AddressHasAccount)
-    if users.claim_unproved(user.id):
+    if unproved.claim(user.id):
         totp.remove(user.id)
-        credentials.end_sessions(user.id)
-        credentials.end_tokens(user.id)
     audit.note("account joined to a provider", user.id)
     return int(user.id)

@@ -11,13 +11,12 @@ from urllib.parse import urlsplit
 
 from marshmallow import ValidationError
 
-from taskapp.auth import identities, totp
+from taskapp.auth import identities, totp, unproved
 from taskapp.caller import ADMIN, SCOPES, Caller
 from taskapp.database.session import Row, transaction
 from taskapp.errors import EmailTaken, Forbidden, TokenRevoked, Unauthorized
 from taskapp.extensions import settings
 from taskapp.users import access as users
-from taskapp.users import credentials
 from taskapp.web.current import SAFE_METHODS, Current
 
 SECRET_HEADER = "HTTP_X_PROXY_AUTH_SECRET"  # noqa: S105 - where it stands
@@ -87,10 +86,8 @@ def _new_account(email: str) -> Row:
 def _claim(user_id: int) -> None:
     """Put out whoever made the account without proving its address (`identities.py`)."""
     with transaction():
-        if users.claim_unproved(user_id):
+        if unproved.claim(user_id):
             totp.remove(user_id)
-            credentials.end_sessions(user_id)
-            credentials.end_tokens(user_id)
 
 
 def _caller(account: Row) -> Caller:

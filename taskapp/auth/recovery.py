@@ -2,8 +2,9 @@
 
 import logging
 
+from taskapp.auth import unproved
 from taskapp.caller import Caller
-from taskapp.database.session import Body
+from taskapp.database.session import Body, Row
 from taskapp.errors import InvalidToken
 from taskapp.mail import service as mail
 from taskapp.mail import tokens
@@ -44,10 +45,16 @@ def prepare_reset(body: Body) -> Body:
 def reset_password(prepared: Body) -> None:
     """Change the password by a mailed token; all sessions end, and the address is proved.
 
+    Where nobody had proved it before, tokens and identities end, too. A second factor stays: a
+    mailbox alone never stands for it.
+
     Raises:
         InvalidToken: It was used meanwhile, or the account has another address, or is disabled.
     """
-    user_id = _redeemed(tokens.RESET, prepared["token"])
+    used = tokens.redeem(tokens.RESET, prepared["token"])
+    user_id = int(used.user_id)
+    unproved.claim(user_id)
+    _prove(used)
     users.set_password(user_id, prepared["password_hash"])
     credentials.end_sessions(user_id)
     log.info("password reset", extra={"fields": {"account": user_id}})
@@ -68,11 +75,10 @@ def ask_for_verification(caller: Caller) -> None:
 def verify_address(token: str) -> None:
     """Raises NoMail, InvalidToken."""
     mail.require_mail()
-    _redeemed(tokens.VERIFICATION, token)
+    used = tokens.redeem(tokens.VERIFICATION, token)
+    _prove(used)
 
 
-def _redeemed(purpose: str, token: str) -> int:
-    used = tokens.redeem(purpose, token)
+def _prove(used: Row) -> None:
     if not users.prove_address(used.user_id, used.email_key):
         raise InvalidToken
-    return int(used.user_id)

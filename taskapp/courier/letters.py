@@ -98,9 +98,17 @@ def _base() -> str:
     return str(settings().public_url)
 
 
+def _account_of(mail: Row) -> Row | None:
+    """The account of exactly this mailbox: what is mailed opens it."""
+    user: Row | None = users.with_email(mail.address).one_or_none()
+    if user is None or not users.is_same_mailbox(mail.address, user.email):
+        return None
+    return user
+
+
 def _reset(mail: Row) -> Letter | None:
     """Only now it is looked up whether there is such an account: the request did not do it."""
-    user = users.with_email(mail.address).one_or_none()
+    user = _account_of(mail)
     if user is None or not user.is_active:
         return None
     with transaction():
@@ -110,7 +118,7 @@ def _reset(mail: Row) -> Letter | None:
 
 
 def _verification(mail: Row) -> Letter | None:
-    user = users.with_email(mail.address).one_or_none()
+    user = _account_of(mail)
     if user is None or user.id != mail.user_id:
         return None
     with transaction():

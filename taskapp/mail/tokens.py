@@ -56,6 +56,12 @@ def redeem(purpose: str, token: str) -> Row:
     return row
 
 
+def forget(user_id: int) -> None:
+    """The address to which they were mailed is the user's no more."""
+    tokens = sa.delete(TOKENS).where(TOKENS.c.user_id == user_id)
+    db.session.execute(tokens)
+
+
 def _is_good(purpose: str, token: str) -> sa.ColumnElement[bool]:
     is_it = TOKENS.c.digest == _digest(token)
     lasts = TOKENS.c.expires_at > now()

@@ -1,6 +1,7 @@
 """What other rooms may ask about users."""
 
 from typing import Any
+from unicodedata import is_normalized
 
 import sqlalchemy as sa
 
@@ -48,9 +49,18 @@ def email_key(email: str) -> str:
     return email.casefold()
 
 
+def is_same_mailbox(one: str, other: str) -> bool:
+    """Whether mail to one surely comes to the other, of two addresses that compare alike.
+
+    Addresses compare with more letters alike than case: `ß` is looked for as `ss`, and the Kelvin
+    sign as `k`, which a mail server may well tell apart.
+    """
+    return is_normalized("NFC", one) and one.lower() == other.lower()
+
+
 def with_email(email: str) -> sa.Result[Any]:
     """The user with this address, if there is one; they may be disabled."""
-    users = sa.select(USER.id, USER.password_hash, USER.is_active)
+    users = sa.select(USER.id, USER.email, USER.password_hash, USER.is_active)
     key = email_key(email)
     return read(users.where(USER.email_key == key))
 

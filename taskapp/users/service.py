@@ -22,9 +22,10 @@ from taskapp.extensions import db, settings
 from taskapp.ledger.access import PROJECTS
 from taskapp.ledger.members import open_project
 from taskapp.mail.service import queue, within_rate
+from taskapp.mail.tokens import forget as forget_tokens
 from taskapp.tasks.leaving import leave_all
 from taskapp.users import credentials, notifications, passwords
-from taskapp.users.access import USERS, UserNotFound, check_password, email_key
+from taskapp.users.access import USERS, UserNotFound, check_password, email_key, is_same_mailbox
 from taskapp.users.models import User
 
 log = logging.getLogger(__name__)
@@ -177,8 +178,9 @@ def update_user(user_id: int, body: Body, precondition: Precondition) -> Row:
 
 def _unproved(before: Row, address: str) -> Body:
     """A changed address is unproved, and the old one is told, however often if it was proved."""
-    if email_key(before.email) == email_key(address):
+    if is_same_mailbox(before.email, address):
         return {}
+    forget_tokens(before.id)
     if before.email_verified or within_rate(before.email):
         text = ADDRESS_CHANGED.format(name=before.name, old=before.email, new=address)
         data = {"subject": "Your address was changed", "text": text}

@@ -579,6 +579,53 @@ def test_who_had_not_proved_the_address_is_out_when_its_holder_comes(
     assert refused(browser.post(f"{AUTH}/login", json=login)) == REFUSED
 
 
+def test_an_identity_that_waits_for_the_holder_of_an_address_is_out(
+    app: Flask, browser: Client, idp: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody signs in as themselves, then calls themselves what a victim is called."""
+    configure(app, monkeypatch, oidc_link_by_email=True)
+    first = sign_in(browser, idp, sub="somebody", email="somebody@x.example")
+    client = browser.as_token(first.get_json()["access_token"])
+    inbox = client.get("/api/v1/users/me").get_json()["inbox_id"]
+    webhooks = f"projects/{inbox}/webhooks"
+    made(client, webhooks, url="https://hooks.example/x")
+    assert client.patch("/api/v1/users/me", json={"email": "victim@x.example"}).status_code == 200
+
+    victim = sign_in(another(browser), idp, sub="victim", email="victim@x.example")
+    holder = browser.as_token(victim.get_json()["access_token"])
+
+    identities = [row["subject"] for row in rows(app, "identities")]
+    assert identities == ["victim"]
+    hooks = holder.get(f"/api/v1/{webhooks}").get_json()["items"]
+    assert [hook["is_active"] for hook in hooks] == [False]
+    again = sign_in(another(browser), idp, sub="somebody", email="somebody@x.example")
+    assert user_of(browser, again)["id"] != user_of(browser, victim)["id"]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("wei\u00df@x.example", "weiss@x.example"),
+        ("\u017fam@x.example", "sam@x.example"),
+        ("\u212aim@x.example", "kim@x.example"),
+    ],
+)
+def test_an_address_that_looks_alike_joins_nothing(
+    app: Flask,
+    admin: Client,
+    browser: Client,
+    idp: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+    theirs: str,
+    ours: str,
+) -> None:
+    configure(app, monkeypatch, oidc_link_by_email=True)
+    made(admin, "users", email=ours, name="Somebody", password=PASSWORD)
+
+    assert refused(sign_in(browser, idp, email=theirs)) == (409, "email-taken")
+    assert sign_in(browser, idp, email=ours.upper()).status_code == 200
+
+
 def test_who_had_proved_it_keeps_password_and_sessions(
     app: Flask,
     admin: Client,

@@ -17,7 +17,7 @@ from taskapp.database.session import now, transaction
 from taskapp.extensions import db
 from taskapp.mail.tokens import TOKENS
 from tests import servers
-from tests.conftest import PASSWORD, Client, refused
+from tests.conftest import PASSWORD, Client, made, prove, refused
 from tests.mail.conftest import PUBLIC_URL, PostOffice, mails_of, token_in
 
 AUTH = "/api/v1/auth"
@@ -214,6 +214,71 @@ def test_a_reset_by_mail_proves_the_address(
     assert reset(anonymous, token) == (204, "")
 
     assert admin.get(f"/api/v1/users?q={ALICE}").get_json()["items"][0]["email_verified"] is True
+
+
+def test_who_made_the_account_without_the_mailbox_is_out_after_a_reset(
+    alice: Client, anonymous: Client, token: str
+) -> None:
+    """Else somebody could prepare an account for a victim, and keep a token of it."""
+    personal = made(alice, "auth/tokens", name="x", scopes=["write"])["token"]
+
+    assert reset(anonymous, token) == (204, "")
+
+    answer = anonymous.as_token(personal).get("/api/v1/tasks")
+    assert refused(answer) == (401, "token-revoked")
+
+
+def test_whose_mailbox_it_was_keeps_tokens_through_a_reset(
+    alice: Client, anonymous: Client, token: str
+) -> None:
+    prove(alice)
+    personal = made(alice, "auth/tokens", name="x", scopes=["write"])["token"]
+
+    assert reset(anonymous, token) == (204, "")
+
+    assert anonymous.as_token(personal).get("/api/v1/tasks").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("wei\u00df@x.example", "weiss@x.example"), ("\u017fam@x.example", "sam@x.example")],
+)
+def test_another_mailbox_gets_no_token_of_an_address_that_looks_alike(
+    admin: Client,
+    anonymous: Client,
+    office: PostOffice,
+    deliver: Deliver,
+    app: Flask,
+    theirs: str,
+    ours: str,
+) -> None:
+    made(admin, "users", email=ours, name="Somebody", password=PASSWORD)
+    for address in (theirs, ours.upper()):
+        assert forgot(anonymous, address) == 202
+    deliver()
+
+    assert [recipient for recipient, _ in office.taken] == [ours.upper()]
+    assert mails_of(app) == [("password-reset", "dropped", 0), ("password-reset", "sent", 0)]
+
+
+def test_an_address_that_looks_alike_is_a_changed_one(
+    alice: Client, anonymous: Client, office: PostOffice, deliver: Deliver
+) -> None:
+    me, change = "/api/v1/users/me", {"current_password": PASSWORD}
+    change["email"] = "wei\u00df@x.example"
+    assert alice.patch(me, json=change).status_code == 200
+    prove(alice)
+    change["email"] = "weiss@x.example"
+
+    assert alice.patch(me, json=change).get_json()["email_verified"] is False
+
+    assert alice.post(f"{AUTH}/email/verify/send").status_code == 202
+    deliver()
+    verification = token_in(office.mails_to("weiss@x.example")[0])
+    change["email"] = "wei\u00df@x.example"
+    assert alice.patch(me, json=change).status_code == 200
+    answer = anonymous.post(f"{AUTH}/email/verify", json={"token": verification})
+    assert refused(answer) == (401, "invalid-token")
 
 
 def test_a_changed_address_is_unproved_and_the_old_one_is_told(
