@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -80,6 +81,15 @@ def nothing_left() -> Iterator[None]:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(left, 5)
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """Ask a process to end, and end it if it does not: whoever measures may keep it from ending."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def tree(pid: int) -> list[psutil.Process]:

@@ -18,6 +18,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from lab.servers import end
 from tests import servers
 from tests.conftest import new_database
 from tests.servers import ROOT, environment, free_port
@@ -41,7 +42,7 @@ def twin(**variables: str) -> Iterator[str]:
             servers._wait_for_answer(f"{base}/health")
             yield base
         finally:
-            process.terminate()
+            end(process)
 
 
 START: dict[str, Callable[..., Any]] = {"sync": servers.gunicorn, "twin": twin}

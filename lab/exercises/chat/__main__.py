@@ -13,6 +13,7 @@ from typing import NamedTuple
 import psutil
 
 from lab.exercises.clock import table
+from lab.servers import end
 
 
 class Cost(NamedTuple):
@@ -33,7 +34,7 @@ def serving(kind: str) -> Iterator[tuple[int, psutil.Process]]:
             assert process.stdout  # noqa: S101 - we asked for it
             yield int(process.stdout.readline()), psutil.Process(process.pid)
         finally:
-            process.terminate()
+            end(process)
 
 
 async def cost(port: int, server: psutil.Process, clients: int, rounds: int = 20) -> Cost:

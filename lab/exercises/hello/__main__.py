@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import httpx
 
 from lab.exercises.clock import seconds, table
+from lab.servers import end
 
 FLASK = ("gunicorn", "lab.exercises.hello.sync:app", "--config=python:lab.gunicorn")
 SERVERS = {
@@ -34,7 +35,7 @@ def serving(kind: str) -> Iterator[str]:
             _wait(port)
             yield f"http://127.0.0.1:{port}"
         finally:
-            process.terminate()
+            end(process)
 
 
 def _wait(port: int) -> None:
