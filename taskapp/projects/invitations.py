@@ -1,7 +1,8 @@
 """Who is invited into a project: an address, whether or not it has an account.
 
 Only who has proved the address sees the invitation and accepts it, so nothing here tells an owner
-who has an account. A member who is to be an owner is asked in the same way, and is known already.
+who has an account. A member who is to be an owner is asked in the same way, and is known already;
+after a change of the account they prove the address, or are asked once more.
 """
 
 import datetime as dt
@@ -45,7 +46,9 @@ _OF_USER = MEMBERSHIPS.c.user_id == _user.id
 _IN_IT = MEMBERSHIPS.c.project_id == _invitation.project_id
 _ROLES_IN_IT = sa.select(MEMBERSHIPS.c.role).where(_OF_USER, _IN_IT)
 _IS_MEMBER = _ROLES_IN_IT.exists()
-_IS_KNOWN = sa.or_(_user.email_verified, _IS_MEMBER)
+# Of an account that was changed since, the address may be another one: that of whom it is for.
+_IS_AS_ASKED = sa.and_(_IS_MEMBER, _user.updated_at <= _invitation.created_at)
+_IS_KNOWN = sa.or_(_user.email_verified, _IS_AS_ASKED)
 
 
 class InvitationNotFound(NotFound):

@@ -14,7 +14,7 @@ from flask import Flask
 from taskapp.database.quotas import wrong_counts
 from taskapp.extensions import db
 from taskapp.projects.invitations import INVITATIONS
-from tests.conftest import Client, Json, events, invite, inviting, made, prove, refused
+from tests.conftest import PASSWORD, Client, Json, events, invite, inviting, made, prove, refused
 
 URL = "/api/v1/invitations"
 NOBODY = "nobody@example.com"
@@ -155,6 +155,24 @@ def test_a_new_address_does_not_take_the_invitations_of_its_former_holder(
     assert charlie.patch("/api/v1/users/me", json=change).status_code == 200
 
     assert pending(charlie) == []
+
+
+def test_a_member_who_takes_the_address_of_somebody_invited_gains_no_role(
+    alice: Client, bob: Client, shared: Json
+) -> None:
+    """A member needs no proof to be asked, but only as whom the owner has asked."""
+    before = bob.get(f"/api/v1/projects/{shared['id']}").get_json()["role"]
+    invitation = invite(alice, shared["id"], NOBODY, "owner")
+    change = {"email": NOBODY, "current_password": PASSWORD}
+    assert bob.patch("/api/v1/users/me", json=change).status_code == 200
+
+    assert pending(bob) == []
+    assert refused(bob.post(f"{URL}/{invitation['id']}/accept")) == (404, "not-found")
+    assert refused(bob.post(f"{URL}/{invitation['id']}/decline")) == (404, "not-found")
+    assert bob.get(f"/api/v1/projects/{shared['id']}").get_json()["role"] == before != "owner"
+    # Asked under the new address, it is meant for this member.
+    alice.patch(members_url(shared, bob), json={"role": "owner"})
+    assert accept(bob, invitation) == 200
 
 
 def test_declining_ends_it(alice: Client, charlie: Client, shared: Json) -> None:
