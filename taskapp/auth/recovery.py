@@ -68,7 +68,7 @@ def ask_for_verification(caller: Caller) -> None:
     """
     mail.require_mail()
     user = get_user(caller.user_id)
-    if not user.email_verified and mail.within_rate(user.email):
+    if not user.email_verified and mail.within_rate(user.email, user.id):
         mail.queue(tokens.VERIFICATION, user.email, {}, user_id=user.id)
 
 

@@ -97,7 +97,7 @@ def ask(lock: Lock, email: str, role: str) -> Accepted:
         first = sa.insert(INVITATIONS)
         first = first.values({**values, **of_address})
         db.session.execute(first)
-    if mail.within_rate(email):
+    if mail.within_rate(email, lock.user_id):
         mail.queue("invitation", email, {"project_id": lock.project_id})
     return Accepted({"email": email, "role": role, "state": "invited"})
 

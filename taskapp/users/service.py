@@ -181,7 +181,7 @@ def _unproved(before: Row, address: str) -> Body:
     if is_same_mailbox(before.email, address):
         return {}
     forget_tokens(before.id)
-    if before.email_verified or within_rate(before.email):
+    if before.email_verified or within_rate(before.email, before.id):
         text = ADDRESS_CHANGED.format(name=before.name, old=before.email, new=address)
         data = {"subject": "Your address was changed", "text": text}
         queue("email-changed", before.email, data, user_id=before.id)

@@ -171,6 +171,27 @@ def test_three_an_hour_are_mailed_to_an_address(tmp_path: Path) -> None:
         assert database.execute("SELECT count(*) FROM mails").fetchone() == (3,)
 
 
+def test_sixty_an_hour_are_mailed_to_strangers_for_one_account(tmp_path: Path) -> None:
+    """Else an account, which is free, would send what it likes to whom it likes."""
+    variables = {"TASKAPP_INSTANCE": str(tmp_path), "PUBLIC_URL": PUBLIC_URL, "INVITATIONS": "true"}
+    variables |= {"SMTP_URL": "smtp://127.0.0.1:9?tls=none", "MAIL_FROM": "tasks@example.com"}
+    servers.migrate(**variables)
+    with servers.gunicorn(**variables) as base:
+        token = servers.sign_up(base, "dora@example.com")
+        verify = f"{base}{AUTH}/email/verify/send"
+        for letter in "ab":
+            project = servers.ask(f"{base}/api/v1/projects", {"name": letter}, token=token)[2]
+            members = f"{base}/api/v1/projects/{project['id']}/members"
+            for number in range(35):
+                body = {"email": f"{letter}{number}@x.example", "role": "viewer"}
+                assert servers.ask(members, body, token=token)[0] == 202
+        assert servers.ask(verify, method="POST", token=token)[0] == 202
+
+    with closing(sqlite3.connect(tmp_path / "taskapp.db")) as database:
+        assert database.execute("SELECT count(*) FROM invitations").fetchone() == (70,)
+        assert database.execute("SELECT count(*) FROM mails").fetchone() == (60,)
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
