@@ -223,5 +223,7 @@ def answer(plan: dict[str, Any]) -> Answers:
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)  # noqa: T201 - the reply
+    # With PYTHONUNBUFFERED what a pipe does not take at once would be lost: this has a buffer.
+    with open(1, "w", encoding="utf-8", closefd=False) as stdout:
+        for line in sys.stdin:
+            print(json.dumps(answer(json.loads(line))), file=stdout, flush=True)
