@@ -73,9 +73,9 @@ test-faults: $(VENV)/dev ## The faults that need minutes, root or nginx, and the
 	$(BIN)/pytest -m faults
 	TZ=Asia/Kathmandu $(BIN)/pytest -n 2 tests/tasks tests/auth
 
-test-page: $(VENV)/page ## Drive the page in the system's Chromium, on both databases
+test-page: $(VENV)/page ## Drive the page in the system's Chromium, on both databases; what fails is tried once more
 	tests/page/chromium
-	$(BIN)/pytest -m page tests/page
+	$(BIN)/pytest -m page tests/page || $(BIN)/pytest -m page tests/page --last-failed --last-failed-no-failures none
 
 test-agents: $(VENV)/agents $(VENV)/judges ## Agents and a person race on /mcp; the official SDK and the conformance suite
 	JUDGES=$(VENV)/judges $(BIN)/pytest -m agents tests/agents

@@ -81,11 +81,13 @@ def _work_on_a_task(page: Any, folder: Path) -> None:
     panel = page.locator("#panel")
     panel.get_by_label("Notes").fill("Look at the notice period.")
     panel.get_by_label("Priority").select_option("urgent")
-    panel.get_by_label("Add a subtask").fill("Is the cellar ours?")
-    page.keyboard.press("Enter")
+    subtask = panel.get_by_label("Add a subtask")
+    subtask.fill("Is the cellar ours?")
+    subtask.press("Enter")
     expect(panel.get_by_role("checkbox", name="Complete Is the cellar ours?")).to_be_visible()
-    panel.get_by_label("Write a comment").fill("The clause on page 4 is new.")
-    page.keyboard.press("Enter")
+    comment = panel.get_by_label("Write a comment")
+    comment.fill("The clause on page 4 is new.")
+    comment.press("Enter")
     expect(panel.get_by_role("article")).to_contain_text("The clause on page 4 is new.")
 
     lease = folder / "lease.txt"

@@ -26,6 +26,7 @@ def test_the_page_works_below_a_path_prefix(
     visit: Open, service: str, said: str, address: str
 ) -> None:
     page = visit()
+    page.goto("about:blank")  # so that nothing of the first page is still on its way
     outside: list[str] = []
 
     def take_prefix_away(route: Route) -> None:
