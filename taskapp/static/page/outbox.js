@@ -54,9 +54,11 @@ let lastId = 0
 /** @param {{op: string, task: number | string, fields?: object, seen: object}} change */
 export async function enqueue(change) {
   lastId = Math.max(Date.now() * 1000, lastId + 1)
-  const etag = change.seen.revision ? etagOf(change.seen) : null
+  const task = state.renamed.get(String(change.task)) ?? change.task // its creation may just have been answered
+  const seen = change.seen.revision ? change.seen : (state.tasks.get(String(task)) ?? change.seen)
+  const etag = seen.revision ? etagOf(seen) : null
   const fixed = { id: lastId, user: state.me.id, key: randomKey(), etag, waited: !state.online }
-  const entry = { ...fixed, state: 'waiting', tries: 0, ...change }
+  const entry = { ...fixed, state: 'waiting', tries: 0, ...change, task, seen }
   writing.add(entry.id)
   state.pending.push(entry)
   refreshTask(entry.task)
