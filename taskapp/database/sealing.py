@@ -59,8 +59,11 @@ def unseal_bytes(key: bytes, sealed: bytes) -> bytes:
 
     if not sealed.startswith(MARK):
         return _unseal_fernet(key, sealed)
+    text = sealed.removeprefix(MARK)
     try:
-        raw = urlsafe_b64decode(sealed.removeprefix(MARK))
+        raw = urlsafe_b64decode(text)
+        if urlsafe_b64encode(raw) != text:  # base64 has several spellings; ours is one
+            raise CannotOpen
         return AESGCM(key).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], None)
     except (InvalidTag, ValueError):
         raise CannotOpen from None
