@@ -33,6 +33,7 @@ import uvloop
 
 from lab import estimate
 from lab.estimate import Estimate, Rate
+from lab.servers import end
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60  # seconds until a request counts as failed
@@ -135,7 +136,7 @@ def generator() -> Iterator[Generator]:
         try:
             yield Generator(process)
         finally:
-            process.terminate()
+            end(process)
 
 
 async def ask(port: int, path: str, sending: float = 0) -> int:
