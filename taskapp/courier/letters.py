@@ -111,20 +111,22 @@ def _reset(mail: Row) -> Letter | None:
     user = _account_of(mail)
     if user is None or not user.is_active:
         return None
-    with transaction():
-        token = tokens.issue(tokens.RESET, user.id, mail.address)
-    text = RESET_TEXT.format(email=mail.address, base=_base(), token=token)
-    return Letter("A new password", text)
+    return Letter("A new password", _with_token(RESET_TEXT, tokens.RESET, user, mail))
 
 
 def _verification(mail: Row) -> Letter | None:
     user = _account_of(mail)
     if user is None or user.id != mail.user_id:
         return None
-    with transaction():
-        token = tokens.issue(tokens.VERIFICATION, user.id, mail.address)
-    text = VERIFY_TEXT.format(email=mail.address, base=_base(), token=token)
+    text = _with_token(VERIFY_TEXT, tokens.VERIFICATION, user, mail)
     return Letter("Is this your address?", text)
+
+
+def _with_token(text: str, purpose: str, user: Row, mail: Row) -> str:
+    """The text with a token that is issued as it is written."""
+    with transaction():
+        token = tokens.issue(purpose, user.id, mail.address)
+    return text.format(email=mail.address, base=_base(), token=token)
 
 
 def _invitation(mail: Row) -> Letter | None:

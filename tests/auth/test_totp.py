@@ -207,9 +207,9 @@ def test_a_code_that_is_older_than_a_used_one_does_not_work(
     assert refused(enter(anonymous, ticket_of(anonymous), phone.at(0))) == WRONG
 
 
-def test_of_many_at_once_one_uses_a_code(anonymous: Client, phone: Phone) -> None:
+def enter_at_once(anonymous: Client, code: str) -> list[int]:
+    """The statuses of six tickets that are used with one code at the same time."""
     tickets = [ticket_of(anonymous) for _ in range(6)]
-    code = phone.next_code()
 
     def sign_in(ticket: str) -> int:
         client = anonymous.application.test_client()
@@ -217,7 +217,11 @@ def test_of_many_at_once_one_uses_a_code(anonymous: Client, phone: Phone) -> Non
         return enter(client, ticket, code).status_code
 
     with ThreadPoolExecutor(6) as pool:
-        statuses = sorted(pool.map(sign_in, tickets))
+        return sorted(pool.map(sign_in, tickets))
+
+
+def test_of_many_at_once_one_uses_a_code(anonymous: Client, phone: Phone) -> None:
+    statuses = enter_at_once(anonymous, phone.next_code())
 
     assert statuses == [200] + [401] * 5
 
@@ -336,16 +340,7 @@ def test_a_recovery_code_signs_in_once(alice: Client, anonymous: Client, phone: 
 
 
 def test_of_many_at_once_one_uses_a_recovery_code(anonymous: Client, phone: Phone) -> None:
-    tickets = [ticket_of(anonymous) for _ in range(6)]
-    code = phone.recovery_codes[0]
-
-    def sign_in(ticket: str) -> int:
-        client = anonymous.application.test_client()
-        assert isinstance(client, Client)
-        return enter(client, ticket, code).status_code
-
-    with ThreadPoolExecutor(6) as pool:
-        statuses = sorted(pool.map(sign_in, tickets))
+    statuses = enter_at_once(anonymous, phone.recovery_codes[0])
 
     assert statuses == [200] + [401] * 5
 
