@@ -3,6 +3,7 @@
 from marshmallow import Schema, validate
 
 from taskapp.caller import SCOPES
+from taskapp.users.schemas import CurrentPasswordSchema
 from taskapp.web import fields
 from taskapp.web.fields import example
 
@@ -69,17 +70,6 @@ class PasswordChangeSchema(Schema):
     end_tokens = fields.Bool(load_default=False, load_only=True)
 
 
-class ProofSchema(Schema):
-    """Proof that it is you.
-
-    Attributes:
-        current_password: The password of your account; one that has none may leave it out within
-            five minutes of a sign-in.
-    """
-
-    current_password = fields.Password()
-
-
 class ConfirmationSchema(Schema):
     """A code of the authenticator that was just set up.
 
@@ -90,7 +80,7 @@ class ConfirmationSchema(Schema):
     code = fields.Text(min=1, max=64, required=True, load_only=True, metadata=example("492039"))
 
 
-class CodeSchema(ProofSchema):
+class CodeSchema(CurrentPasswordSchema):
     """Proof that it is you, and a code.
 
     Attributes:
@@ -223,7 +213,6 @@ LOGIN = LoginSchema()
 REFRESH = RefreshSchema()
 TOKEN_PAIR = TokenPairSchema()
 PASSWORD_CHANGE = PasswordChangeSchema()
-PROOF = ProofSchema()
 CONFIRMATION = ConfirmationSchema()
 CODE = CodeSchema()
 SECOND_STEP = SecondStepSchema()

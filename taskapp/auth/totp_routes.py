@@ -7,6 +7,7 @@ from taskapp.auth import second_factor as service
 from taskapp.auth.routes import sign_in_limit
 from taskapp.database.session import Body
 from taskapp.errors import Conflict, Forbidden, InvalidToken, WrongCredentials
+from taskapp.users.schemas import CURRENT_PASSWORD
 from taskapp.web.contract import accepts, public, replies
 from taskapp.web.current import caller, client_address
 
@@ -44,7 +45,7 @@ def check_password(body: Body) -> Body:
 
 
 @second_factor.post("/totp")
-@accepts(body=schemas.PROOF, prepare=check_password)
+@accepts(body=CURRENT_PASSWORD, prepare=check_password)
 @replies(schemas.NEW_FACTOR, 200, Conflict, Forbidden, WrongCredentials)
 def set_up_totp(body: Body) -> Body:
     """Make the seed of a second factor; it asks for nothing until it is confirmed.
