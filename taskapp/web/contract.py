@@ -199,7 +199,7 @@ def load_query(schema: Schema) -> Body:
         InvalidCursor
     """
     raw = request.query_string
-    parse = _read_query if len(raw) <= REMEMBERED_QUERY else _read_query.__wrapped__
+    parse = _remembered_query if len(raw) <= REMEMBERED_QUERY else _read_query
     sent, loaded = parse(schema, raw)
     current().query = dict(sent)
     query: Body = {}
@@ -210,7 +210,6 @@ def load_query(schema: Schema) -> Body:
     return query
 
 
-@lru_cache(1024)
 def _read_query(schema: Schema, raw: bytes) -> tuple[dict[str, str], Body]:
     """The parameters as they were sent, and what they mean; the same each time, for everybody.
 
@@ -230,6 +229,9 @@ def _read_query(schema: Schema, raw: bytes) -> tuple[dict[str, str], Body]:
     if messages:
         raise errors.Invalid(errors=errors.reasons(messages, "parameter"))
     return values, query
+
+
+_remembered_query = lru_cache(1024)(_read_query)
 
 
 def _as_sent(schema: Schema, name: str, value: str) -> str:
