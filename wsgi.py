@@ -1,13 +1,16 @@
-"""What a WSGI server loads: gunicorn wsgi:app."""
+"""What a WSGI server loads, and the command line: gunicorn wsgi:app, flask --app wsgi."""
 
 from __future__ import annotations
 
 import os
+import sys
 
 import config
 from taskapp import create_app
 
+stays = "gunicorn.arbiter" in sys.modules or "courier" in sys.argv
+
 try:
-    app = create_app(config.load(os.environ))
+    app = create_app(config.load(os.environ), migrates=not stays)
 except config.ConfigError as error:
     raise SystemExit(f"taskapp: {error}") from None
