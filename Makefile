@@ -118,8 +118,9 @@ lab-taste: $(VENV)/lab ## A short run of each experiment and exercise, to see th
 lab-sample: $(VENV)/lab ## Measure the sample in docs/ anew, and put its sentences into docs/lesson.md
 	$(BIN)/python -m lab run --quick --all --output docs/lab-report --lesson docs/lesson.md --lesson docs/lesson-failures.md
 
-bench: $(VENV)/bench ## Measure taskapp beside its peers, into docs/performance.md (25 minutes)
-	$(BIN)/python -m bench compare
+bench: $(VENV)/bench ## Measure taskapp beside its peers, into docs/performance.md (half an hour); NEWEST=python3.13 adds that Python
+	$(if $(NEWEST),$(MAKE) VENV=$(VENV)-newest PYTHON=$(NEWEST) $(VENV)-newest/runtime)
+	$(if $(NEWEST),NEWEST=$(VENV)-newest/bin/python) $(BIN)/python -m bench compare
 
 bench-quick: $(VENV)/bench ## The same, rougher, to the terminal (3 minutes)
 	$(BIN)/python -m bench quick

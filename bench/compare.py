@@ -49,6 +49,7 @@ class Results:
     titles: dict[str, str]
     machine: dict[str, Any] = field(default_factory=machine)
     cpu_us: dict[str, Samples] = field(default_factory=dict)
+    database_us: dict[str, Samples] = field(default_factory=dict)
     per_second: dict[str, Samples] = field(default_factory=dict)
     latency_ms: dict[str, dict[str, Samples]] = field(default_factory=dict)
     memory_mib: Samples = field(default_factory=dict)
@@ -56,7 +57,7 @@ class Results:
 
 
 def run(plan: Plan) -> dict[str, Any]:
-    kinds = [servers.TASKAPP, *servers.PEERS]
+    kinds = [servers.TASKAPP, *servers.newest(), *servers.PEERS]
     with postgresql() as maintenance, tempfile.TemporaryDirectory(prefix="bench-") as folder:
         say(f"filling a PostgreSQL with {plan.tasks:,} tasks")
         stage = prepare(Path(folder), plan.tasks, new_database(maintenance, "bench"))
@@ -74,7 +75,8 @@ def run(plan: Plan) -> dict[str, Any]:
                 _round(results, stage, started, latency=number < plan.latency_rounds)
                 started.append(started.pop(0))
             for server in started:
-                results.memory_mib.setdefault(server.kind.name, []).append(server.pss_mib())
+                if not server.kind.closes:
+                    results.memory_mib[server.kind.name] = [server.pss_mib()]
     return asdict(results)
 
 
@@ -93,9 +95,10 @@ def _let_peers_insert(stage: Stage) -> None:
 def _starts(results: Results, kinds: list[Kind], stage: Stage, on_sqlite: Stage) -> None:
     """From exec to the first answer, each alone; the default install and an empty app, too."""
     results.titles |= {"sqlite": "taskapp, default install (SQLite)", "empty": servers.EMPTY.title}
+    each = [(kind.name, kind, stage) for kind in kinds if not kind.closes]
     alone = [("sqlite", servers.TASKAPP, on_sqlite), ("empty", servers.EMPTY, on_sqlite)]
     for _ in range(results.plan.starts):
-        for name, kind, there in [*((kind.name, kind, stage) for kind in kinds), *alone]:
+        for name, kind, there in each + alone:
             with servers.running(kind, there.environment) as server:
                 results.start_s.setdefault(name, []).append(server.seconds_to_first_answer)
                 if there is on_sqlite:
@@ -117,20 +120,24 @@ def _round(results: Results, stage: Stage, started: list[Server], *, latency: bo
                 continue
             with changing(stage) if question.fresh else ExitStack():
                 _cell(results, stage, server, question)
-                if latency:
+                if latency and server.kind.latency:
                     _latency(results, stage, server, question)
 
 
 def _cell(results: Results, stage: Stage, server: Server, question: Question) -> None:
     """One server, one question, as fast as it answers."""
     plan, stream = results.plan, question.stream(stage, server)
+    if server.kind.closes:
+        stream = map(load.closing, stream)
     load.closed_loop(server.port, stream, plan.warm_up, CONNECTIONS)
-    before = server.cpu_seconds()
+    server_before, database_before = server.cpu_seconds(), stage.database_cpu_seconds()
     done = load.closed_loop(server.port, stream, plan.seconds, CONNECTIONS)
-    used = server.cpu_seconds() - before
+    used = server.cpu_seconds() - server_before
+    used_there = stage.database_cpu_seconds() - database_before
     _checked(done, server, question)
-    name = server.kind.name
-    _samples(results.cpu_us, name, question.name).append(used / len(done.latencies) * 1e6)
+    name, answers = server.kind.name, len(done.latencies)
+    _samples(results.cpu_us, name, question.name).append(used / answers * 1e6)
+    _samples(results.database_us, name, question.name).append(used_there / answers * 1e6)
     _samples(results.per_second, name, question.name).append(done.per_second)
 
 

@@ -67,14 +67,12 @@ class Scene:
     server: Server
     engine: sa.Engine
     paths: set[str]  # that this version of the service has
-    database_pid: int | None
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server.port}{path}"
 
     def cpu_seconds(self) -> float:
-        database = servers.cpu_seconds(self.database_pid) if self.database_pid else 0.0
-        return self.server.cpu_seconds() + database
+        return self.server.cpu_seconds() + self.stage.database_cpu_seconds()
 
     def ask(self, person: Person, path: str, **more: Any) -> urllib.request.Request:
         headers = {"Authorization": f"Bearer {person.token}", **more.pop("headers", {})}
@@ -114,14 +112,11 @@ def _measure(told: Told, name: str, size: int, url: str | None) -> None:
 @contextmanager
 def scene_of(stage: Stage) -> Iterator[Scene]:
     engine = sa.create_engine(stage.url.replace("postgresql:", "postgresql+psycopg2:"))
-    host = engine.url.query.get("host")
-    pid_file = Path(host) / "postmaster.pid" if isinstance(host, str) else None
     with servers.running(servers.TASKAPP, stage.environment) as server:
         port = server.port
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/openapi.json", timeout=30) as answer:
             paths = set(json.load(answer)["paths"])
-        pid = int(pid_file.read_text().split()[0]) if pid_file else None
-        yield Scene(stage, server, engine, paths, pid)
+        yield Scene(stage, server, engine, paths)
     engine.dispose()
 
 

@@ -50,6 +50,12 @@ def request(
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
+def closing(raw: Raw) -> Raw:
+    """The same request, which asks the server to close the connection after its answer."""
+    head, rest = raw.split(b"\r\n", maxsplit=1)
+    return b"\r\n".join([head, b"Connection: close", rest])
+
+
 class Connection:
     """One connection, used again for as long as the server leaves it open."""
 

@@ -96,7 +96,7 @@ def _short(told: dict[str, Any], name: str) -> str:
 
 
 def _memory(told: dict[str, Any], folder: Path) -> None:
-    names = sorted(told["titles"], key=lambda name: statistics.median(told["memory_mib"][name]))
+    names = sorted(told["memory_mib"], key=lambda name: statistics.median(told["memory_mib"][name]))
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained", sharey=True)
     for axes, measure, title in (
         (left, "memory_mib", "Memory: MiB (PSS), 2 processes"),

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -29,6 +29,9 @@ class Kind:
     title: str
     command: tuple[str, ...]
     writes: bool = True
+    latency: bool = True  # asked at a fixed rate, too
+    closes: bool = False  # asked on a connection for each request, as a sync worker answers
+    python: str = sys.executable
 
 
 def gunicorn(app: str, *options: str) -> tuple[str, ...]:
@@ -43,20 +46,41 @@ def uvicorn(app: str) -> tuple[str, ...]:
     return ("uvicorn", f"--workers={WORKERS}", *bare, "--port={port}", app)
 
 
-TASKAPP = Kind(
-    "taskapp", "taskapp, everything on", gunicorn("wsgi:app", "--config=gunicorn.conf.py")
-)
+OURS = gunicorn("wsgi:app", "--config=gunicorn.conf.py")
+TASKAPP = Kind("taskapp", "taskapp, everything on", OURS)
 FLOOR = Kind("floor", "floor: raw WSGI, psycopg2", gunicorn("bench.peers.floor:app"))
+FLOOR_ON_OURS = Kind(
+    "floor_on_ours",
+    "floor on taskapp's worker",
+    gunicorn("bench.peers.floor:app", "--config=python:bench.peers.our_worker_conf"),
+    latency=False,
+)
 FASTAPI = Kind(
     "fastapi", "FastAPI, async SQLAlchemy, asyncpg", uvicorn("bench.peers.fastapi_plain:app")
+)
+FASTAPI_CLOSING = replace(
+    FASTAPI,
+    name="fastapi_closing",
+    title="FastAPI, a connection for each request",
+    latency=False,
+    closes=True,
 )
 TWIN = Kind("twin", "FastAPI doing all that taskapp does", uvicorn("lab.twin.app:app"))
 DRF = Kind("drf", "Django REST framework, simplejwt", gunicorn("bench.peers.drf.wsgi:app"))
 FLASK = Kind("flask", "Flask as tutorials write it", gunicorn("bench.peers.flask_tutorial:app"))
 EMPTY = Kind("empty", "empty Flask app", gunicorn("bench.peers.empty_flask:app"), writes=False)
+PEERS = (FLOOR, FLOOR_ON_OURS, FASTAPI, FASTAPI_CLOSING, TWIN, DRF, FLASK)
 
 
-PEERS = (FLOOR, FASTAPI, TWIN, DRF, FLASK)
+def newest() -> tuple[Kind, ...]:
+    """taskapp on another Python, whose path stands in NEWEST; nothing without."""
+    python = os.environ.get("NEWEST")
+    if not python:
+        return ()
+    asked = "import platform; print(platform.python_version())"
+    version = subprocess.check_output([python, "-c", asked], text=True).strip()  # noqa: S603 - as above
+    title = f"taskapp on Python {version}"
+    return (Kind("newest", title, OURS, latency=False, python=python),)
 
 
 @dataclass
@@ -81,7 +105,7 @@ class Server:
 def running(kind: Kind, environment: dict[str, str]) -> Iterator[Server]:
     """Start it, wait for its first answer, and stop it with everything it started."""
     port = free_port()
-    command = [sys.executable, "-m", *(part.format(port=port) for part in kind.command)]
+    command = [kind.python, "-m", *(part.format(port=port) for part in kind.command)]
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
     told = {**kept, "WEB_CONCURRENCY": str(WORKERS), **environment, "PORT": str(port)}
     began = time.perf_counter()

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg2
 from flask_migrate import upgrade
 
 import config
 from bench import data
+from bench.servers import cpu_seconds
 from lab import servers
 from taskapp import create_app
 from taskapp.extensions import db
@@ -29,6 +31,14 @@ class Stage:
     @property
     def url(self) -> str:
         return self.environment["DATABASE_URL"]
+
+    def database_cpu_seconds(self) -> float:
+        """What PostgreSQL's processes used since it started; SQLite has none of its own."""
+        folder = parse_qs(urlsplit(self.url).query).get("host")
+        if folder is None:
+            return 0.0
+        postmaster = (Path(folder[0]) / "postmaster.pid").read_text().split()[0]
+        return cpu_seconds(int(postmaster))
 
 
 @contextmanager
