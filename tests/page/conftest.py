@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,13 @@ collect_ignore_glob = [] if find_spec("playwright") else ["test_*.py"]
 PASSWORD = "correct-horse-battery-fern"
 PATIENCE = 30_000  # milliseconds, for machines that are busy
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+# What the page says is gone after some seconds: it is written down, for a machine that is busy.
+SAID = """window.said = []
+addEventListener('DOMContentLoaded', () => {
+  const toast = document.getElementById('toast')
+  const note = () => said.push(toast.textContent)
+  if (toast) new MutationObserver(note).observe(toast, { childList: true })
+})"""
 REPORT = """addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
   report(`${violatedDirective} ${blockedURI}`)
 })"""
@@ -79,6 +87,7 @@ def visit(browser: Any, service: str) -> Iterator[Open]:
         context.set_default_timeout(PATIENCE)
         context.expose_binding("report", lambda _, text: breaches.append(text))
         context.add_init_script(REPORT)
+        context.add_init_script(SAID)
         context.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
         context.on("weberror", lambda error: failures.append(str(error.error)))
         contexts.append(context)
@@ -117,6 +126,18 @@ def quick_add(page: Any, text: str) -> None:
     page.get_by_role("textbox", name="Add a task").fill(text)
     page.keyboard.press("Enter")
     page.wait_for_function("document.getElementById('new').value === ''")
+
+
+def wait_until_said(page: Any, text: str) -> None:
+    """In the toast, since the page was loaded."""
+    page.wait_for_function("text => said.some((one) => one.includes(text))", arg=text)
+
+
+@contextmanager
+def answered(page: Any, method: str) -> Iterator[None]:
+    """What is done in it has been answered by the service at its end."""
+    with page.expect_response(lambda answer: answer.request.method == method):
+        yield
 
 
 def row(page: Any, title: str) -> Any:

@@ -57,13 +57,18 @@ async function removeNow(task, path) {
 const part = (name, count, ...children) =>
   h('section.part', { 'aria-label': t(name) }, h('h3', t(name), count && h('small', count)), children)
 
+const drafts = new Map() // what was begun and not sent
+events.addEventListener('left', () => drafts.clear())
+
 /** A line, or a text of several, which Enter sends and Shift and Enter continues. */
-function adder(label, add, maxlength, tag = 'input') {
+function adder(task, label, add, maxlength, tag = 'input') {
+  const firstId = [...state.renamed].find(([, id]) => id === task.id)?.[0] ?? task.id
+  const draft = `${firstId} ${label}`
   const onsubmit = (event) => {
     event.preventDefault()
-    const [field] = event.target.elements
     const value = field.value.trim()
     field.value = field.saved = ''
+    drafts.delete(draft)
     if (value) add(value)
   }
   const onkeydown = (event) => {
@@ -71,7 +76,9 @@ function adder(label, add, maxlength, tag = 'input') {
     event.preventDefault()
     event.target.form.requestSubmit()
   }
-  const field = h(tag, { name: label, 'aria-label': label, placeholder: label, maxlength, onkeydown, rows: 1, autocomplete: 'off' })
+  const oninput = () => drafts.set(draft, field.value)
+  const value = drafts.get(draft) ?? ''
+  const field = h(tag, { name: label, value, 'aria-label': label, placeholder: label, maxlength, oninput, onkeydown, rows: 1, autocomplete: 'off' })
   field.saved = ''
   return h('form.adder', { onsubmit }, icon('plus'), field)
 }
@@ -83,7 +90,7 @@ export function subtasks(task, writes) {
     tick(child), h('a', { href: href({ task: child.id }) }, child.title), child.due_on && h('small', dayName(child.due_on)))
   return part('subtasks', children.length > 0 && `${number(done)}/${number(children.length)}`,
     h('ul', children.map(item)),
-    writes && !isNew(task.id) && adder(t('addSubtask'), (title) => add({ title, parent_id: task.id, project_id: task.project_id }), 500))
+    writes && !isNew(task.id) && adder(task, t('addSubtask'), (title) => add({ title, parent_id: task.id, project_id: task.project_id }), 500))
 }
 
 function size(bytes) {
@@ -133,7 +140,7 @@ export function comments(task, details, writes) {
   const sending = pendingOf(task.id).filter(({ op }) => op === 'comment').map(({ fields }) => ({ ...fields, created_by: state.me.id }))
   return part('comments', null,
     h('ul', [...(details?.comments ?? []), ...sending].map(item)),
-    writes && adder(t('addComment'), (body) => comment(task, body), 10_000, 'textarea'))
+    writes && adder(task, t('addComment'), (body) => comment(task, body), 10_000, 'textarea'))
 }
 
 // == History

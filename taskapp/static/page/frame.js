@@ -191,7 +191,7 @@ function refusal(entry) {
   const title = file?.name ?? fields?.body ?? fields?.title ?? seen.title
   return h('div.notice', { role: 'alert' }, icon('overdue'),
     h('p', h('strong', t('notSaved', { title })), ' ', detail),
-    gone && op === 'update' ? button(t('saveAsNew'), () => saveAsNew(entry)) : button(t('again'), () => retry(entry)),
+    gone && op !== 'restore' ? button(t('saveAsNew'), () => saveAsNew(entry)) : button(t('again'), () => retry(entry)),
     button(t('discard'), () => drop(entry), 'button quiet'))
 }
 

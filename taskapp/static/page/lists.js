@@ -1,7 +1,7 @@
 // What the open view shows, page by page from the service, together with what is known here already.
 
 import { get, getAll } from './api.js'
-import { changed, dueDay, events, isNew, isOpen, PRIORITIES, route, sharedProjects, state, takeTasks } from './store.js'
+import { changed, dueDay, events, isNew, isOpen, PRIORITIES, route, sharedProjects, shownTasks, state, takeTasks } from './store.js'
 import { inZone, matches, partsOf, questionOf, readView, testOf } from './views.js'
 
 const FETCH = 200
@@ -91,7 +91,7 @@ export function tasksOf(list) {
   if (list.version === state.version) return list.tasks
   const inOrder = order(list)
   const end = list.cursor && place(list, list.last)
-  const shown = [...state.tasks.values()].filter(testFor(list)).map((task) => place(list, task))
+  const shown = shownTasks().filter(testFor(list)).map((task) => place(list, task))
   const near = end ? shown.filter((one) => inOrder(one, end) <= 0 || state.own.has(String(one.task.id))) : shown
   const tasks = near.sort(inOrder).map(({ task }) => task)
   Object.assign(list, { version: state.version, tasks })

@@ -4,7 +4,7 @@
 import { api, connection, getAll, Unreachable } from './api.js'
 import { locked, randomKey } from './browser.js'
 import { differs, fieldsOf, onlyTheirs, unsettled } from './merge.js'
-import { etagOf, forgetTasks, go, isMe, pendingOf, personName, refreshTask, route, say, state, takeTasks, tell } from './store.js'
+import { etagOf, forgetTasks, go, inbox, isMe, newestId, pendingOf, personName, refreshTask, route, say, state, takeTasks, tell } from './store.js'
 import { t } from './words.js'
 
 const LONGEST_WAIT = 60_000
@@ -57,7 +57,7 @@ export async function enqueue(change) {
   const task = state.renamed.get(String(change.task)) ?? change.task // its creation may just have been answered
   const seen = change.seen.revision ? change.seen : (state.tasks.get(String(task)) ?? change.seen)
   const etag = seen.revision ? etagOf(seen) : null
-  const fixed = { id: lastId, user: state.me.id, key: randomKey(), etag, waited: !state.online }
+  const fixed = { id: lastId, user: state.me.id, key: randomKey(), etag, newest: newestId(), waited: !state.online }
   const entry = { ...fixed, state: 'waiting', tries: 0, ...change, task, seen }
   writing.add(entry.id)
   state.pending.push(entry)
@@ -227,7 +227,7 @@ async function settle(entry, theirs, etag) {
   }
   const { ours, both } = unsettled(entry, theirs)
   if (ours.length === 0) return done(entry, null)
-  if (both.length === 0 && entry.tries < MOST_TRIES) return hold(entry, { etag, seen: theirs })
+  if (both.length === 0 && entry.tries < MOST_TRIES) return hold(entry, { state: 'waiting', etag, seen: theirs })
   const conflict = { state: 'conflict', theirs, etag, both, merged: onlyTheirs(entry, theirs), who: await whoChanged(entry) }
   await hold(entry, conflict)
   if (route().task !== String(entry.task)) say(t('saidConflict', theirs), Object.assign(() => go({ task: entry.task }), { label: t('look') }))
@@ -237,6 +237,20 @@ async function whoChanged({ task, seen }) {
   const events = await getAll(`tasks/${task}/history`).catch(() => [])
   const other = events.findLast(({ revision, user_id }) => revision > seen.revision && !isMe(user_id))
   return other ? personName(other.user_id) : t('otherWindow')
+}
+
+/** What a conflict is about may be gone since, or be as we want it. */
+export async function lookAgain(tasks) {
+  const conflicts = state.pending.filter((entry) => entry.state === 'conflict' && tasks.includes(entry.task))
+  for (const entry of conflicts) await settled(entry)
+  if (conflicts.length) flush()
+}
+
+/** Takes up what was left behind when the page was closed. */
+export async function takeUp() {
+  await load()
+  await lookAgain(state.pending.map(({ task }) => task))
+  flush()
 }
 
 /** Sends what was chosen of ours; where that is nothing, theirs stands. */
@@ -253,13 +267,20 @@ export async function retry(entry) {
   flush()
 }
 
-/** A change of a task that is gone becomes a task of its own. */
-export async function saveAsNew(entry) {
+// What a task keeps that is made once more: neither its project nor whom it was given to need be there.
+const KEPT = ['title', 'description', 'status', 'priority', 'due_at', 'due_on', 'repeat', 'reminders', 'labels']
+
+/** All that was changed in a task that is gone becomes a task of its own. */
+export async function saveAsNew({ task, seen: before }) {
   const id = `new-${randomKey()}`
-  const seen = { ...entry.seen, ...entry.fields, id, revision: null }
-  const { title, description, priority, labels } = seen
-  for (const other of pendingOf(entry.task)) await drop(other)
-  await enqueue({ op: 'create', task: id, seen, fields: { title, description, priority, labels } })
+  const waiting = pendingOf(task)
+  const changes = waiting.filter(({ op }) => op === 'update').map(({ fields }) => fields)
+  const seen = Object.assign({}, before, ...changes, { id, revision: null, project_id: inbox().id, assignee_id: null, parent_id: null })
+  await enqueue({ op: 'create', task: id, seen, fields: Object.fromEntries(KEPT.map((name) => [name, seen[name]])) })
+  for (const { op, fields, file } of waiting) {
+    if (op === 'comment' || op === 'attach') await enqueue({ op, task: id, seen, fields, file })
+  }
+  for (const entry of waiting) await drop(entry)
 }
 
 connection.addEventListener('reached', () => {

@@ -27,12 +27,16 @@ export function renderPanel() {
   const panel = $('panel')
   const task = taskById(route().task)
   const before = current
+  const gone = before && !task && route().task === String(before.id)
+  if (gone && isUnsaved(focusedField())) return
+  const same = task && before && (before.id === task.id || state.renamed.get(before.id) === task.id)
+  if (!same) focusedField()?.blur() // saves what was typed; an element that is taken away may not say that it changed
+  if (gone) go({ task: null })
   current = task
   panel.hidden = !task
   $('app').classList.toggle('with-panel', Boolean(task))
   if (!task) return panel.replaceChildren()
   writes = mayWrite(task.project_id)
-  const same = before && (before.id === task.id || state.renamed.get(before.id) === task.id)
   if (!same) {
     kept.clear()
     bases.clear()
@@ -65,11 +69,9 @@ function part(name, depends, make) {
   })
 }
 
-function isBusy(name) {
-  const field = document.activeElement
-  if (field.closest('[data-part]')?.dataset.part !== name) return false
-  return /^(date|time)/.test(field.type) || ('saved' in field && field.value !== field.saved)
-}
+const focusedField = () => document.activeElement.closest('#panel *')
+const isUnsaved = (field) => Boolean(field) && (/^(date|time)/.test(field.type) || ('saved' in field && field.value !== field.saved))
+const isBusy = (name) => focusedField()?.closest('[data-part]')?.dataset.part === name && isUnsaved(focusedField())
 
 function focusAgain(element, name) {
   const next = (name && element.querySelector(`[name="${CSS.escape(name)}"]`)) || element.querySelector('summary, input:not([type=checkbox]), button, select')
@@ -110,6 +112,7 @@ function text(field, rows, maxlength) {
   if (!writes) return h('p.read', { class: `read ${className}` }, value)
   const oninput = () => bases.has(field) || bases.set(field, current)
   const onchange = ({ target }) => {
+    if (!isUnsaved(target)) return // Enter saved it already
     const seen = bases.get(field) ?? current
     const typed = target.value.trim().normalize()
     bases.delete(field)

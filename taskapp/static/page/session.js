@@ -6,7 +6,7 @@ import { closeDialog, showDialog } from './dialogs.js'
 import { zone } from './dates.js'
 import { button, h } from './elements.js'
 import { count, loadLabels, loadMembers, loadNumbers, loadProjects } from './lists.js'
-import { drop, flush } from './outbox.js'
+import { drop, takeUp } from './outbox.js'
 import { changed, forgetAll, sharedProjects, state, tell } from './store.js'
 import { askNow } from './sync.js'
 import { t } from './words.js'
@@ -46,7 +46,7 @@ async function setZoneOnce({ timezone, created_at }) {
 async function enter() {
   await loadProjects()
   tell('entered')
-  flush()
+  takeUp()
   askNow()
   loadRest().catch(() => null)
 }

@@ -67,9 +67,10 @@ export const go = (change) => {
 const confirmed = new Map() // task id → the task as the service said it last
 
 export const confirmedTask = (id) => confirmed.get(String(id))
+export const newestId = () => Math.max(0, ...confirmed.keys())
 export const taskById = (id) => state.tasks.get(String(state.renamed.get(String(id)) ?? id))
 export const pendingOf = (id) => state.pending.filter((entry) => String(entry.task) === String(id))
-export const childrenOf = (id) => [...state.tasks.values()].filter(({ parent_id }) => parent_id === id)
+export const childrenOf = (id) => shownTasks().filter(({ parent_id }) => parent_id === id)
 export const etagOf = (task) => `"${task.project_id}-${task.revision}"`
 export const isNew = (id) => String(id).startsWith('new-')
 export const isOpen = ({ status }) => status === 'todo' || status === 'in_progress'
@@ -116,6 +117,16 @@ export function refreshTask(id) {
   if (task && !task.gone) state.tasks.set(String(id), task)
   else state.tasks.delete(String(id))
   changed()
+}
+
+/** All tasks; what a creation of ours made, but whose answer has not come, only as it waits. */
+export function shownTasks() {
+  const tasks = [...state.tasks.values()]
+  const twins = new Set()
+  for (const { seen, newest } of state.pending.filter(({ op }) => op === 'create')) {
+    twins.add(tasks.find((task) => task.id > newest && task.title === seen.title && isMe(task.created_by) && !twins.has(task)))
+  }
+  return twins.size ? tasks.filter((task) => !twins.has(task)) : tasks
 }
 
 // == Projects and people

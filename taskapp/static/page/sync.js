@@ -3,8 +3,9 @@
 import { api, getAll } from './api.js'
 import { recall, remember } from './browser.js'
 import { countSoon, loadMembers, loadProjects, openView, tasksOf, view } from './lists.js'
+import { lookAgain } from './outbox.js'
 import {
-  changed, confirmedTask, events, forgetTasks, go, isMe, pendingOf, personName, projectById, route, say, state, takeTasks, tell,
+  changed, confirmedTask, events, forgetTasks, isMe, pendingOf, personName, projectById, route, say, state, takeTasks, tell,
 } from './store.js'
 import { t } from './words.js'
 
@@ -73,10 +74,8 @@ async function take({ tasks, deleted }) {
   if (deleted.length || strange.size) await loadProjects()
   for (const id of strange) await loadMembers(id)
   const open = gone.find(({ id }) => String(id) === route().task)
-  if (open && pendingOf(open.id).length === 0) {
-    say(t('saidGone', open))
-    go({ task: null })
-  }
+  if (open && pendingOf(open.id).length === 0) say(t('saidGone', open))
+  await lookAgain(deleted)
   await announce(news.filter(({ task }) => !inFlight.has(String(task.id))))
 }
 
