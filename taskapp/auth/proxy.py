@@ -38,7 +38,7 @@ def caller_by(environ: dict[str, Any]) -> Caller | None:
     if header is None:
         return None
     variable = f"HTTP_{header.upper().replace('-', '_')}"
-    email = environ.get(variable, "").strip()
+    email = _text(environ.get(variable, ""), header).strip()
     if not email:
         return None
     if not _is_from_proxy(environ):
@@ -49,6 +49,14 @@ def caller_by(environ: dict[str, Any]) -> Caller | None:
     return _caller(_account(email))
 
 
+def _text(value: str, header: str) -> str:
+    """What proxies write is UTF-8; PEP 3333 hands it on as Latin-1."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        raise Unauthorized(f"{header} is not UTF-8.") from None
+
+
 def _is_from_proxy(environ: dict[str, Any]) -> bool:
     sent = environ.get(SECRET_HEADER, "")
     expected = str(settings().proxy_auth_secret)
@@ -56,7 +64,7 @@ def _is_from_proxy(environ: dict[str, Any]) -> bool:
 
 
 def _account(email: str) -> Row:
-    account = users.account_with_email(email)
+    account = users.account_of_mailbox(email)
     if account is None:
         account = _new_account(email)
     if not account.is_active:
@@ -74,10 +82,10 @@ def _new_account(email: str) -> Row:
         with transaction():
             identities.add_account(email, name, email_verified=True)
     except EmailTaken:
-        pass  # by another request of theirs, just now
+        pass  # by another request of theirs, just now, or by who has an address that looks alike
     except ValidationError:
         raise Unauthorized("The proxy names what is no e-mail address.") from None
-    account = users.account_with_email(email)
+    account = users.account_of_mailbox(email)
     if account is None:
         raise UnknownToProxy
     return account

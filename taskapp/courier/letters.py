@@ -124,8 +124,9 @@ def _verification(mail: Row) -> Letter | None:
 
 def _with_token(text: str, purpose: str, user: Row, mail: Row) -> str:
     """The text with a token that is issued as it is written."""
+    mailbox = users.mailbox_key(mail.address)
     with transaction():
-        token = tokens.issue(purpose, user.id, mail.address)
+        token = tokens.issue(purpose, user.id, mailbox)
     return text.format(email=mail.address, base=_base(), token=token)
 
 

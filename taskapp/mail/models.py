@@ -49,7 +49,7 @@ class MailedToken(Base):
     digest: Mapped[str] = mapped_column(unique=True)
     purpose: Mapped[str]
     user_id: Mapped[int] = part_of("users.id")
-    email_key: Mapped[str]  # the address that it was mailed to
+    email_key: Mapped[str]  # the mailbox that it was mailed to (users/access.py: mailbox_key)
     created_at: Mapped[dt.datetime]
     expires_at: Mapped[dt.datetime]
 

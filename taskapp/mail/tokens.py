@@ -17,13 +17,13 @@ RESET, VERIFICATION = "password-reset", "email-verification"
 LIFETIMES = {RESET: dt.timedelta(hours=1), VERIFICATION: dt.timedelta(days=1)}
 
 
-def issue(purpose: str, user_id: int, address: str) -> str:
-    """A new token; it lasts from now, when it is mailed."""
+def issue(purpose: str, user_id: int, mailbox: str) -> str:
+    """A new token for a mailbox (`mailbox_key`); it lasts from now, when it is mailed."""
     token = token_urlsafe(32)
     at = now()
     row: Body = {"purpose": purpose, "user_id": user_id, "created_at": at}
     row["digest"] = _digest(token)
-    row["email_key"] = address.casefold()
+    row["email_key"] = mailbox
     row["expires_at"] = at + LIFETIMES[purpose]
     db.session.execute(sa.insert(TOKENS).values(row))
     return token

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from taskapp.auth import second_factor
 from taskapp.auth import service as auth
 from taskapp.database.encoding import encode
-from taskapp.database.session import one_or_raise, read, transaction
+from taskapp.database.session import read, transaction
 from taskapp.errors import Refusal, reasons
 from taskapp.ops import checks
 from taskapp.schema import table
@@ -125,7 +125,10 @@ def enable(email: str) -> None:
 
 
 def _id_of(email: str) -> int:
-    return int(one_or_raise(access.with_email(email), access.UserNotFound).id)
+    account = access.account_of_mailbox(email)
+    if account is None:
+        raise access.UserNotFound
+    return int(account.id)
 
 
 def print_openapi() -> None:

@@ -1,7 +1,8 @@
 """Who is invited into a project: an address, whether or not it has an account.
 
 Only who has proved the address sees the invitation and accepts it, so nothing here tells an owner
-who has an account. A member who is to be an owner is asked in the same way, and is known already;
+who has an account. An account of an address that merely compares alike (`ß` with `ss`) is somebody
+else's. A member who is to be an owner is asked in the same way, and is known already;
 after a change of the account they prove the address, or are asked once more.
 """
 
@@ -22,7 +23,7 @@ from taskapp.ledger.revisions import Lock, Revision, lock_project, lock_to_join,
 from taskapp.mail import service as mail
 from taskapp.projects.models import Invitation
 from taskapp.schema import table
-from taskapp.users.access import USERS, email_key
+from taskapp.users.access import USERS, email_key, email_of, mailbox_key
 
 INVITATIONS = table(Invitation)
 LASTS = dt.timedelta(days=14)
@@ -40,7 +41,6 @@ SHOWN = (
     _invitation.expires_at,
 )
 _OF_PROJECT = PROJECTS.c.id == _invitation.project_id
-_SAME_ADDRESS = _user.email_key == _invitation.email_key
 _SHOWN = sa.select(*SHOWN).join(PROJECTS, _OF_PROJECT)
 _OF_USER = MEMBERSHIPS.c.user_id == _user.id
 _IN_IT = MEMBERSHIPS.c.project_id == _invitation.project_id
@@ -83,8 +83,7 @@ def ask(lock: Lock, email: str, role: str) -> Accepted:
         QuotaExceeded: The project has as many pending ones as it may.
     """
     at = now()
-    key = email_key(email)
-    of_address: Body = {"project_id": lock.project_id, "email_key": key}
+    of_address: Body = {"project_id": lock.project_id, "email_key": mailbox_key(email)}
     values: Body = {"email": email, "role": role}
     values["invited_by"] = lock.user_id
     values["created_at"] = at
@@ -117,7 +116,7 @@ def list_of_project(caller: Caller, project_id: int, query: Body) -> Page:
 def pending_for(address: str, project_id: int) -> sa.Select[Any]:
     """The pending invitation of an address into a project, with who invites."""
     of_project = _invitation.project_id == project_id
-    is_it = _invitation.email_key == email_key(address)
+    is_it = _invitation.email_key == mailbox_key(address)
     inviter = _user.name.label("inviter_name")
     is_inviter = _user.id == _invitation.invited_by
     chosen = _SHOWN.add_columns(inviter).join(USERS, is_inviter)
@@ -135,9 +134,8 @@ def withdraw(caller: Caller, project_id: int, invitation_id: int) -> None:
 def withdraw_for(project_id: int, user_id: int) -> None:
     """Withdraw those that a user made, and the one that is for the user: their role has ended."""
     by_user = _invitation.invited_by == user_id
-    is_user = _user.id == user_id
-    key = sa.select(_user.email_key).where(is_user)
-    for_user = _invitation.email_key == key.scalar_subquery()
+    mailbox = mailbox_key(email_of(user_id) or "")
+    for_user = _invitation.email_key == mailbox
     of_project = _invitation.project_id == project_id
     either = sa.or_(by_user, for_user)
     withdrawn = sa.delete(INVITATIONS).where(of_project, either)
@@ -203,9 +201,11 @@ def _enter(revision: Revision, user_id: int, role: str, invited_by: int) -> None
 
 def _for(caller: Caller, chosen: sa.Select[Any]) -> sa.Select[Any]:
     """Those of the chosen that are pending and for the caller."""
-    invited = chosen.join(USERS, _SAME_ADDRESS)
-    is_caller = _user.id == caller.user_id
-    return invited.where(is_caller, _IS_KNOWN, _is_pending())
+    email = email_of(caller.user_id) or ""
+    is_caller = sa.and_(_user.id == caller.user_id, _user.email == email)
+    invited = chosen.join(USERS, is_caller)
+    is_theirs = _invitation.email_key == mailbox_key(email)
+    return invited.where(is_theirs, _IS_KNOWN, _is_pending())
 
 
 def _is_pending() -> sa.ColumnElement[bool]:

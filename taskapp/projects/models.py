@@ -21,7 +21,7 @@ class Invitation(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int] = part_of("projects.id")
     email: Mapped[str]
-    email_key: Mapped[str]  # as users.email_key
+    email_key: Mapped[str]  # the mailbox that is invited (users/access.py: mailbox_key)
     role: Mapped[str]
     invited_by: Mapped[int] = part_of("users.id", index=True)
     created_at: Mapped[dt.datetime]

@@ -49,13 +49,19 @@ def email_key(email: str) -> str:
     return email.casefold()
 
 
-def is_same_mailbox(one: str, other: str) -> bool:
-    """Whether mail to one surely comes to the other, of two addresses that compare alike.
+def mailbox_key(email: str) -> str:
+    """The form in which it is compared who reads an address, which is finer than `email_key`.
 
     Addresses compare with more letters alike than case: `ß` is looked for as `ss`, and the Kelvin
-    sign as `k`, which a mail server may well tell apart.
+    sign as `k`, which a mail server may well tell apart: `straße.example` is another domain than
+    `strasse.example`.
     """
-    return is_normalized("NFC", one) and one.lower() == other.lower()
+    return email.lower()
+
+
+def is_same_mailbox(one: str, other: str) -> bool:
+    """Whether mail to one surely comes to the other, of two addresses that compare alike."""
+    return is_normalized("NFC", one) and mailbox_key(one) == mailbox_key(other)
 
 
 def with_email(email: str) -> sa.Result[Any]:
@@ -65,11 +71,13 @@ def with_email(email: str) -> sa.Result[Any]:
     return read(users.where(USER.email_key == key))
 
 
-def account_with_email(email: str) -> Row | None:
-    """What a caller needs of the account with this address; it may be disabled."""
-    select = sa.select(USER.id, USER.role, USER.timezone, USER.is_active, USER.email_verified)
-    select = select.where(USER.email_key == email_key(email))
+def account_of_mailbox(email: str) -> Row | None:
+    """What a caller needs of the account of exactly this mailbox; it may be disabled."""
+    columns = (USER.id, USER.email, USER.role, USER.timezone, USER.is_active, USER.email_verified)
+    select = sa.select(*columns).where(USER.email_key == email_key(email))
     account: Row | None = read(select).one_or_none()
+    if account is None or not is_same_mailbox(email, account.email):
+        return None
     return account
 
 
@@ -167,16 +175,26 @@ def set_password(user_id: int, hashed: str) -> None:
     db.session.execute(update.values(password_hash=hashed, updated_at=now()))
 
 
-def prove_address(user_id: int, key: str) -> bool:
+def email_of(user_id: int) -> str | None:
+    select = sa.select(USER.email).where(USER.id == user_id)
+    email: str | None = read(select).scalar_one_or_none()
+    return email
+
+
+def prove_address(user_id: int, mailbox: str) -> bool:
     """Note that the owner of an active account reads its address; whether it is still this one."""
-    is_it = sa.and_(USER.id == user_id, USER.email_key == key, USER.is_active)
+    email = email_of(user_id)
+    if email is None or mailbox_key(email) != mailbox:
+        return False
+    is_it = sa.and_(USER.id == user_id, USER.email == email, USER.is_active)
     values = {"email_verified": True, "updated_at": now()}
     proved = sa.update(USERS).where(is_it).values(values).returning(USER.id)
     return db.session.scalar(proved) is not None
 
 
 def user_id_of(email: str) -> int:
-    """The active user with this address, or UserNotFound."""
-    users = sa.select(USER.id).filter_by(email_key=email_key(email), is_active=True)
-    row = one_or_raise(read(users), UserNotFound)
-    return int(row.id)
+    """The active user of exactly this mailbox, or UserNotFound."""
+    account = account_of_mailbox(email)
+    if account is None or not account.is_active:
+        raise UserNotFound
+    return int(account.id)

@@ -131,6 +131,37 @@ def test_whom_nobody_knows_gets_an_account_where_that_is_set(
     assert refused(proxied(app, "no address").get(ME)) == NOBODY
 
 
+def as_sent(email: str) -> str:
+    """A header's bytes as a server hands them on (PEP 3333)."""
+    return email.encode().decode("latin-1")
+
+
+@pytest.mark.parametrize("create", [True, False])
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("bob@stra\u00dfe.example", "bob@strasse.example"),
+        ("\u017fam@x.example", "sam@x.example"),
+        ("\u212aim@x.example", "kim@x.example"),
+    ],
+)
+def test_an_address_that_looks_alike_opens_nothing(
+    app: Flask, admin: Client, monkeypatch: pytest.MonkeyPatch, theirs: str, ours: str, create: bool
+) -> None:
+    configure(app, monkeypatch, proxy_auth_create=create)
+    user = made(admin, "users", email=ours, name="Somebody", password=PASSWORD)
+
+    assert refused(proxied(app, as_sent(theirs)).get(ME)) == NOBODY
+    assert proxied(app, ours.upper()).get(ME).get_json()["id"] == user["id"]
+
+
+def test_addresses_in_any_script_are_read_as_utf_8(app: Flask, admin: Client) -> None:
+    user = made(admin, "users", email="j\u00fcrgen@x.example", name="J", password=PASSWORD)
+
+    assert proxied(app, as_sent("J\u00dcrgen@x.example")).get(ME).get_json()["id"] == user["id"]
+    assert refused(proxied(app, "j\u00fcrgen@x.example").get(ME)) == NOBODY
+
+
 def test_of_many_first_requests_at_once_one_makes_the_account(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,8 @@ from flask import Flask
 
 from taskapp.database.session import now, transaction
 from taskapp.extensions import db
-from taskapp.mail.tokens import TOKENS
+from taskapp.mail.tokens import TOKENS, VERIFICATION, issue
+from taskapp.users.access import mailbox_key
 from tests import servers
 from tests.conftest import PASSWORD, Client, made, prove, refused
 from tests.mail.conftest import PUBLIC_URL, PostOffice, mails_of, token_in
@@ -300,6 +301,20 @@ def test_an_address_that_looks_alike_is_a_changed_one(
     assert alice.patch(me, json=change).status_code == 200
     answer = anonymous.post(f"{AUTH}/email/verify", json={"token": verification})
     assert refused(answer) == (401, "invalid-token")
+
+
+def test_a_token_that_was_mailed_while_the_address_changed_proves_nothing(
+    app: Flask, alice: Client, anonymous: Client, office: PostOffice
+) -> None:
+    change = {"email": "weiss@x.example", "current_password": PASSWORD}
+    assert alice.patch("/api/v1/users/me", json=change).status_code == 200
+    with app.app_context(), transaction():
+        token = issue(VERIFICATION, alice.user["id"], mailbox_key("wei\u00df@x.example"))
+
+    response = anonymous.post(f"{AUTH}/email/verify", json={"token": token})
+
+    assert refused(response) == (401, "invalid-token")
+    assert alice.get("/api/v1/users/me").get_json()["email_verified"] is False
 
 
 def test_a_changed_address_is_unproved_and_the_old_one_is_told(

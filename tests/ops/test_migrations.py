@@ -56,6 +56,36 @@ def test_lead_to_the_models_and_back(empty: Flask) -> None:
         assert tables() == set()
 
 
+def test_an_invitation_is_for_the_mailbox_that_was_invited(empty: Flask) -> None:
+    upgrade(revision="0014")
+    emails = ["bob@stra\u00dfe.example", "Bob@Example.com"]
+    before = dict.fromkeys(["bob@strasse.example", "bob@example.com"])
+    insert = sa.text(
+        "INSERT INTO invitations (project_id, email, email_key, role, invited_by, created_at,"
+        " expires_at) VALUES (1, :email, :key, 'viewer', 1, :at, :at)"
+    )
+    keys = sa.text("SELECT email_key FROM invitations ORDER BY id")
+    with db.engine.begin() as connection:
+        at = "2026-11-30 10:00:00"
+        user = "INSERT INTO users (id, email, email_key, name, role, is_active, password_hash,"
+        user += " created_at, updated_at) VALUES (1, 'a', 'a', 'A', 'user', true, '', :at, :at)"
+        connection.execute(sa.text(user), {"at": at})
+        project = "INSERT INTO projects (id, name, description, revision, created_at,"
+        project += " updated_at) VALUES (1, 'P', '', 1, :at, :at)"
+        connection.execute(sa.text(project), {"at": at})
+        for email, key in zip(emails, before, strict=True):
+            connection.execute(insert, {"email": email, "key": key, "at": at})
+    upgrade()
+    with db.engine.connect() as connection:
+        after = list(connection.scalars(keys))
+    downgrade(revision="0014")
+    with db.engine.connect() as connection:
+        again = list(connection.scalars(keys))
+
+    assert after == ["bob@stra\u00dfe.example", "bob@example.com"]
+    assert again == list(before)
+
+
 @pytest.mark.parametrize(
     "statement", ["DROP INDEX ix_tasks_project_id_due_id", "ALTER TABLE tasks ADD more TEXT"]
 )

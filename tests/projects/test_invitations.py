@@ -175,6 +175,26 @@ def test_a_member_who_takes_the_address_of_somebody_invited_gains_no_role(
     assert accept(bob, invitation) == 200
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("bob@stra\u00dfe.example", "bob@strasse.example"), ("\u017fam@x.example", "sam@x.example")],
+)
+def test_an_address_that_looks_alike_is_somebody_elses(
+    alice: Client, charlie: Client, shared: Json, theirs: str, ours: str
+) -> None:
+    """Another domain, another mailbox: its holder proved that one only."""
+    change = {"email": theirs, "current_password": PASSWORD}
+    assert charlie.patch("/api/v1/users/me", json=change).status_code == 200
+    prove(charlie)
+    invitation = invite(alice, shared["id"], ours)
+
+    assert pending(charlie) == []
+    assert refused(charlie.post(f"{URL}/{invitation['id']}/accept")) == (404, "not-found")
+    assert refused(charlie.post(f"{URL}/{invitation['id']}/decline")) == (404, "not-found")
+    own = invite(alice, shared["id"], theirs)
+    assert [each["id"] for each in pending(charlie)] == [own["id"]] != [invitation["id"]]
+
+
 def test_declining_ends_it(alice: Client, charlie: Client, shared: Json) -> None:
     invitation = invite(alice, shared["id"], charlie.user["email"])
 

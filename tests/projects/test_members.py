@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Client, Json, add, named, refused
+from tests.conftest import PASSWORD, Client, Json, add, made, named, refused
 
 
 def url_of(project: Json, *client: Client) -> str:
@@ -46,6 +46,19 @@ def test_adds_nobody_twice_and_nobody_who_is_not_there(
     for email in ("nobody@example.com", charlie.user["email"]):
         response = alice.post(url_of(shared), json={"email": email, "role": "viewer"})
         assert refused(response) == (404, "not-found")
+
+
+def test_an_address_that_looks_alike_is_somebody_elses(
+    alice: Client, admin: Client, shared: Json
+) -> None:
+    user = {"name": "Bob", "password": PASSWORD}
+    made(admin, "users", email="bob@stra\u00dfe.example", **user)
+    url = url_of(shared)
+
+    other = {"email": "bob@strasse.example", "role": "editor"}
+    assert refused(alice.post(url, json=other)) == (404, "not-found")
+    same = {"email": "Bob@Stra\u00dfe.example", "role": "editor"}
+    assert alice.post(url, json=same).status_code == 201
 
 
 @pytest.mark.parametrize(
