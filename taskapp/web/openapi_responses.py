@@ -14,6 +14,7 @@ from taskapp.errors import Refusal
 from taskapp.web.contract import Contract
 from taskapp.web.fields import Resource
 from taskapp.web.json_schemas import Described
+from taskapp.web.rate_limits import UNLIMITED
 
 # No schema says what is in it; an import, or a file, ends at the limit set for it.
 STREAM = {"type": "string", "format": "binary", "maxLength": 2**63 - 1}
@@ -36,7 +37,6 @@ WITH_A_KEY = (errors.IdempotencyMismatch, errors.RequestInProgress)
 # Headers of every response, of limited ones, and of those of a status.
 ON_ALL = ("X-Request-ID", "Link", "Server-Timing")
 ON_LIMITED = ("RateLimit", "RateLimit-Policy")
-UNLIMITED = {"health", "docs"}  # blueprints
 BY_STATUS = {
     201: ("Location",),
     206: ("Content-Range",),
@@ -161,7 +161,7 @@ def _example(kind: type[Refusal]) -> Described:
 
 def _headers(route: Route, status: int) -> Described:
     names = [*ON_ALL, *BY_STATUS.get(status, ())]
-    if route.blueprint not in UNLIMITED:
+    if route.rule.endpoint not in UNLIMITED:
         names += ON_LIMITED
     if route.method == "GET" or isinstance(route.contract.reply, Resource):
         names.append("ETag")

@@ -27,7 +27,12 @@ from taskapp.errors import RateLimited
 from taskapp.extensions import limiter, settings
 from taskapp.web.current import Current, client_address, rate_limit_key
 
-UNLIMITED = {None, "health", "docs"}  # blueprints; None has what is no route, and static files
+# Endpoints that meet no limit; all others do, and what is no route as well. Probes and Prometheus
+# must hear how a busy service is; wrong tokens are slowed there (users/throttle.py).
+PROBES = {"health.alive", "health.started", "health.is_ready"}
+OPERATION = {"health.detailed", "health.expose_metrics"}
+FILES = {"static"}  # a page loads a dozen of them, each is sent in bounded pieces
+UNLIMITED = PROBES | OPERATION | FILES
 _ADD_IN_REDIS = """
 local answer = {}
 for number, key in ipairs(KEYS) do
@@ -165,7 +170,7 @@ def counter(limits: Sequence[Policy]) -> Callable[[Current], None]:
         storage: Counters | None = current_app.extensions.get("counters")
         if storage is None or not limiter.enabled:  # this app has no limits
             return
-        if current.request.blueprint in UNLIMITED:
+        if current.request.endpoint in UNLIMITED:
             return
         keys = [(policy.key(), policy.rate.get_expiry()) for policy in limits]
         counts = storage.add_all(keys)

@@ -17,6 +17,7 @@ import config
 from taskapp import create_app
 from taskapp.database.counters import CountersFile
 from taskapp.extensions import limiter
+from taskapp.web.rate_limits import UNLIMITED
 from tests import servers
 from tests.conftest import PASSWORD, Client, Json, refused
 from tests.document import Document
@@ -163,11 +164,42 @@ def sign_up(client: Client) -> Json:
     return {"Authorization": f"Bearer {pair['access_token']}"}
 
 
-def test_probes_and_explanations_are_exempt(behind_a_proxy: str, address: str) -> None:
-    for path in ("/health", "/health/ready", "/", "/problems", "/openapi.json"):
+def test_probes_are_exempt(behind_a_proxy: str, address: str) -> None:
+    for path in ("/health", "/health/ready", "/health/startup"):
         for _ in range(LIMIT + 1):
             status, headers, _ = call(behind_a_proxy, address, path=path)
             assert (status, "RateLimit" in headers) == (200, False)
+
+
+@pytest.mark.parametrize("path", ["/", "/problems", "/problems/conflict", "/openapi.json"])
+def test_explanations_have_the_limit_of_all(behind_a_proxy: str, address: str, path: str) -> None:
+    for used in range(1, LIMIT + 1):
+        status, headers, _ = call(behind_a_proxy, address, path=path)
+        assert (status, left(headers)) == (200, LIMIT - used)
+
+    status, headers, problem = call(behind_a_proxy, address, path=path)
+    assert (status, problem["code"]) == (429, "rate-limited")
+    assert int(headers["Retry-After"]) >= 1
+
+
+def test_each_route_has_a_limit_or_stands_among_those_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is asked, by any method, counts: refused, unknown and not allowed as well."""
+    client = limited(tmp_path, monkeypatch, RATELIMIT_DEFAULT="100000 per minute")
+    rules = list(client.application.url_map.iter_rules())
+    without = set()
+    for rule in rules:
+        url = re.sub("<[^>]+>", "1", rule.rule)
+        for method in {*(rule.methods or ()), "GET", "POST", "DELETE", "TRACE"}:
+            response = client.open(url, method=method)
+            if "RateLimit" not in response.headers and response.status_code != 405:
+                without.add(rule.endpoint)
+
+    assert without == UNLIMITED
+    assert {rule.endpoint for rule in rules} >= UNLIMITED
+    for url, method in (("/nothing", "GET"), (URL, "PUT"), ("/api/v1/tasks/01", "GET")):
+        assert "RateLimit" in client.open(url, method=method).headers
 
 
 def test_counters_past_their_time_go_when_a_worker_opens_their_file(tmp_path: Path) -> None:
