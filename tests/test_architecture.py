@@ -41,7 +41,7 @@ FEATURES = {
 # What a feature shows to other features: its use cases, its doors, and what it looks like.
 OPEN_TO_OTHERS = {"service", "access", "models", "schemas", "passwords", "query"}
 OPEN_TO_OTHERS |= {"credentials", "throttle"}
-OPEN_TO_OTHERS |= {"bulk", "calendar", "leaving", "due", "reminders"}
+OPEN_TO_OTHERS |= {"bulk", "calendar", "leaving", "due", "reminders", "recurrence"}
 # Expression nodes per statement (see density.py): on the mean of a folder, and of one statement.
 MEAN_NODES, MOST_NODES = 6.5, 25
 MAY_NOT_IMPORT = {

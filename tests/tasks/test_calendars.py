@@ -71,6 +71,12 @@ def taken(client: Client, *todos: str) -> list[Json]:
         (f"UID:{'u' * 200}", {"external_id": "u" * 200}),
         ("UID:a\nRECURRENCE-ID:20300131T170000Z", {"external_id": "a 20300131T170000Z"}),
         ("RELATED-TO:nobody@example.com", {"parent_id": None}),
+        ("CATEGORIES:\nPRIORITY:\nDUE:\nSTATUS:\nDESCRIPTION:", {"labels": [], "due_at": None}),
+        ("CATEGORIES:a,,b", {"labels": ["a", "b"]}),
+        (
+            "DTSTART;TZID=Europe/Berlin:20300330T170000\nDURATION:P1D",
+            {"due_at": "2030-03-31T15:00:00.000000Z"},
+        ),
     ],
 )
 def test_what_a_todo_says_is_in_the_task(alice: Client, lines: str, expected: Json) -> None:
@@ -97,6 +103,64 @@ def test_an_alarm_is_a_reminder(alice: Client, trigger: str, reminder: str | Non
     (task,) = taken(alice, f"SUMMARY:x\nDUE:20300131T170000Z\n{alarm}")
 
     assert [text[:19] for text in task["reminders"]] == ([reminder] if reminder else [])
+
+
+@pytest.mark.parametrize(
+    ("trigger", "reminders"),
+    [
+        ("TRIGGER:-PT15M", ["-P1DT15M"]),
+        ("TRIGGER;RELATED=START:-PT15M", ["-P1DT15M"]),
+        ("TRIGGER;RELATED=END:-PT15M", ["-PT15M"]),
+        ("TRIGGER:PT15M", ["-PT23H45M"]),
+        ("TRIGGER:P1D", ["P0D"]),
+        ("TRIGGER:P1DT1S", []),
+    ],
+)
+def test_an_alarm_counts_from_the_start_where_there_is_one(
+    alice: Client, trigger: str, reminders: list[str]
+) -> None:
+    alarm = f"BEGIN:VALARM\nACTION:DISPLAY\n{trigger}\nEND:VALARM"
+
+    (task,) = taken(alice, f"DTSTART:20300130T170000Z\nDUE:20300131T170000Z\n{alarm}")
+
+    assert task["reminders"] == reminders
+
+
+def test_an_alarm_of_apple_that_is_none_reminds_nobody(alice: Client) -> None:
+    alarm = "BEGIN:VALARM\nACTION:NONE\nTRIGGER;VALUE=DATE-TIME:19760401T005545Z\nEND:VALARM"
+
+    (task,) = taken(alice, f"SUMMARY:x\nDUE:20300131T170000Z\n{alarm}")
+
+    assert task["reminders"] == []
+
+
+@pytest.mark.parametrize(
+    ("due", "until", "expected"),
+    [
+        ("DUE:20300131T170000Z", "20310101T120000Z", "20310101T120000Z"),
+        ("DUE:20300131T170000Z", "20310101", "20310101T235959Z"),
+        ("DUE;TZID=Europe/Berlin:20300131T170000", "20310101", "20310101T225959Z"),
+        ("DUE;TZID=Europe/Berlin:20300131T170000", "20310101T120000", "20310101T110000Z"),
+        ("DUE;VALUE=DATE:20300131", "20310101", "20310101"),
+        ("DUE;VALUE=DATE:20300131", "20310101T000000Z", "20310101"),
+    ],
+)
+def test_until_is_taken_as_programs_write_it(
+    alice: Client, due: str, until: str, expected: str
+) -> None:
+    (task,) = taken(alice, f"SUMMARY:x\n{due}\nRRULE:FREQ=DAILY;UNTIL={until}")
+
+    assert task["repeat"]["rule"] == f"FREQ=DAILY;UNTIL={expected}"
+
+
+def test_a_line_may_be_folded_within_a_character(alice: Client) -> None:
+    text = "BEGIN:VCALENDAR\r\nBEGIN:VTODO\r\nSUMMARY:B\xfcro\r\nEND:VTODO\r\nEND:VCALENDAR\r\n"
+    body = text.encode().replace(b"\xc3", b"\xc3\r\n ")
+
+    response = alice.post(f"{URL}/import", data=body, content_type="text/calendar")
+
+    assert response.get_json()["created"] == 1, response.get_json()
+    assert alice.get(URL).get_json()["items"][0]["title"] == "B\xfcro"
 
 
 def test_parents_are_named_by_any_uid_above_or_below(alice: Client) -> None:
