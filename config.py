@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -24,6 +24,11 @@ KNOWN_SECRETS = re.compile(
     r"change.?me|secret|password|default|example|insecure|development", re.IGNORECASE
 )
 MAIL_ADDRESS = re.compile(r"[^<>@\s]+@[^<>@\s]+|[^<>@\"\r\n]+ <[^<>@\s]+@[^<>@\s]+>")
+HOST_NAME = re.compile(r"\.?[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+PUBLIC_URL = re.compile(r"https?://([A-Za-z0-9._-]+|\[[^\]/]+\])(:[0-9]+)?(/[A-Za-z0-9._~-]+)*/?")
+BIND = re.compile(r"unix:.+|fd://[0-9]+|([A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]):[0-9]+")
+REDIS_PATH = re.compile(r"[a-z]+://[^/?]*(/[0-9]*)?(\?.*)?")
+MOST_REQUESTS = 1_000_000_000  # of a rate
 ORIGIN = re.compile(r"\*|[a-z][a-z.+-]*://[a-z0-9._-]+(:[0-9]+)?")
 
 
@@ -66,13 +71,23 @@ def names(value: str) -> tuple[str, ...]:
 
 def hosts(value: str) -> tuple[str, ...]:
     """Names of hosts in lower case (RFC 9110, section 4.2.3), IPv6 addresses in brackets."""
-    return tuple(_as_in_host_header(name) for name in names(value.lower()))
+    try:
+        return tuple(_as_in_host_header(name) for name in names(value.lower()))
+    except ValueError:
+        example = "tasks.example.com, .example.com (all below it), [::1]"
+        raise ValueError(f"must be names of hosts, without a port, as in: {example}") from None
 
 
 def _as_in_host_header(name: str) -> str:
-    if name.count(":") > 1 and not name.startswith("["):
-        return f"[{name}]"
-    return name if name.isascii() else name.encode("idna").decode("ascii")  # RFC 5891
+    if name.count(":") > 1:
+        literal = IPv6Address(name.removeprefix("[").removesuffix("]"))
+        return f"[{literal}]"
+    name = name.removesuffix(".")
+    if not name.isascii():
+        name = name.encode("idna").decode("ascii")  # RFC 5891
+    if not HOST_NAME.fullmatch(name):
+        raise ValueError(name)
+    return name
 
 
 def origins(value: str) -> tuple[str, ...]:
@@ -83,9 +98,27 @@ def origins(value: str) -> tuple[str, ...]:
 
 
 def public_url(value: str) -> str:
-    if not re.fullmatch(r"https?://[A-Za-z0-9._-]+(:[0-9]+)?(/[A-Za-z0-9._~-]+)*/?", value):
+    if not PUBLIC_URL.fullmatch(value) or not _has_valid_port(value):
         raise ValueError("must be an address as in: https://tasks.example.com or …/tasks")
     return value.rstrip("/")
+
+
+def _has_valid_port(url: str) -> bool:
+    """Whether the port of an address is one, or left out; also whether brackets hold IPv6."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def bind(value: str) -> str:
+    """One or more addresses for gunicorn to listen on."""
+    listed = names(value)
+    if not listed or not all(BIND.fullmatch(address) for address in listed):
+        raise ValueError("must be an address as in: 127.0.0.1:8000, [::]:8000 or unix:/run/a.sock")
+    if not all(_has_valid_port(f"http://{address}") for address in listed if "/" not in address):
+        raise ValueError("must have a port from 1 to 65535")
+    return value
 
 
 def issuer(value: str) -> str:
@@ -103,7 +136,25 @@ def database(value: str) -> str:
     value = re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", value)
     if not value.startswith(("postgresql+psycopg2://", "sqlite:///")):
         raise ValueError("must begin with postgresql:// or sqlite:///")
+    _check_database(value)
     return value
+
+
+def _check_database(url: str) -> None:
+    """Refuse an address that cannot be read, or a database in the memory of one process."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    example = "postgresql://user:password@host:5432/name"
+    try:
+        parts = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError(f"must be an address as in: {example}") from None
+    if parts.port is not None and not 0 < parts.port <= 65535:
+        raise ValueError(f"must have a port from 1 to 65535, as in: {example}")
+    in_memory = not parts.database or ":memory:" in parts.database
+    if url.startswith("sqlite") and in_memory:
+        raise ValueError("must name a file, as in: sqlite:////srv/taskapp.db (workers share it)")
 
 
 def replica(value: str) -> str:
@@ -116,6 +167,9 @@ def replica(value: str) -> str:
 def redis(value: str) -> str:
     if not value.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("must begin with redis://, rediss:// or unix://")
+    is_socket = value.startswith("unix://")
+    if not is_socket and not (_has_valid_port(value) and re.fullmatch(REDIS_PATH, value)):
+        raise ValueError("must be an address as in: redis://:password@host:6379/0")
     return value
 
 
@@ -162,9 +216,25 @@ def rate(value: str) -> str:
     from limits import parse_many
 
     try:
-        parse_many(value)
+        rates = parse_many(value)
     except ValueError:
+        rates = []
+    in_range = all(1 <= each.amount <= MOST_REQUESTS and each.multiples >= 1 for each in rates)
+    if not rates or not in_range:
         raise ValueError("must be a rate, as in: 300 per minute") from None
+    return value
+
+
+def endpoint(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not _has_valid_port(value):
+        raise ValueError("must be an address as in: https://collector.example.com:4318")
+    return value
+
+
+def dsn(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/@\s]+@[^/@\s]+/(\S+/)?[0-9]+", value):
+        raise ValueError("must be a DSN as in: https://key@sentry.example.com/1")
     return value
 
 
@@ -211,7 +281,7 @@ class Settings:
     secret_key_previous: str | None = setting(None, secret=True)
     environment: str = setting("development", one_of("development", "production"))
     port: int = setting(8000, integer(1, 65535))
-    bind: str = setting("")
+    bind: str = setting("", bind)
     web_concurrency: int = setting(2, integer(1, 256))
     log_level: str = setting("info", one_of("debug", "info", "warning", "error"))
     log_format: str = setting("", one_of("json", "text"))
@@ -256,8 +326,8 @@ class Settings:
     proxy_auth_header: str | None = setting(None, header_name)
     proxy_auth_secret: str | None = setting(None, long_secret, secret=True)
     proxy_auth_create: bool = setting(False, yes_or_no)
-    sentry_dsn: str | None = setting(None, secret=True)
-    otel_exporter_otlp_endpoint: str | None = setting(None)
+    sentry_dsn: str | None = setting(None, dsn, secret=True)
+    otel_exporter_otlp_endpoint: str | None = setting(None, endpoint)
 
 
 def _variable(spec: Field[Any]) -> str:
@@ -394,10 +464,18 @@ def _checked_secret(chosen: dict[str, Any], production: bool) -> str:
     remedy = "make one with: python -c 'import secrets; print(secrets.token_hex(32))'"
     if not key:
         raise ConfigError(f"SECRET_KEY: production needs one; {remedy}")
-    too_short = len(key) < 32 or len(set(key)) < 8
-    if too_short or KNOWN_SECRETS.search(key):
+    if _is_weak(key):
         raise ConfigError(f"SECRET_KEY: too short or well known; {remedy}")
+    if _is_weak(chosen.get("secret_key_previous", key)):
+        raise ConfigError(
+            "SECRET_KEY_PREVIOUS: too short or well known: tokens signed with it would be accepted;"
+            " leave it out, and everybody signs in again"
+        )
     return key
+
+
+def _is_weak(key: str) -> bool:
+    return len(key) < 32 or len(set(key)) < 8 or KNOWN_SECRETS.search(key) is not None
 
 
 def _development_secret(path: Path) -> str:

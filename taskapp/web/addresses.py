@@ -107,9 +107,12 @@ def _host_name(host: str) -> str:
     if parts is None or int(parts["port"] or 1) > 65535:
         return ""
     name = parts["name"]
-    if name.startswith("[") and not plain_address(name):
+    if not name.startswith("["):
+        return name.removesuffix(".")  # the same name, from the root (RFC 1034, section 3.1)
+    try:
+        return f"[{ip_address(name[1:-1])}]"
+    except ValueError:
         return ""
-    return name
 
 
 def _matches(name: str, known: str) -> bool:

@@ -75,6 +75,18 @@ def test_makes_a_development_secret_once(tmp_path: Path) -> None:
         *(("SMTP_URL", f"smtp://{value}") for value in ("", "h/path", "h?tls=ssl", "h:0x", "h?a")),
         *(("SMTP_URL", value) for value in ("http://h", "smtp://user@h", "smtp://h?tls=none&x=1")),
         ("SMTP_URL", "smtp://h"),  # mail needs MAIL_FROM and PUBLIC_URL besides
+        *(("DATABASE_URL", f"sqlite:///{path}") for path in ("", ":memory:")),
+        ("DATABASE_URL", "sqlite:///file::memory:?uri=true"),
+        *(("DATABASE_URL", f"postgresql://u:p@h:{port}/x") for port in ("0", "99999", "x")),
+        *(("REDIS_URL", f"redis://h{rest}") for rest in (":x/0", ":99999", ":0", "/zero", "/0/1")),
+        *(("RATELIMIT_DEFAULT", rate) for rate in ("0 per minute", "9" * 20 + "/day")),
+        *(("TRUSTED_HOSTS", host) for host in ("https://a.b", "a.b/", "a.b:8000")),
+        *(("TRUSTED_HOSTS", host) for host in ("*", "*.example.com", "a b", "a..b", "ü..b")),
+        *(("TRUSTED_HOSTS", host) for host in ("x" * 64, "[::g]", "[::1]:8000", "1:2")),
+        *(("PUBLIC_URL", f"https://{host}") for host in ("a:0", "a:99999", "[::g]", "[]", "a@b")),
+        *(("BIND", value) for value in ("nonsense", "a:x", "127.0.0.1:99999", "a:b:1", ",")),
+        *(("SENTRY_DSN", value) for value in ("x", "https://sentry.example.com/1", "ftp://k@h/1")),
+        *(("OTEL_EXPORTER_OTLP_ENDPOINT", value) for value in ("x", "h:4318", "http://h:x")),
         ("MAIL_FROM", "nobody"),
         ("MAIL_FROM", "Tasks <a@b>\nBcc: <c@d>"),
     ],
@@ -82,6 +94,35 @@ def test_makes_a_development_secret_once(tmp_path: Path) -> None:
 def test_a_wrong_value_names_its_variable(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(config.ConfigError, match=f"^{name}: "):
         load(tmp_path, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("BIND", value) for value in ("h:80", "[::]:80", "unix:/run/a.sock", "fd://3", ":1")),
+        ("BIND", "127.0.0.1:8000,[::1]:8000"),
+        ("DATABASE_URL", "sqlite:////srv/taskapp.db"),
+        ("DATABASE_URL", "sqlite:///memory.db"),
+        ("DATABASE_URL", "postgresql:///taskapp?host=/run/postgresql"),
+        ("DATABASE_URL", "postgresql://u:p/w%40@h/x"),
+        ("REDIS_URL", "redis://"),
+        ("REDIS_URL", "rediss://:secret@h:6380/3?ssl_ca_certs=/etc/ca.pem"),
+        ("REDIS_URL", "unix:///run/redis.sock?db=1"),
+        ("PUBLIC_URL", "http://[2001:db8::1]:8443/tasks"),
+        ("SENTRY_DSN", "https://0123abcd@o1.ingest.sentry.io/4501"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/v1"),
+        ("RATELIMIT_DEFAULT", "100 per hour; 3 per 2 minutes"),
+    ],
+)
+def test_what_is_right_is_taken(tmp_path: Path, name: str, value: str) -> None:
+    load(tmp_path, **{name: value})
+
+
+def test_a_weak_key_opens_nothing_in_production_whatever_it_is_called(tmp_path: Path) -> None:
+    for previous in ("short", "changeme" * 8, "a" * 64):
+        with pytest.raises(config.ConfigError, match=r"^SECRET_KEY_PREVIOUS: "):
+            load(tmp_path, ENVIRONMENT="production", SECRET_KEY=KEY, SECRET_KEY_PREVIOUS=previous)
+    load(tmp_path, ENVIRONMENT="production", SECRET_KEY=KEY, SECRET_KEY_PREVIOUS=KEY[::-1])
 
 
 def test_where_mail_is_handed_in(tmp_path: Path) -> None:
