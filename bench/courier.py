@@ -1,7 +1,9 @@
 """python -m bench.courier [EVENTS [SUBSCRIBERS]]: what the courier takes, on each database.
 
-Ten thousand events wait for two hundred webhooks, whose target answers at once: deliveries a
-second, processor time of a delivery, memory, one courier and two; then what an idle one costs.
+Ten thousand events wait for two hundred webhooks: deliveries a second, processor time of a
+delivery, memory, one courier and two; then what an idle one costs. The target answers at once, so
+that the processors set the pace; then after 100 ms, as one far away, so that they do not: there two
+couriers show how they share the work, on a busy machine, too.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import time
@@ -35,7 +38,11 @@ from taskapp.webhooks.service import LONG_AGO, WEBHOOKS
 ROOT = Path(__file__).parents[1]
 OF_PROJECT = 20  # webhooks; the default of MAX_WEBHOOKS_PER_PROJECT
 IDLE = 20.0  # seconds
-HEADER = "| database | couriers | deliveries a second | CPU of a delivery | memory (PSS) of each |"
+LOOK = 0.5  # seconds; to count what waits is not cheap
+WAITS = (0, 100)  # milliseconds until the target answers
+HEADER = """\
+| database | target answers after | couriers | deliveries a second | CPU of each | memory (PSS) |
+|---|---|---|---|---|---|"""
 
 
 @dataclass(frozen=True)
@@ -48,20 +55,28 @@ class Figures:
     cpu_seconds: float
     pss_mib: float
 
-    def row(self, database: str) -> str:
-        rate = self.deliveries / self.seconds
+    @property
+    def rate(self) -> float:
+        return self.deliveries / self.seconds
+
+    def row(self, database: str, wait: int) -> str:
         each = self.cpu_seconds / self.deliveries * 1000
-        measured = f"{rate:.0f} | {each:.1f} ms | {self.pss_mib:.0f} MiB"
-        return f"| {database} | {self.couriers} | {measured} |"
+        measured = f"{self.rate:.0f} | {each:.1f} ms | {self.pss_mib:.0f} MiB"
+        return f"| {database} | {wait} ms | {self.couriers} | {measured} |"
 
 
-async def _receive(port: int) -> None:
-    """Answer every POST with 204, at once."""
+async def _receive(port: int, wait: int) -> None:
+    """Answer every POST with 204, after so many milliseconds."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:  # somebody looks whether there is a server
+            writer.close()
+            return
         length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
         await reader.readexactly(length)
+        await asyncio.sleep(wait / 1000)
         writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
         writer.close()
 
@@ -70,15 +85,25 @@ async def _receive(port: int) -> None:
 
 
 @contextmanager
-def receiver() -> Iterator[str]:
+def receiver(wait: int = 0) -> Iterator[str]:
     port = stage.servers.free_port()
-    command = [sys.executable, "-m", "bench.courier", "--receive", str(port)]
+    command = [sys.executable, "-m", "bench.courier", "--receive", str(port), str(wait)]
     with subprocess.Popen(command, cwd=ROOT) as process:  # noqa: S603 - our own
-        time.sleep(1)
+        _wait_for(port)
         try:
             yield f"http://127.0.0.1:{port}/"
         finally:
             process.kill()
+
+
+def _wait_for(port: int) -> None:
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+        else:
+            return
 
 
 def fill(url: str, events: int, subscribers: int) -> None:
@@ -137,10 +162,10 @@ def measure(count: int, environment: dict[str, str]) -> Figures:
     total = waiting()
     with couriers(count, environment) as running:
         while (before := waiting()) == total:
-            time.sleep(0.05)
+            time.sleep(LOOK)
         began, began_cpu = time.monotonic(), cpu(running)
         while waiting():
-            time.sleep(0.1)
+            time.sleep(LOOK)
         seconds, used = time.monotonic() - began, cpu(running) - began_cpu
         memory = max(process.memory_full_info().pss for process in running) / config.MIB
     return Figures(count, before, seconds, used, memory)
@@ -157,19 +182,32 @@ def idle(environment: dict[str, str]) -> str:
 
 
 def on(database: str, url: str, events: int, subscribers: int) -> None:
-    for count in (1, 2):
-        with TemporaryDirectory() as folder, receiver() as target:
-            environment = {"TASKAPP_INSTANCE": folder, "SECRET_KEY": secrets.token_hex(32)}
-            environment["WEBHOOK_NETWORKS"] = "127.0.0.0/8"
-            if database == "PostgreSQL":
-                environment["DATABASE_URL"] = stage.new_database(url, f"courier_{count}")
-            app = create_app(config.load(environment))
-            with app.app_context():
-                upgrade()
-                fill(target, events, subscribers)
-                tell(measure(count, environment).row(database))
-                if count == 1:
-                    tell(f"{database}, {idle(environment)}")
+    for wait in WAITS:
+        rates = []
+        for count in (1, 2):
+            with TemporaryDirectory() as folder, receiver(wait) as target:
+                environment = {"TASKAPP_INSTANCE": folder, "SECRET_KEY": secrets.token_hex(32)}
+                environment["WEBHOOK_NETWORKS"] = "127.0.0.0/8"
+                if database == "PostgreSQL":
+                    name = f"courier_{wait}_{count}"
+                    environment["DATABASE_URL"] = stage.new_database(url, name)
+                figures = deliver_all(environment, target, count, events, subscribers)
+                rates.append(figures.rate)
+                tell(figures.row(database, wait))
+                if (wait, count) == (0, 1):
+                    idle_costs = idle(environment)
+        tell(f"{database}, {wait} ms: two couriers deliver {rates[1] / rates[0]:.2f} times one")
+    tell(f"{database}, {idle_costs}")
+
+
+def deliver_all(
+    environment: dict[str, str], target: str, count: int, events: int, subscribers: int
+) -> Figures:
+    app = create_app(config.load(environment))
+    with app.app_context():
+        upgrade()
+        fill(target, events, subscribers)
+        return measure(count, environment)
 
 
 def tell(text: Any) -> None:
@@ -178,7 +216,8 @@ def tell(text: Any) -> None:
 
 def main() -> None:
     if sys.argv[1:2] == ["--receive"]:
-        asyncio.run(_receive(int(sys.argv[2])))
+        port, wait = (int(number) for number in sys.argv[2:4])
+        asyncio.run(_receive(port, wait))
         return
     events, subscribers = (int(number) for number in (*sys.argv[1:3], 10_000, 200)[:2])
     tell(HEADER)

@@ -6,9 +6,9 @@ holding one costs at most a repeat, when the lease has run out.
 
 import datetime as dt
 import logging
+import time
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
@@ -16,7 +16,7 @@ from taskapp.courier import messages, schedule, transport
 from taskapp.courier.messages import Message
 from taskapp.courier.transport import Answer
 from taskapp.database.sealing import CannotOpen, unseal
-from taskapp.database.session import Body, Row, now, read, transaction
+from taskapp.database.session import Body, Row, now, read, release, transaction
 from taskapp.extensions import db
 from taskapp.ledger.access import EVENTS
 from taskapp.ledger.revisions import lock_for_operator, record
@@ -24,7 +24,8 @@ from taskapp.schema import Instant
 from taskapp.webhooks.service import DELIVERIES, WEBHOOKS
 
 LEASE = dt.timedelta(seconds=60)  # longer than one delivery takes; renewed with each
-BATCH = 100  # events read at once
+TURN = 1.0  # seconds that a webhook is delivered to before others have their turn
+BATCH = 100  # events of a turn
 KEPT = 100  # deliveries of a webhook
 log = logging.getLogger(__name__)
 _AT = sa.bindparam("at", type_=Instant)
@@ -36,6 +37,19 @@ _IS_TIME = sa.and_(WEBHOOKS.c.is_active, WEBHOOKS.c.next_at <= _AT)
 _IS_FREE = WEBHOOKS.c.leased_until <= _AT
 _DUE = sa.select(WEBHOOKS.c.id).where(_IS_TIME, _IS_FREE, _HAS_WORK)
 _DUE = _DUE.order_by(WEBHOOKS.c.next_at, WEBHOOKS.c.id).limit(1)
+_TAKE_DUE = _DUE.with_for_update(skip_locked=True, of=WEBHOOKS)
+_IS_IT = WEBHOOKS.c.id == sa.bindparam("webhook_id")
+_LEASED = sa.update(WEBHOOKS).where(_IS_IT).returning(*WEBHOOKS.c)
+# Unless somebody else has moved it meanwhile, or switched it off.
+_IS_OURS = sa.and_(_IS_IT, WEBHOOKS.c.event_id == sa.bindparam("bookmark"), WEBHOOKS.c.is_active)
+_OURS = sa.update(WEBHOOKS).where(_IS_OURS).returning(*WEBHOOKS.c)
+_IN_PROJECT = EVENTS.c.project_id == sa.bindparam("project")
+_PAST = EVENTS.c.id > sa.bindparam("after")
+_EVENTS = sa.select(EVENTS).where(_IN_PROJECT, _PAST).order_by(EVENTS.c.id).limit(BATCH)
+_NOTED = sa.insert(DELIVERIES)
+_OF_WEBHOOK = DELIVERIES.c.webhook_id == sa.bindparam("webhook_id")
+_OLDER = sa.select(DELIVERIES.c.id).where(_OF_WEBHOOK).order_by(DELIVERIES.c.id.desc())
+_FORGET_OLDER = sa.delete(DELIVERIES).where(DELIVERIES.c.id.in_(_OLDER.offset(KEPT)))
 
 
 @dataclass
@@ -43,7 +57,8 @@ class Lease:
     """A webhook that this courier alone delivers to, for a while."""
 
     webhook: Row
-    until: dt.datetime
+    passed: int  # the last event that is done with: each write moves the bookmark there
+    moved_at: float = field(default_factory=time.monotonic)
 
 
 def any_due() -> bool:
@@ -54,55 +69,53 @@ def any_due() -> bool:
 def take_lease() -> Lease | None:
     """Take a webhook that is due, or None."""
     at = now()
-    until = at + LEASE
     with transaction():
-        due = _DUE.with_for_update(skip_locked=True, of=WEBHOOKS)
-        webhook_id = db.session.scalar(due, {"at": at})
+        webhook_id = db.session.scalar(_TAKE_DUE, {"at": at})
         if webhook_id is None:
             return None
-        leased = sa.update(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id)
-        written = leased.values(leased_until=until).returning(*WEBHOOKS.c)
-        return Lease(db.session.execute(written).one(), until)
+        values = {"webhook_id": webhook_id, "leased_until": at + LEASE}
+        webhook = db.session.execute(_LEASED, values).one()
+    return Lease(webhook, webhook.event_id)
 
 
 def deliver(lease: Lease, speed: float = 1.0) -> None:
-    """Deliver what is due to one webhook, in order, until nothing waits or an attempt fails."""
+    """Deliver what waits for one webhook, in order, until an attempt fails or its turn is over.
+
+    What is left then waits behind the other webhooks that are due.
+    """
+    ends_at = time.monotonic() + TURN
     if lease.webhook.test_requested:
         _deliver_test(lease)
-    while True:
-        events = _events_past(lease.webhook)
-        for event in events:
+    for event in _events_past(lease.webhook):
+        if _is_wanted(lease.webhook, event):
             if not _deliver_event(lease, event, speed):
                 return
-        if len(events) < BATCH:
-            break
-        lease.webhook = _again(lease.webhook)
-    _write(lease, {"leased_until": now()})
+            if time.monotonic() > ends_at:
+                break
+        lease.passed = event["id"]
+    at = now()
+    _write(lease, {"leased_until": at, "next_at": at})
 
 
 def _events_past(webhook: Row) -> list[Body]:
-    chosen = sa.select(EVENTS).where(EVENTS.c.project_id == webhook.project_id)
-    past = chosen.where(EVENTS.c.id > webhook.event_id).order_by(EVENTS.c.id).limit(BATCH)
-    return [dict(event._mapping) for event in read(past)]
+    events = read(_EVENTS, {"project": webhook.project_id, "after": webhook.event_id})
+    return [dict(event._mapping) for event in events]
 
 
-def _again(webhook: Row) -> Row:
-    return read(sa.select(WEBHOOKS).where(WEBHOOKS.c.id == webhook.id)).one()
+def _is_wanted(webhook: Row, event: Body) -> bool:
+    return not webhook.kinds or event["kind"] in webhook.kinds
 
 
 def _deliver_event(lease: Lease, event: Body, speed: float) -> bool:
     """Deliver one event; returns whether to go on with the next."""
-    webhook = lease.webhook
-    if webhook.kinds and event["kind"] not in webhook.kinds:
-        return _write(lease, {"event_id": event["id"]})
-    message = messages.message_of(webhook, event)
-    answer = _send(webhook, message)
-    if answer.delivered:
-        _note(webhook, event["id"], answer, "delivered", None)
-        passed = {"event_id": event["id"], "attempts": 0, "failing_since": None}
-        return _write(lease, {**passed, "leased_until": now() + LEASE})
-    _fail(lease, event, answer, speed)
-    return False
+    message = messages.message_of(lease.webhook, event)
+    answer = _send(lease.webhook, message)
+    if not answer.delivered:
+        _fail(lease, event, answer, speed)
+        return False
+    lease.passed = event["id"]
+    values = {"attempts": 0, "failing_since": None, "leased_until": now() + LEASE}
+    return _write(lease, values, _attempt(event["id"], answer))
 
 
 def _send(webhook: Row, message: Message) -> Answer:
@@ -119,6 +132,7 @@ def _send(webhook: Row, message: Message) -> Answer:
         "webhook-timestamp": str(timestamp),
         "webhook-signature": messages.signatures(message, timestamp, secrets),
     }
+    release()  # a target that hangs holds no connection to the database
     return transport.post(url, message.body, headers)
 
 
@@ -132,17 +146,17 @@ def _secrets(webhook: Row) -> list[str]:
 
 def _fail(lease: Lease, event: Body, answer: Answer, speed: float) -> None:
     """Try again later, or switch the webhook off: at 410, or after five days of failures."""
-    webhook = _again(lease.webhook)
+    webhook = lease.webhook
     at = now()
     attempts = webhook.attempts + 1
     since = webhook.failing_since or at
     later = at + schedule.delay(attempts, answer.retry_after, speed)
     off = answer.gone or at - since >= schedule.GIVEN_UP_AFTER / speed
     values: Body = {"attempts": attempts, "failing_since": since, "next_at": later}
-    if _write(lease, {**values, "is_active": not off, "leased_until": at}):
-        _note(webhook, event["id"], answer, "failed", None if off else later)
-        if off:
-            _record_switched_off(webhook)
+    values |= {"is_active": not off, "leased_until": at}
+    attempt = _attempt(event["id"], answer, None if off else later)
+    if _write(lease, values, attempt) and off:
+        _record_switched_off(webhook)
 
 
 def _record_switched_off(webhook: Row) -> None:
@@ -155,40 +169,36 @@ def _record_switched_off(webhook: Row) -> None:
 
 
 def _deliver_test(lease: Lease) -> None:
-    webhook = lease.webhook
-    event = messages.test_event(webhook, now())
-    message = messages.message_of(webhook, event)
+    event = messages.test_event(lease.webhook, now())
+    message = messages.message_of(lease.webhook, event)
     unique = Message(f"evt_test_{int(now().timestamp() * 1e6)}", message.body, message.content_type)
-    answer = _send(webhook, unique)
+    answer = _send(lease.webhook, unique)
+    _write(lease, {"test_requested": False}, _attempt(0, answer))
+
+
+def _attempt(event_id: int, answer: Answer, next_at: dt.datetime | None = None) -> Body:
+    """What came of an attempt, as `deliveries` keeps it."""
     status = "delivered" if answer.delivered else "failed"
-    _note(webhook, 0, answer, status, None)
-    _write(lease, {"test_requested": False})
+    milliseconds = round(answer.seconds * 1000)
+    attempt: Body = {"event_id": event_id, "at": now(), "status": status, "ms": milliseconds}
+    return attempt | {"code": answer.code, "next_at": next_at}
 
 
-def _write(lease: Lease, values: Body) -> bool:
-    """Write to the webhook, unless somebody else has moved it meanwhile; whether it was ours."""
+def _write(lease: Lease, values: Body, attempt: Body | None = None) -> bool:
+    """Write to the webhook, and keep what came of an attempt, in one transaction.
+
+    A webhook that somebody else has moved meanwhile, or switched off, stays as it is; returns
+    whether it was ours.
+    """
     webhook = lease.webhook
-    ours = sa.and_(
-        WEBHOOKS.c.id == webhook.id, WEBHOOKS.c.event_id == webhook.event_id, WEBHOOKS.c.is_active
-    )
+    is_it = {"webhook_id": webhook.id}
+    ours = {**is_it, "bookmark": webhook.event_id, "event_id": lease.passed}
     with transaction():
-        update = sa.update(WEBHOOKS).where(ours).values(values).returning(*WEBHOOKS.c)
-        written = db.session.execute(update).one_or_none()
+        written = db.session.execute(_OURS, ours | values).one_or_none()
+        if attempt is not None:
+            db.session.execute(_NOTED, is_it | attempt)
+            db.session.execute(_FORGET_OLDER, is_it)
     if written is None:
         return False
-    lease.webhook = written
+    lease.webhook, lease.moved_at = written, time.monotonic()
     return True
-
-
-def _note(
-    webhook: Row, event_id: int, answer: Answer, status: str, next_at: dt.datetime | None
-) -> None:
-    """Keep what came of an attempt, and the newest hundred of them."""
-    row: dict[str, Any] = {"webhook_id": webhook.id, "event_id": event_id, "status": status}
-    row |= {"at": now(), "code": answer.code, "next_at": next_at}
-    row["ms"] = round(answer.seconds * 1000)
-    of_webhook = sa.select(DELIVERIES.c.id).where(DELIVERIES.c.webhook_id == webhook.id)
-    older = of_webhook.order_by(DELIVERIES.c.id.desc()).offset(KEPT)
-    with transaction():
-        db.session.execute(sa.insert(DELIVERIES).values(row))
-        db.session.execute(sa.delete(DELIVERIES).where(DELIVERIES.c.id.in_(older)))

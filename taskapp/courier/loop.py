@@ -1,12 +1,15 @@
 """`flask courier`: looks once a second for what is due, and delivers with several threads.
 
-A thread stands by one target at a time, so a slow or dead one delays no other.
+A thread stands by one target at a time, and while a target keeps it waiting, others are started: so
+a slow or dead one delays no other. Reminders and mail have threads of their own.
 """
 
 import logging
 import signal
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
 
 import click
@@ -23,12 +26,34 @@ from taskapp.tasks import reminders
 from taskapp.tasks.models import TASKS
 
 INTERVAL = 1.0  # seconds between looks
-THREADS = 16
+AT_WORK = 16  # threads; what the database and this processor are given to do at once
+SLOW = 0.5  # seconds without an answer: that thread waits, and works no more
+MOST_THREADS = 256  # with those that wait
 NOTED_EVERY = 15.0  # seconds
 REMINDERS = 500  # tasks whose reminders are fired at once
 log = logging.getLogger(__name__)
 _MOMENT = sa.bindparam("moment", type_=Instant)
 _REMINDER_IS_DUE = sa.select(TASKS.c.id).where(TASKS.c.next_reminder_at <= _MOMENT).limit(1)
+
+
+class Work(threading.Thread):
+    """Something that is done in the app's context, beside the rest."""
+
+    def __init__(self, app: Flask, function: Callable[[], object], ended: threading.Event) -> None:
+        super().__init__()
+        self.app, self.function, self.ended = app, function, ended
+        self.is_over = False
+
+    def run(self) -> None:
+        try:
+            with self.app.app_context():
+                self.function()
+        except Exception:  # a lease runs out, and what it was taken for is tried again
+            log.exception("%s broke off", self.function)
+            time.sleep(INTERVAL)
+        finally:
+            self.is_over = True
+            self.ended.set()
 
 
 class Courier:
@@ -37,27 +62,33 @@ class Courier:
     def __init__(self, app: Flask, speed: float = 1.0) -> None:
         self.app, self.speed = app, speed
         self.stopping = threading.Event()
-        self.free = threading.Semaphore(THREADS)
-        self.busy: set[threading.Thread] = set()
+        self.some_ended = threading.Event()
+        self.deliveries: list[tuple[Work, delivery.Lease]] = []
+        self.reminding: Work | None = None
+        self.mailer: Work | None = None
+        self.most_threads = MOST_THREADS
         self.interval = INTERVAL / min(speed, 100.0)
         self.mailing = mailing.Mailing(speed)
         self.has_begun = False  # with mail
         self.note_at = 0.0  # of time.monotonic()
         self.horizon = Horizon()
-        self.mailer: threading.Thread | None = None
 
     def run(self) -> None:
         """Look, deliver, wait; returns when it was told to stop and all threads have ended."""
         log.info("courier started")
         while not self.stopping.is_set():
             self._note_turn()
-            self._fire_reminders()
-            self._start_mailing()
-            if not self._start_one():
-                self.stopping.wait(self.interval)
-        for thread in list(self.busy):
-            thread.join()
+            self.reminding = self._start_again(self.reminding, fire_reminders)
+            self.mailer = self._start_again(self.mailer, self._send_mails)
+            self._deliver_due()
+        self._finish()
         log.info("courier stopped")
+
+    def _finish(self) -> None:
+        delivering = [work for work, _ in self.deliveries]
+        for work in (self.reminding, self.mailer, *delivering):
+            if work is not None:
+                work.join()
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         self.stopping.set()
@@ -73,74 +104,64 @@ class Courier:
         except Exception:
             log.exception("courier could not note its turn")
 
-    def _fire_reminders(self) -> None:
-        """Leave the events of reminders that are due; webhooks then tell of them."""
-        try:
-            with self.app.app_context():
-                values = {"moment": now()}
-                if read(_REMINDER_IS_DUE, values).first() is not None:
-                    reminders.fire_due(values["moment"], REMINDERS)
-        except Exception:
-            log.exception("courier could not fire reminders")
+    def _start(self, function: Callable[[], object]) -> Work:
+        work = Work(self.app, function, self.some_ended)
+        work.start()
+        return work
 
-    def _start_mailing(self) -> None:
-        """Let a thread of its own send what waits: mails go one after another."""
-        if self.mailer is not None and self.mailer.is_alive():
-            return
-        try:
-            with self.app.app_context():
-                if not self.has_begun:
-                    mailing.start()
-                    self.has_begun = True
-                notices.read_all(self.horizon)
-                notices.write_digests()
-                is_due = self.mailing.is_due()
-        except Exception:
-            log.exception("courier could not look for mail")
-            return
-        if is_due:
-            self.mailer = threading.Thread(target=self._send_mails)
-            self.busy.add(self.mailer)
-            self.mailer.start()
+    def _start_again(self, last: Work | None, function: Callable[[], object]) -> Work:
+        """Start it, unless it is still at it."""
+        if last is not None and not last.is_over:
+            return last
+        return self._start(function)
 
     def _send_mails(self) -> None:
-        try:
-            with self.app.app_context():
-                self.mailing.send_all(self.stopping)
-        except Exception:  # the lease runs out, and the mail is tried again
-            log.exception("mailing broke off")
-        finally:
-            self.busy.discard(threading.current_thread())
+        """Write the mails that events and the hour call for, and send them one after another."""
+        if not self.has_begun:
+            mailing.start()
+            self.has_begun = True
+        notices.read_all(self.horizon)
+        notices.write_digests()
+        if self.mailing.is_due():
+            self.mailing.send_all(self.stopping)
 
-    def _start_one(self) -> bool:
-        """Take one webhook that is due and give it a thread; whether there was one."""
-        if not self.free.acquire(timeout=INTERVAL):
-            return True
-        lease = None
+    def _deliver_due(self) -> None:
+        """Give each webhook that is due a thread, until none is or it is time for another look."""
+        until = time.monotonic() + INTERVAL
+        while not self.stopping.is_set() and time.monotonic() < until:
+            self.some_ended.clear()
+            if not self._has_room():
+                self.some_ended.wait(SLOW / 10)
+                continue
+            lease = self._take_lease()
+            if lease is None:
+                self.stopping.wait(self.interval)
+                return
+            deliver = partial(delivery.deliver, lease, self.speed)
+            self.deliveries.append((self._start(deliver), lease))
+
+    def _has_room(self) -> bool:
+        """Whether one more delivery may begin: those that wait for their target do not count."""
+        self.deliveries = [each for each in self.deliveries if not each[0].is_over]
+        since = time.monotonic() - SLOW
+        at_work = [lease for _, lease in self.deliveries if lease.moved_at > since]
+        return len(at_work) < AT_WORK and len(self.deliveries) < self.most_threads
+
+    def _take_lease(self) -> delivery.Lease | None:
         try:
             with self.app.app_context():
-                lease = delivery.take_lease() if delivery.any_due() else None
+                return delivery.take_lease() if delivery.any_due() else None
         except Exception:
             log.exception("courier could not look for work")
             self.stopping.wait(INTERVAL)
-        if lease is None:
-            self.free.release()
-            return False
-        thread = threading.Thread(target=self._deliver, args=(lease,))
-        self.busy.add(thread)
-        thread.start()
-        return True
+            return None
 
-    def _deliver(self, lease: delivery.Lease) -> None:
-        try:
-            with self.app.app_context():
-                delivery.deliver(lease, self.speed)
-        except Exception:  # the lease runs out, and the delivery is tried again
-            log.exception("delivery broke off")
-            time.sleep(INTERVAL)
-        finally:
-            self.busy.discard(threading.current_thread())
-            self.free.release()
+
+def fire_reminders() -> None:
+    """Leave the events of reminders that are due; webhooks then tell of them."""
+    moment = now()
+    if read(_REMINDER_IS_DUE, {"moment": moment}).first() is not None:
+        reminders.fire_due(moment, REMINDERS)
 
 
 @click.option("--speed", default=1.0, hidden=True, help="Makes the schedule faster, for tests.")

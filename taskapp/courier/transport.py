@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 
 from taskapp.database.session import now
@@ -83,13 +84,18 @@ class _Pinned(http.client.HTTPConnection):
     def connect(self) -> None:
         connected = socket.create_connection((self.address, self.port), self.timeout)
         if self.secure:
-            context = ssl.create_default_context()
-            connected = context.wrap_socket(connected, server_hostname=self.host)
+            connected = _tls().wrap_socket(connected, server_hostname=self.host)
         self.sock = connected
 
     def abort(self) -> None:
         if self.sock is not None:
             self.sock.shutdown(socket.SHUT_RDWR)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made once: to read the system's certificates takes longer than a delivery."""
+    return ssl.create_default_context()
 
 
 def _within(seconds: float, function: Any, *arguments: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -251,10 +252,11 @@ def test_the_courier_sends_beside_webhooks(app: Flask, office: PostOffice) -> No
         db.session.execute(sa.delete(READERS))  # as on the very first start
     courier = Courier(app)
     write(app, DORA)
-    courier._start_mailing()
+    running = threading.Thread(target=courier.run)
+    running.start()
     wait_until(lambda: office.taken != [])
-    assert courier.mailer is not None
-    courier.mailer.join()
+    courier.stop()
+    running.join()
     assert office.mails_to(DORA)
 
 

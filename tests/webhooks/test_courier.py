@@ -12,7 +12,7 @@ from flask import Flask
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from taskapp.courier import schedule, transport
-from taskapp.courier.loop import Courier
+from taskapp.courier.loop import fire_reminders
 from taskapp.database.session import transaction
 from taskapp.extensions import db
 from taskapp.webhooks import addresses
@@ -243,9 +243,9 @@ def test_a_reminder_is_fired_once_and_told(
 ) -> None:
     body = {"title": "Call", "project_id": shared["id"], "reminders": ["2020-01-01T09:00:00Z"]}
     assert alice.post("/api/v1/tasks", json=body).status_code == 201
-    courier = Courier(app)
     for _ in range(2):
-        courier._fire_reminders()
+        with app.app_context():
+            fire_reminders()
         run_courier(app)
 
     assert [body["type"] for body in bodies(receiver)] == ["created", "reminder"]

@@ -82,7 +82,7 @@ def main() -> None:
     receiver = ThreadingHTTPServer(("127.0.0.1", int(PORT.read_text())), Receiver)
     threading.Thread(target=receiver.serve_forever, daemon=True).start()
     courier = Courier(service())
-    courier.free = threading.Semaphore(1)
+    courier.most_threads = 1
     courier.run()
 
 
