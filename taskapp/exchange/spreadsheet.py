@@ -15,12 +15,15 @@ from taskapp.web.body import strict_json
 from taskapp.web.exports import GUARDED
 
 SEPARATORS = ",;\t"
-FIRST_LINE = re.compile(r"sep=(?P<separator>[^\r\n])", re.IGNORECASE)  # as Excel writes it
+# As Excel writes it, and what other programs make of it: they add empty cells, by their separator.
+FIRST_LINE = re.compile(r'"?sep=(?P<separator>[^\r\n"])"?(?P<cells>[,;\t]*)', re.IGNORECASE)
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 HEAD = 64 * 1024  # bytes in which the header is looked for
 MAX_RECORD = 1024 * 1024  # characters of a row; the longest task takes less
 MAX_COLUMNS = 100  # a task has fewer fields
 EXCEL_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .xls
+# What a CSV may be in if its media type says so; without a word, a guess would garble it.
+EIGHT_BITS = re.compile("windows-125[0-8]|iso-8859-([1-9]|1[013-6])")
 Read = Callable[[str], Any]
 
 
@@ -54,6 +57,7 @@ class Table:
         self.text = io.TextIOWrapper(file, encoding=self.encoding, newline="")
         self.schema = schema
         self.ignored = ignored
+        self.fields = {_squeezed(name): name for name in (*schema.fields, *ignored)}
         self.length = 0  # of the row that is being read
 
     def __enter__(self) -> Self:
@@ -79,8 +83,10 @@ class Table:
         try:
             first = self._first_line()
             named = FIRST_LINE.fullmatch(first.rstrip("\r\n").lstrip("\ufeff"))
-            separator = named["separator"] if named else self._separator(first)
-            if named is None:
+            if named:
+                separator = named["cells"][:1] or named["separator"]
+            else:
+                separator = self._separator(first)
                 self.text.seek(0)
         except ValueError:
             raise self._not_text() from None
@@ -105,15 +111,12 @@ class Table:
 
         def known(separator: str) -> int:
             cells = first.strip("\ufeff\r\n").split(separator)
-            return sum(_field_name(cell.strip('"')) in self._names() for cell in cells)
+            return sum(_squeezed(_field_name(cell.strip('"'))) in self.fields for cell in cells)
 
         best = max(SEPARATORS, key=known)
         if known(best):
             return best
         return max(SEPARATORS, key=first.count)
-
-    def _names(self) -> set[str]:
-        return {*self.schema.fields, *self.ignored}
 
     def _header(self) -> list[Column | None]:
         filled = (
@@ -132,7 +135,8 @@ class Table:
         for name in names:
             if names.count(name) > 1:
                 raise MalformedRequest(f"The header names the column {name} twice.")
-        unknown = [column for column in columns if column and column.name not in self._names()]
+        known = set(self.fields.values())
+        unknown = [column for column in columns if column and column.name not in known]
         if unknown:
             raise Invalid(errors=[self._unknown(column) for column in unknown[:100]])
         return columns
@@ -141,6 +145,7 @@ class Table:
         name = _field_name(heading)
         if not name:
             return None
+        name = self.fields.get(_squeezed(name), name)
         return Column(heading.strip("\ufeff "), name, _reader(self.schema, name))
 
     def _unknown(self, column: Column) -> Reason:
@@ -189,12 +194,16 @@ class Table:
 
     def _refuse_surplus(self, cells: list[str], number: int) -> None:
         for place, cell in enumerate(cells):
-            nameless = place >= len(self.columns) or self.columns[place] is None
-            if nameless and cell.strip():
-                detail = f"Row {number} (line {self.lines.line_num}) has {len(cells)} cells, the"
-                counted = len([column for column in self.columns if column])
+            if not cell.strip():
+                continue
+            row = f"Row {number} (line {self.lines.line_num})"
+            if place >= len(self.columns):
                 hint = "Put quotes around text that contains the separator."
-                raise MalformedRequest(f"{detail} header has {counted}. {hint}")
+                counted = f"{len(cells)} cells, the header has {len(self.columns)}"
+                raise MalformedRequest(f"{row} has {counted}. {hint}")
+            if self.columns[place] is None:
+                detail = f"has something in column {place + 1}, which has no name in the header"
+                raise MalformedRequest(f"{row} {detail}: name it, or leave the column out.")
 
     def _item(self, cells: list[str]) -> dict[str, Any]:
         """The fields that a row sets; an empty cell is the default, or null if that is allowed."""
@@ -227,13 +236,17 @@ def _encoding(head: bytes, charset: str) -> str:
         return "utf-16-le"
     if head[:1] == b"\0":
         return "utf-16-be"
-    return "utf-8"
+    return charset if EIGHT_BITS.fullmatch(charset) else "utf-8"
 
 
 def _field_name(heading: str) -> str:
-    """`Due at` and `due-at` are due_at."""
+    """`Due at` and `due-at` are due_at; `DueAt` is, too, to who compares them squeezed."""
     words = re.split(r"[\s_-]+", heading.strip("\ufeff \t").lower())
     return "_".join(word for word in words if word)
+
+
+def _squeezed(name: str) -> str:
+    return name.replace("_", "")
 
 
 def _reader(schema: Schema, name: str) -> Read:

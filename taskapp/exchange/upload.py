@@ -9,6 +9,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.formparser import FormDataParser
 
 from taskapp import errors
+from taskapp.exchange.spreadsheet import EIGHT_BITS
 from taskapp.extensions import settings
 from taskapp.web.spool import spool
 
@@ -19,6 +20,10 @@ ALIASES = {
     "application/vnd.ms-excel": CSV,
     "application/csv": CSV,
     "application/x-csv": CSV,
+    "application/excel": CSV,
+    "application/x-excel": CSV,
+    "application/x-msexcel": CSV,
+    "application/vnd.msexcel": CSV,
     "text/x-csv": CSV,
     "text/comma-separated-values": CSV,
     "text/x-comma-separated-values": CSV,
@@ -80,6 +85,7 @@ def receive() -> Upload:
 def _known(media_type: str, charset: str) -> str:
     known = ALIASES.get(media_type, media_type)
     readable = known == JSON or charset.lower() in UTF_8  # JSON has no charset: RFC 8259, 11
+    readable |= known == CSV and EIGHT_BITS.fullmatch(charset.lower()) is not None
     if known not in TAKES or known == MULTIPART or not readable:
         raise _unsupported()
     return known
@@ -87,7 +93,8 @@ def _known(media_type: str, charset: str) -> str:
 
 def _unsupported() -> errors.UnsupportedMediaType:
     kinds = ", ".join(TAKES[:-1])
-    detail = f"An import takes {kinds}, uncompressed and in UTF-8; or one of them as the part"
+    detail = f"An import takes {kinds}, uncompressed and in UTF-8 (CSV also in the charset that its"
+    detail += " media type names, as windows-1252); or one of them as the part"
     return errors.UnsupportedMediaType(f"{detail} `file` of {MULTIPART}: curl -F file=@NAME.")
 
 

@@ -45,6 +45,9 @@ FERN = {"title": "Fern", "status": "in_progress", "priority": "high", "labels": 
         '"title","status","priority","labels"\n"Fern","in_progress","high","home,garden"',
         '\r\n;;;\r\ntitle;status;priority;labels\r\nFern;in_progress;high;"home, garden"\r\n',
         'title;"status";priority;\xa0labels\xa0;;\nFern;in_progress\xa0;high;home,garden;;\n',
+        '"sep=;"\r\ntitle;status;priority;labels\r\nFern;in_progress;high;home,garden\r\n',
+        "sep=;;;;\r\ntitle;status;priority;labels\r\nFern;in_progress;high;home,garden\r\n",
+        'sep=;,,,\ntitle,status,priority,labels\nFern,in_progress,high,"home,garden"\n',
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
@@ -61,6 +64,8 @@ def test_whatever_program_made_it(alice: Client, body: str, encoding: str) -> No
     [
         "application/vnd.ms-excel",
         "application/csv",
+        "application/excel",
+        "application/vnd.msexcel",
         "text/x-csv",
         "text/csv; charset=utf8",
         "TEXT/CSV; header=present",
@@ -97,6 +102,38 @@ def test_a_form_has_one_file(alice: Client) -> None:
     assert named(post(file="title")) == ["/file"]
     assert named(post(other=(io.BytesIO(b"title\nx"), "x.csv"))) == ["/file"]
     assert refused(post(file=(io.BytesIO(b"x"), "x.png"))) == (415, "unsupported-media-type")
+
+
+@pytest.mark.parametrize("charset", ["windows-1252", "ISO-8859-15", "windows-1251"])
+def test_a_charset_that_is_named_is_read(alice: Client, charset: str) -> None:
+    title = "Ж" if charset.endswith("1") else "Büro, 5 €"
+    body = f'title;description\r\n"{title}";x\r\n'.encode(charset)
+    form = {"file": (io.BytesIO(body), "x.csv", f"text/csv; charset={charset}")}
+
+    send(alice, body, f"text/csv; charset={charset}")
+    alice.post(f"{URL}/import", data=form, content_type="multipart/form-data")
+
+    assert [task["title"] for task in listed(alice)] == [title, title]
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "rot13", "idna", "shift", "iso-8859-12"])
+def test_a_charset_that_is_not_read_is_415(alice: Client, charset: str) -> None:
+    response = send(alice, "title\nx\n", f"text/csv; charset={charset}")
+
+    assert refused(response) == (415, "unsupported-media-type")
+
+
+def test_headings_are_fields_in_any_case(alice: Client) -> None:
+    for heading in ("external_id", "External ID", "ExternalId", "externalID", "EXTERNAL-ID"):
+        response = send(alice, f"Title,{heading}\nFern,{heading}\n")
+        assert response.get_json().get("created") == 1, heading
+
+
+def test_a_column_without_a_name_is_told(alice: Client) -> None:
+    response = send(alice, ",title\n,Fern\n1,Moss\n")
+
+    assert refused(response) == (400, "malformed-request")
+    assert "Row 2 (line 3) has something in column 1" in response.get_json()["detail"]
 
 
 def test_empty_cells_are_defaults_and_short_rows_end_in_them(alice: Client) -> None:
