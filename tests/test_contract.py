@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import socket
@@ -78,6 +79,21 @@ def test_head_is_get_without_a_body(alice: Client, admin: Client, shared: Json) 
             always = ("Content-Type", "Cache-Control")
             for name in always if moves else (*always, "Content-Length", "ETag"):
                 assert head.headers.get(name) == got.headers.get(name), f"{name} of {url}"
+
+
+def test_no_header_comes_twice(alice: Client, task: Json) -> None:
+    """`Date` among them: the server adds it to each answer, so the application has none."""
+    url = f"/api/v1/tasks/{task['id']}/attachments"
+    form = {"file": (io.BytesIO(b"x"), "a.txt")}
+    made = alice.post(url, data=form, content_type="multipart/form-data").get_json()
+    browser = {"Accept": "text/html"}
+    for path in ("/", "/static/README.txt", f"{url}/{made['id']}", "/api/v1/tasks?format=csv"):
+        response = alice.get(path, headers=browser if path == "/" else {})
+        names = [name.lower() for name, _ in response.headers]
+
+        assert response.status_code == 200
+        assert sorted(set(names)) == sorted(names)
+        assert "date" not in names
 
 
 def test_a_trailing_slash_is_another_url(app: Flask, alice: Client) -> None:

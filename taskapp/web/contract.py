@@ -35,6 +35,7 @@ from taskapp.web import conditional, cursors, idempotency
 from taskapp.web.addresses import absolute
 from taskapp.web.body import load_json
 from taskapp.web.current import current
+from taskapp.web.dates import TimeZone
 from taskapp.web.fields import Address, Resource, Time
 
 View = Callable[..., Any]
@@ -235,7 +236,9 @@ _remembered_query = lru_cache(1024)(_read_query)
 
 
 def _as_sent(schema: Schema, name: str, value: str) -> str:
-    """A parameter; in a time the space is the `+` of an offset that was not encoded."""
+    """A parameter; in a time or the name of its zone, a space is a `+` that was not encoded."""
+    if isinstance(schema.fields.get(name), TimeZone):
+        return value.replace(" ", "+")
     if isinstance(schema.fields.get(name), Time):
         return UNENCODED_PLUS.sub("+", value)
     return value

@@ -11,6 +11,7 @@ from marshmallow.exceptions import ValidationError
 
 from taskapp.web.fields import YEARS, Text, example
 
+HOST_ZONE = "localtime"  # a file beside those of the database, which is another on each machine
 FULL_DATE = re.compile(r"(?a)\d{4}-\d\d-\d\d")
 
 
@@ -36,7 +37,7 @@ class Day(fields.Date):
 @cache
 def zone_names() -> frozenset[str]:
     """Every name of the IANA time zone database that is installed here."""
-    return frozenset(available_timezones())
+    return frozenset(available_timezones() - {HOST_ZONE})
 
 
 class TimeZone(Text):

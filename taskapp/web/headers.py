@@ -73,6 +73,8 @@ def finish(current: Current, response: Response) -> None:
     """Add the headers that depend on the request."""
     headers = current.headers
     present = {name for name, _ in response.headers}
+    if "Date" in present:
+        del response.headers["Date"]  # the server's own, which all have, would be a second one
     if "Content-Security-Policy" not in present:
         headers.append(("Content-Security-Policy", POLICY))
     if "Cache-Control" not in present:

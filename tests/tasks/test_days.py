@@ -150,7 +150,7 @@ def test_limits_compare_days_with_the_day_that_it_is_then(alice: Client) -> None
     assert titles(alice, f"due_after={limit}&tz=Asia/Tokyo") == []
 
 
-@pytest.mark.parametrize("zone", ["", "Mars", "UTC+2", "../etc/passwd", "europe/berlin"])
+@pytest.mark.parametrize("zone", ["", "Mars", "UTC+2", "../etc/passwd", "localtime"])
 def test_refuses_what_is_no_time_zone(alice: Client, zone: str) -> None:
     assert named(alice.get(f"{URL}?tz={zone}")) == ["tz"]
     assert named(alice.patch("/api/v1/users/me", json={"timezone": zone})) == ["/timezone"]

@@ -209,6 +209,9 @@ def test_a_plus_that_was_not_encoded_is_one(alice: Client, task: Json) -> None:
         response = alice.get(f"{URL}?created_after=2020-01-31T17:00:00{offset}")
         assert [item["id"] for item in response.get_json()["items"]] == [task["id"]]
     assert named(alice.get(f"{URL}?created_after=2020-01-31 17:00:00Z")) == ["created_after"]
+    for zone in ("Etc/GMT+5", "Etc/GMT%2B5"):
+        assert alice.get(f"{URL}?due=today&tz={zone}").status_code == 200
+        assert alice.get(f"/api/v1/stats?tz={zone}").status_code == 200
 
 
 def test_links_to_the_next_page(alice: Client) -> None:
