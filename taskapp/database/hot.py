@@ -1,11 +1,11 @@
 """Statements of nearly every request, which the driver's own cursor runs.
 
-SQLAlchemy writes the text of such a SELECT once, and says once how its values and its columns are
-converted; a run is then a cursor, a call and the rows. An error takes the way of every other,
+SQLAlchemy writes the text of such a statement once, and says once how its values and its columns
+are converted; a run is then a cursor, a call and the rows. An error takes the way of every other,
 through SQLAlchemy's connection, which knows a lost one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any
 
@@ -13,23 +13,24 @@ import sqlalchemy as sa
 from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.sql import visitors
 
-from taskapp.database.session import Body, Row, reads
+from taskapp.database.session import Body, Row, reads, writes
 from taskapp.extensions import settings
 
 Convert = Callable[[Any], Any]
-MOST_TEXTS = 64  # of one statement: one for each length of its lists
+Statement = sa.Select[*tuple[Any, ...]] | sa.UpdateBase
+MOST_TEXTS = 64  # of one statement: one for each length of its lists, and for each set of columns
 
 
 class Hot:
-    """A SELECT that is made once and run often.
+    """A statement that is made once and run often: a SELECT of a request's reads.
 
     It runs as any other by `FAST=0`, where a replica may answer, and while somebody listens to the
     engine's statements.
     """
 
-    def __init__(self, statement: sa.Select[*tuple[Any, ...]]) -> None:
+    def __init__(self, statement: Statement) -> None:
         self.statement = statement
-        self.names = tuple(statement.selected_columns.keys())
+        self.names = tuple(map(str, statement.exported_columns.keys()))
         self.parent = SimpleResultMetaData(self.names)
         self.texts: dict[Any, Text] = {}
         self.lists: list[str] = []
@@ -38,12 +39,16 @@ class Hot:
                 self.lists.append(part.key)
 
     def tuples(self, values: Body) -> list[tuple[Any, ...]]:
-        """All rows of it, outside any transaction."""
-        connection = reads()
-        if not _is_ours(connection):
-            return [tuple(row) for row in connection.execute(self.statement, values)]
+        """All rows of it."""
+        connection = self.connection()
+        if not is_hot(connection):
+            return self._plainly(connection, values)
         text = self._text(connection.dialect, values)
         return text.run(connection, values)
+
+    def connection(self) -> sa.Connection:
+        """Reads are outside any transaction."""
+        return reads()
 
     def rows(self, values: Body) -> list[Row]:
         """The same, with names."""
@@ -61,9 +66,12 @@ class Hot:
             raise refusal
         return rows[0]
 
+    def _plainly(self, connection: sa.Connection, values: Body) -> list[tuple[Any, ...]]:
+        result = connection.execute(self.statement, values)
+        return [tuple(row) for row in result] if result.returns_rows else []
+
     def _text(self, dialect: sa.Dialect, values: Body) -> "Text":
-        lengths = [len(values[name]) for name in self.lists]
-        key = (dialect.name, *lengths)
+        key = (dialect.name, *self._form(values))
         text = self.texts.get(key)
         if text is None:
             if len(self.texts) > MOST_TEXTS:
@@ -71,8 +79,25 @@ class Hot:
             text = self.texts[key] = Text(self.statement, self.lists, dialect, values)
         return text
 
+    def _form(self, values: Body) -> Iterable[Any]:
+        """What the text depends on."""
+        return [len(values[name]) for name in self.lists]
 
-def _is_ours(connection: sa.Connection) -> bool:
+
+class HotWrite(Hot):
+    """The same inside the request's transaction: the SELECT that locks, and what writes then.
+
+    The columns that an INSERT or an UPDATE sets are those that it is given values for.
+    """
+
+    def connection(self) -> sa.Connection:
+        return writes()
+
+    def _form(self, values: Body) -> Iterable[Any]:
+        return values
+
+
+def is_hot(connection: sa.Connection) -> bool:
     """Whether nobody else has a say in how it runs a statement.
 
     A replica decides for each, and whoever listens to the engine's statements, as a tracer does,
@@ -87,13 +112,9 @@ class Text:
     """A statement as one dialect has it, and what is converted on its way in and out."""
 
     def __init__(
-        self,
-        statement: sa.Select[*tuple[Any, ...]],
-        lists: list[str],
-        dialect: sa.Dialect,
-        values: Body,
+        self, statement: Statement, lists: list[str], dialect: sa.Dialect, values: Body
     ) -> None:
-        compiled: Any = statement.compile(dialect=dialect)
+        compiled: Any = statement.compile(dialect=dialect, column_keys=list(values))
         # These values say how many an IN has; each run brings its own.
         state = compiled.construct_expanded_state(values)
         self.text = state.statement
@@ -107,7 +128,7 @@ class Text:
         own = values.keys() | set(chain(*self.lists.values()))
         self.constants = {name: state.parameters[name] for name in state.parameters.keys() - own}
         self.converts_out: list[tuple[int, Convert]] = []
-        for number, column in enumerate(statement.selected_columns):
+        for number, column in enumerate(statement.exported_columns):
             convert = column.type.dialect_impl(dialect).result_processor(dialect, None)
             if convert is not None:
                 self.converts_out.append((number, convert))
@@ -118,7 +139,7 @@ class Text:
         cursor = connection.connection.cursor()
         try:
             cursor.execute(self.text, parameters)
-            found: Any = cursor.fetchall()
+            found: Any = cursor.fetchall() if cursor.description else []
         except self.errors as error:
             # The one way in to what `execute` does with it: wrap it, and drop a lost connection.
             connection._handle_dbapi_exception(error, self.text, parameters, cursor, None)

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import g
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, SessionTransaction
 
 from taskapp.extensions import db
 
@@ -15,6 +16,7 @@ Row = sa.Row[Any]
 Body = dict[str, Any]  # what a client sent, validated
 # Refuses a row that is not as the client last saw it; None where there is no row.
 Precondition = Callable[[Row | None], None]
+CONNECTION = "the connection of the transaction"  # in the session's info, while it has begun
 
 
 def now() -> dt.datetime:
@@ -43,6 +45,24 @@ def reads() -> sa.Connection:
     if connection is None:
         connection = g.reads = db.engines["reads"].connect()
     return connection
+
+
+def writes() -> sa.Connection:
+    """The connection of the request's transaction, which begins with its first statement."""
+    session = db.session()
+    begun: sa.Connection | None = session.info.get(CONNECTION)
+    return begun or session.connection()
+
+
+@sa.event.listens_for(db.session, "after_begin")
+def _remember_connection(session: Session, _: SessionTransaction, begun: sa.Connection) -> None:
+    """To find it in the session takes longer than most statements."""
+    session.info[CONNECTION] = begun
+
+
+@sa.event.listens_for(db.session, "after_transaction_end")
+def _forget_connection(session: Session, _: SessionTransaction) -> None:
+    session.info.pop(CONNECTION, None)
 
 
 def release(_: BaseException | None = None) -> None:

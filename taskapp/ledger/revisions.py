@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from taskapp.caller import Caller
+from taskapp.database.hot import HotWrite
 from taskapp.database.quotas import TASKS_OF_PROJECT, refuse
-from taskapp.database.session import Body, now, one_or_raise
+from taskapp.database.session import Body, now
 from taskapp.errors import NotFound
 from taskapp.extensions import db
 from taskapp.ledger.access import (
@@ -39,12 +40,14 @@ _WITH_ROLE = sa.select(*_LOCKED_COLUMNS).join(MEMBERSHIPS, _OF_PROJECT)
 LOCKED = _WITH_ROLE.where(OF_CALLER).with_for_update(key_share=True)
 _BY_ID = PROJECTS.c.id == PROJECT_ID
 _IS_INBOX = PROJECTS.c.inbox_of == USER_ID
-_LOCK = LOCKED.where(_BY_ID)
-_LOCK_INBOX = LOCKED.where(_IS_INBOX)
+_LOCK = HotWrite(LOCKED.where(_BY_ID))
+_LOCK_INBOX = HotWrite(LOCKED.where(_IS_INBOX))
 _NEXT: sa.BindParameter[int] = sa.bindparam("next")
 _TASK_COUNT = PROJECTS.c.task_count + sa.bindparam("tasks")
-_ADVANCE = sa.update(PROJECTS).where(_BY_ID).values(revision=_NEXT, task_count=_TASK_COUNT)
+_NEXT_COUNTED = {"revision": _NEXT, "task_count": _TASK_COUNT}
+_ADVANCE = HotWrite(sa.update(PROJECTS).where(_BY_ID).values(_NEXT_COUNTED))
 _RECORD = sa.insert(EVENTS)
+_RECORD_ONE = HotWrite(_RECORD.inline())
 UNCOUNTED = "locks whose count of tasks changed after they had advanced"
 
 
@@ -94,7 +97,7 @@ class Lock:
         """Write the revision and the number of tasks."""
         following = self.before + 1
         values = {"in_id": self.project_id, "next": following, "tasks": self.uncounted}
-        db.session.execute(_ADVANCE, values)
+        _ADVANCE.tuples(values)
         self.uncounted = 0
 
 
@@ -145,7 +148,7 @@ def lock_to_join(user_id: int, project_id: int) -> Lock | None:
 
 
 def lock_by(
-    statement: sa.Executable, values: Body, roles: Sequence[str], refusal: type[NotFound]
+    statement: HotWrite, values: Body, roles: Sequence[str], refusal: type[NotFound]
 ) -> Lock:
     """Lock the project that a statement, derived from LOCKED, selects.
 
@@ -153,8 +156,7 @@ def lock_by(
         refusal: It selects none.
         Forbidden: The caller has none of the roles in it.
     """
-    result = db.session.execute(statement, values)
-    row = one_or_raise(result, refusal)
+    row = statement.one_or_raise(values, refusal)
     if row.role not in roles:
         raise role_is_too_small(row.role, roles)
     return Lock(row.id, values["user_id"], row.role, row.revision, row.task_count)
@@ -173,11 +175,18 @@ def record_each(revision: Revision, kind: str, changes: Iterable[tuple[int | Non
     common = revision._asdict()
     common.update(kind=kind, at=now())
     events = []
-    counts = db.session.info.setdefault("event counts", {})  # web/metrics adds them up on commit
     for task_id, fields in changes:
         events.append({**common, "task_id": task_id, "changes": fields})
-        status = fields.get("status")
-        what = (kind, task_id is not None, status[-1] if status else None)
-        counts[what] = counts.get(what, 0) + 1
-    if events:
+        count_event(kind, task_id, fields)
+    if len(events) == 1:
+        _RECORD_ONE.tuples(events[0])
+    elif events:
         db.session.execute(_RECORD, events)
+
+
+def count_event(kind: str, task_id: int | None, fields: Body) -> None:
+    """Note what `web/metrics.py` adds up on commit."""
+    counts = db.session.info.setdefault("event counts", {})
+    status = fields.get("status")
+    what = (kind, task_id is not None, status[-1] if status else None)
+    counts[what] = counts.get(what, 0) + 1

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
-from taskapp.database.hot import Hot
-from taskapp.database.session import Row, one_or_raise, read
+from taskapp.database.hot import Hot, HotWrite
+from taskapp.database.session import Row, read
 from taskapp.errors import NotFound
-from taskapp.extensions import db
 from taskapp.ledger import access, events, revisions
 from taskapp.ledger.revisions import Lock
 from taskapp.schema import BigInt
@@ -25,7 +24,8 @@ _VISIBLE_BY_KEY = SHOWN.where(_IN_PROJECT, _BY_KEY, _IS_VISIBLE)
 _HOT_VISIBLE = Hot(_VISIBLE)
 _HOT_VISIBLE_BY_KEY = Hot(_VISIBLE_BY_KEY)
 _PROJECT_ID = sa.select(TASK.project_id).where(_BY_ID)
-_LOCK = revisions.LOCKED.where(access.PROJECTS.c.id == _PROJECT_ID.scalar_subquery())
+_LOCK = HotWrite(revisions.LOCKED.where(access.PROJECTS.c.id == _PROJECT_ID.scalar_subquery()))
+_UNDER_LOCK = HotWrite(_VISIBLE)
 
 
 class TaskNotFound(NotFound):
@@ -95,8 +95,7 @@ class Locks:
             lock = revisions.lock_by(_LOCK, values, access.EDIT, TaskNotFound)
             self.held[lock.project_id] = lock
         while True:
-            result = db.session.execute(_VISIBLE, values)
-            task = one_or_raise(result, TaskNotFound)
+            task = _UNDER_LOCK.one_or_raise(values, TaskNotFound)
             needed = {task.project_id, target_id or task.project_id}
             if needed <= self.held.keys():
                 return task

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from taskapp.caller import Caller
+from taskapp.database.hot import HotWrite
 from taskapp.database.quotas import TASKS_OF_PROJECT, give_back
 from taskapp.database.session import Body, Row, changed_fields, insert_or_raise, now, read
 from taskapp.errors import Conflict
@@ -36,8 +38,10 @@ SERIES: tuple[sa.Column[Any], ...] = (TASK.series_id, TASK.occurrence, TASK.next
 HIDDEN_STATE = (TASK.id, TASK.pending_reminders, *SERIES)
 _KEPT = SHOWN.add_columns(*SERIES)  # of a deleted task
 _INSERT = sa.insert(TASKS)
+_INSERT_ONE = HotWrite(_INSERT.returning(*COLUMNS))
 _BY_ID = TASK.id == sa.bindparam("task_id")
 _UPDATE = sa.update(TASKS).where(_BY_ID)
+_UPDATE_ONE = HotWrite(_UPDATE.returning(*COLUMNS))
 
 
 class ExternalIdTaken(Conflict):
@@ -99,7 +103,7 @@ def insert(caller: Caller, lock: Lock, body: Body) -> Row:
     refuse_faults({}, body)
     revision = lock.advance(tasks=1)
     row = new_row(revision, body)
-    task = _write(_INSERT.returning(*COLUMNS), revision.project_id, row)
+    task = _write(_INSERT_ONE, revision.project_id, row)
     insert_labels([(task.id, task.labels)])
     revisions.record_each(revision, "created", [(task.id, _from_nothing(body))])
     if task.repeat is not None and task.status == "done":
@@ -163,7 +167,7 @@ def update(caller: Caller, task: Row, lock: Lock, body: Body, source: Lock | Non
         return task
     revision = lock.advance()
     values = _values_and_next(change, revision)
-    after = _write(_UPDATE.returning(*COLUMNS), lock.project_id, values)
+    after = _write(_UPDATE_ONE, lock.project_id, values)
     if "labels" in change.fields:
         replace_labels([(task.id, after.labels)])
     kind = "updated"
@@ -265,18 +269,16 @@ def _hidden(task_id: int) -> Row:
     return db.session.execute(hidden).one()
 
 
-def _write(statement: sa.Executable, project_id: int, values: Body) -> Row:
+def _write(statement: HotWrite, project_id: int, values: Body) -> Row:
     """Write one task.
 
     Raises:
         ExternalIdTaken: It names the other task, unless that is not committed yet.
     """
     try:
-        written = insert_or_raise(statement, ExternalIdTaken, values)
-    except ExternalIdTaken:
+        return statement.rows(values)[0]
+    except IntegrityError:
         raise _taken(project_id, values.get("external_id")) from None
-    task: Row = written.one()
-    return task
 
 
 def _taken(project_id: int, external_id: str | None) -> ExternalIdTaken:
