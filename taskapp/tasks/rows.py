@@ -33,12 +33,17 @@ BLANK: Body = {
 
 def new_row(revision: Revision, body: Body) -> Body:
     """The columns of a new task; an import and the demo bring times of their own."""
-    ids = {"project_id": revision.project_id, "created_by": revision.user_id}
-    task = {**BLANK, **body, **ids}
-    row = columns(revision, task, {})
+    task = {**BLANK, **body, "created_by": revision.user_id}
+    row = new_values(task)
     if task["reminders"]:
         row.update(reminders.columns(task, {}, []))
-    return {"created_at": row["updated_at"], **row}
+    return {**row, "project_id": revision.project_id, "revision": revision.revision}
+
+
+def new_values(task: Body) -> Body:
+    """The columns of a new task that has all its fields, but for its project and its revision."""
+    values = computed(task, {})
+    return {"created_at": values["updated_at"], **values}
 
 
 def with_time_zone(body: Body, timezone: str) -> Body:
@@ -74,8 +79,13 @@ def faults(before: Mapping[Any, Any], body: Body, steps: Steps | None = None) ->
 
 
 def columns(revision: Revision, new: Body, old: Mapping[Any, Any]) -> Body:
+    """The new values, the revision, and what is computed from the values and the old ones."""
+    return {"revision": revision.revision, **computed(new, old)}
+
+
+def computed(new: Body, old: Mapping[Any, Any]) -> Body:
     """The new values, and the columns that are computed from them and from the old ones."""
-    values = {"revision": revision.revision, "updated_at": now(), **new}
+    values = {"updated_at": now(), **new}
     if "status" in new:
         is_done = new["status"] == "done"
         values.setdefault("completed_at", values["updated_at"] if is_done else None)

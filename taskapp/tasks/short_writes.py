@@ -1,0 +1,145 @@
+"""Short writes: a plain create or update in one statement of PostgreSQL, which commits by itself.
+
+Lock, compare, advance, record are the parts of one WITH, each of which works on what the one before
+returns. The lock tells the project and the role as they are once it is held, as in `revisions.py`,
+so a statement that waited goes on. Where it writes nothing, or a body asks for more than the
+columns of its own task, the answer is None, and the plain way does it or says why not.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from taskapp.caller import Caller
+from taskapp.database.hot import Hot, is_hot
+from taskapp.database.quotas import TASKS_OF_PROJECT
+from taskapp.database.session import Body, Precondition, Row, changed_fields, now, reads
+from taskapp.errors import NotFound, StaleRevision
+from taskapp.extensions import db
+from taskapp.ledger import revisions
+from taskapp.ledger.access import EDIT, EVENTS, MEMBERSHIPS, PROJECT_ID, PROJECTS, USER_ID
+from taskapp.tasks.access import TASK_ID, visible_task
+from taskapp.tasks.models import COLUMNS, TASK, TASKS
+from taskapp.tasks.rows import BLANK, computed, faults, new_values
+
+CHANGEABLE = {"title", "description", "status", "priority", "due_at", "due_on"}
+SENT = CHANGEABLE | {"project_id"}
+_EDITABLE = revisions.LOCKED.where(MEMBERSHIPS.c.role.in_(EDIT))
+_IS_THIS = PROJECTS.c.id == PROJECT_ID
+_IS_INBOX = PROJECTS.c.inbox_of == USER_ID
+_HAS_ROOM = PROJECTS.c.task_count < sa.bindparam("most")
+_EVENT_NAMES = ("project_id", "revision", "task_id", "user_id", "kind", "changes", "at")
+
+
+def create(caller: Caller, body: Body) -> Row | None:
+    """Create a task; None leaves it to the plain way, and nothing is written."""
+    if not body.keys() <= SENT or any(faults({}, body)) or not _is_possible():
+        return None
+    project_id = body.get("project_id")
+    values = new_values({**BLANK, **body, "created_by": caller.user_id})
+    values.pop("project_id", None)
+    statement = _create(tuple(sorted(values)), project_id is None)
+    changes = {name: [None, value] for name, value in body.items()}
+    parameters = _parameters(caller, values, changes)
+    parameters["most"] = TASKS_OF_PROJECT.most
+    if project_id is not None:
+        parameters["in_id"] = project_id
+    return _written(statement, parameters)
+
+
+def update(caller: Caller, task_id: int, body: Body, precondition: Precondition) -> Row | None:
+    """Change a task; None leaves it to the plain way, and nothing is written.
+
+    The task is read without a lock, and written if it is still the same once the lock is held.
+    """
+    if not body.keys() <= CHANGEABLE or not _is_possible():
+        return None
+    try:
+        before = visible_task(caller, task_id)
+        precondition(before)
+    except (NotFound, StaleRevision):
+        return None
+    changes = changed_fields(before, body)
+    if not changes or not _is_plain(before, body):
+        return None
+    new = {name: value for name, (_, value) in changes.items()}
+    values = computed(new, before._mapping)
+    parameters = _parameters(caller, values, changes)
+    parameters.update(in_id=before.project_id, task_id=task_id, seen=before.revision)
+    return _written(_update(tuple(sorted(values))), parameters)
+
+
+def _is_possible() -> bool:
+    """Whether this is PostgreSQL, and no transaction has begun that this would have to be in."""
+    connection = reads()
+    if connection.dialect.name != "postgresql" or not is_hot(connection):
+        return False
+    return not db.session().in_transaction()
+
+
+def _is_plain(before: Row, body: Body) -> bool:
+    """Whether nothing follows from the change: no next occurrence, no other reminders."""
+    if before.repeat is not None or before.reminders:
+        return False
+    return not any(faults(before._mapping, body))
+
+
+def _parameters(caller: Caller, values: Body, changes: Body) -> Body:
+    """Values of columns have another name than these: SQLAlchemy keeps those for itself."""
+    parameters = {f"new_{name}": value for name, value in values.items()}
+    parameters.update(user_id=caller.user_id, changes=changes, at=now())
+    return parameters
+
+
+def _written(statement: "ShortWrite", parameters: Body) -> Row | None:
+    rows = statement.rows(parameters)
+    if not rows:
+        return None
+    revisions.count_event(statement.kind, rows[0].id, parameters["changes"])
+    return rows[0]
+
+
+class ShortWrite(Hot):
+    """What writes a task and returns it, with the project's revision and the event."""
+
+    def __init__(self, kind: str, task: sa.CTE, tasks: int) -> None:
+        self.kind = kind
+        count = PROJECTS.c.task_count + tasks
+        advance = sa.update(PROJECTS).where(PROJECTS.c.id == task.c.project_id)
+        advance = advance.values(revision=task.c.revision, task_count=count)
+        record = sa.insert(EVENTS).from_select(_EVENT_NAMES, _event(kind, task))
+        parts = (advance.cte("advanced"), record.cte("recorded"))
+        super().__init__(sa.select(*task.c).add_cte(*parts))
+
+
+def _event(kind: str, task: sa.CTE) -> sa.Select[Any]:
+    changes = sa.bindparam("changes", type_=EVENTS.c.changes.type)
+    at = sa.bindparam("at", type_=EVENTS.c.at.type)
+    of_task = (task.c.project_id, task.c.revision, task.c.id)
+    return sa.select(*of_task, USER_ID, sa.literal(kind), changes, at)
+
+
+@lru_cache(64)
+def _create(names: tuple[str, ...], in_inbox: bool) -> ShortWrite:
+    which = _IS_INBOX if in_inbox else _IS_THIS
+    locked = _EDITABLE.where(which, _HAS_ROOM).cte("locked")
+    row = sa.select(locked.c.id, locked.c.revision + 1, *_new(names).values())
+    insert = sa.insert(TASKS).from_select(["project_id", "revision", *names], row)
+    return ShortWrite("created", insert.returning(*COLUMNS).cte("task"), 1)
+
+
+@lru_cache(64)
+def _update(names: tuple[str, ...]) -> ShortWrite:
+    locked = _EDITABLE.where(_IS_THIS).cte("locked")
+    is_there = sa.and_(TASK.id == TASK_ID, TASK.project_id == locked.c.id)
+    is_same = TASK.revision == sa.bindparam("seen")
+    change = sa.update(TASKS).where(is_there, is_same)
+    change = change.values({"revision": locked.c.revision + 1, **_new(names)})
+    return ShortWrite("updated", change.returning(*COLUMNS).cte("task"), 0)
+
+
+def _new(names: tuple[str, ...]) -> Mapping[str, sa.BindParameter[Any]]:
+    """A parameter for each column."""
+    return {name: sa.bindparam(f"new_{name}", type_=TASK[name].type) for name in names}
