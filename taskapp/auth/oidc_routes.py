@@ -11,6 +11,7 @@ from taskapp.auth.schemas import TOKEN_PAIR
 from taskapp.database.session import Body
 from taskapp.web.contract import accepts, public, replies
 from taskapp.web.current import client_address
+from taskapp.web.people import explains_refusals
 
 oidc = Blueprint("oidc", __name__, url_prefix="/api/v1/auth")
 # Its prefix makes browsers keep it to this host and to TLS (RFC 6265bis, section 4.1.3.2).
@@ -31,6 +32,7 @@ def list_providers() -> Body:
 
 @oidc.get("/oidc/login")
 @public
+@explains_refusals
 @sign_in_limit
 @accepts(query=schemas.OIDC_LOGIN_QUERY)
 @replies(None, 303, errors.NotFound, errors.ProviderUnavailable)
@@ -46,6 +48,7 @@ def begin_oidc(query: Body) -> Response:
 
 @oidc.get("/oidc/callback")
 @public
+@explains_refusals
 @sign_in_limit
 @accepts(query=schemas.OIDC_CALLBACK_QUERY)
 @replies(
@@ -59,7 +62,8 @@ def begin_oidc(query: Body) -> Response:
 def finish_oidc(query: Body) -> Response:
     """Take the browser back from the identity provider.
 
-    It goes on to `next#code=…`, whose code is good once, for a minute, and for this browser.
+    It goes on to `next#code=…`, whose code is good once, for a minute, and for this browser. A
+    refusal is a page that says how to go on, where the browser asks for HTML.
     """
     with places.alone():
         return _redirect(service.finish(query, request.cookies.get(COOKIE, "")))

@@ -34,6 +34,10 @@ is as it was.
 VERIFY_TEXT = """\
 Please prove that {email} is your address, within a day:
 
+    {base}/#/verify/{token}
+
+or with
+
     curl -X POST {base}/api/v1/auth/email/verify -H 'Content-Type: application/json' \\
       -d '{{"token": "{token}"}}'
 
@@ -46,7 +50,8 @@ Sign in with {email}, or make an account with this address, at
 
     {base}/
 
-and prove the address (POST /api/v1/auth/email/verify/send). The invitation is shown there then, or
+and prove the address (there in your account, or POST /api/v1/auth/email/verify/send). The
+invitation is shown there then, or
 
     curl -X POST {base}/api/v1/invitations/{id}/accept -H "Authorization: Bearer $TOKEN"
 

@@ -65,6 +65,7 @@ class Contract:
     creates: bool = False  # 201 where it had to create the resource
     takes: tuple[str, ...] = ()  # the media types of the body, where it is no JSON
     gives: tuple[str, ...] = ()  # the media types of the reply besides JSON
+    explains_refusals: bool = False  # as a page, for a person's browser
     also: tuple[int, ...] = ()  # other statuses that have the same reply
 
 

@@ -105,7 +105,7 @@ def index() -> Any:
 
     The addresses of the API, its documents and the problems.
     """
-    return _task_page() if _is_for_people() else _index()
+    return _task_page() if is_for_people() else _index()
 
 
 @docs.get("/api/v1")
@@ -193,13 +193,14 @@ def page(template: str, **values: Any) -> Response:
 
 
 def _for_people(problems: list[dict[str, Any]]) -> Response | None:
-    if not _is_for_people():
+    if not is_for_people():
         return None
     html: Response = page("problems.html", problems=problems)
     return html
 
 
-def _is_for_people() -> bool:
+def is_for_people() -> bool:
+    """Whether a browser asks: one that prefers HTML."""
     accept = media_ranges(request.headers.get("Accept", ""))
     return accept.best_match(["application/json", "text/html"]) == "text/html"
 

@@ -85,6 +85,12 @@ class Components:
             self.responses[name] = _problem(status, codes)
         return _reference("responses", name)
 
+    def page(self, codes: list[str]) -> Described:
+        """The response that has these codes; a person's browser gets it as a page."""
+        problem = self.responses[".".join(codes)]
+        content = {**problem["content"], "text/html": {"schema": STREAM}}
+        return {**problem, "content": content}
+
     def described(self) -> Described:
         examples = {code: _example(Refusal.named[code]) for code in sorted(self.codes)}
         return {"responses": self.responses, "examples": examples}
@@ -105,7 +111,8 @@ def responses_of(route: Route, components: Components) -> Described:
         headers = _headers(route, 304)
         responses["304"] = {"description": "What you have is still true.", "headers": headers}
     for status, codes in _problems(route):
-        responses[str(status)] = components.problem(status, codes)
+        problem = components.problem(status, codes)
+        responses[str(status)] = components.page(codes) if contract.explains_refusals else problem
     for status in contract.also:
         _add_reply(responses, route, status, components)
     return responses

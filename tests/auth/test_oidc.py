@@ -218,6 +218,38 @@ def test_a_state_of_somebody_else_is_refused(browser: Client, idp: Provider) -> 
     assert "/token" not in idp.asked
 
 
+HTML = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("query", [{"error": "access_denied"}, {"code": "x", "state": "x"}])
+def test_a_person_is_told_how_to_go_on(
+    app: Flask, browser: Client, monkeypatch: pytest.MonkeyPatch, query: Json
+) -> None:
+    configure(app, monkeypatch, public_url="http://localhost/tasks")
+    request = begin(browser)
+    address = f"{CALLBACK}?{urlencode({'state': request['state'], **query})}"
+
+    page = browser.get(address, headers=HTML)
+
+    assert (page.status_code, page.mimetype) == (401, "text/html")
+    assert page.headers["Cache-Control"] == "no-store"
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+    assert 'href="/tasks/"' in page.text
+    assert "begin it again" in page.text
+    assert page.headers["X-Request-ID"] in page.text
+    assert browser.get(address).mimetype == "application/problem+json"
+
+
+def test_a_person_is_told_that_the_provider_is_down(browser: Client, idp: Provider) -> None:
+    idp.metadata = {"issuer": "https://evil.example"}
+
+    page = browser.get(LOGIN, headers=HTML)
+
+    assert (page.status_code, page.mimetype) == (503, "text/html")
+    assert int(page.headers["Retry-After"]) > 0
+    assert "You are not signed in" in page.text
+
+
 def test_an_attempt_is_good_for_ten_minutes(
     browser: Client, idp: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,10 +20,14 @@ def _share(service: str, role: str) -> None:
     servers.ask(f"{base}/tasks", task, token=key)
 
 
-def account_part(page: Any, part: str) -> Any:
+def open_account(page: Any) -> Any:
     page.locator("#account summary").click()
     page.get_by_role("button", name="Account").click()
-    dialog = page.get_by_role("dialog")
+    return page.get_by_role("dialog")
+
+
+def account_part(page: Any, part: str) -> Any:
+    dialog = open_account(page)
     dialog.get_by_text(part, exact=True).click()
     return dialog
 

@@ -20,7 +20,7 @@ export function showAccount() {
   showDialog(t('accountTitle'),
     h('div.stack',
       field(t('name'), { value: state.me.name, maxlength: 200, autocomplete: 'name', onchange: ({ target }) => saveMe({ name: target.value }) }),
-      h('p.hint', state.me.email),
+      h('p.hint', state.me.email, ' ', state.me.email_verified === false && button(t('prove'), proveAddress, 'link')),
       h('label.labelled', t('language'), select(t('language'), Object.entries(languages), getLanguage(), changeLanguage, { class: 'field' })),
       h('label.labelled', t('zone'),
         select(t('zone'), zones.map((name) => [name, name]), state.me.timezone, (timezone) => saveMe({ timezone }), { class: 'field' }),
@@ -38,11 +38,16 @@ async function saveMe(body) {
   }
 }
 
+function proveAddress() {
+  const refuse = (error) => say(error.status === 404 ? t('noMail') : reason(error))
+  api('POST', 'auth/email/verify/send').then(() => say(t('saidProof')), refuse)
+}
+
 function notifications(chosen) {
-  const check = (name) => h('label.check', t(`${name}Mail`), h('input', {
-    type: 'checkbox', checked: chosen[name], onchange: ({ target }) => saveMe({ notifications: { [name]: target.checked } }),
-  }))
-  return [check('reminder'), check('assigned')]
+  const choice = (name, attributes, read) => h('label.check', t(`${name}Mail`),
+    h('input', { ...attributes, onchange: ({ target }) => saveMe({ notifications: { [name]: read(target) } }) }))
+  const check = (name) => choice(name, { type: 'checkbox', checked: chosen[name] }, ({ checked }) => checked)
+  return [check('reminder'), check('assigned'), choice('digest_at', { type: 'time', value: chosen.digest_at }, ({ value }) => value || null)]
 }
 
 /** A part that is made, and asked for, when it is opened. */
@@ -61,7 +66,7 @@ function section(name, make) {
 // Left empty by who has none, because a provider made the account.
 const currentPassword = () =>
   field(t('currentPassword'), { name: 'current_password', type: 'password', autocomplete: 'current-password' })
-const proof = ({ current_password, ...body }) => (current_password ? { current_password, ...body } : body)
+const proof = ({ current_password, action, ...body }) => (current_password ? { current_password, ...body } : body)
 
 async function password() {
   const change = async (body, element) => {
@@ -87,18 +92,20 @@ async function deletion() {
 
 async function secondFactor(again) {
   const code = () => field(t('code'), { name: 'code', class: 'field code', required: true, inputmode: 'numeric', maxlength: 20 })
-  const disable = (body) => api('POST', 'auth/totp/disable', { body: proof(body) }).then(again)
   const begin = async (body, element) => {
     const { secret, uri } = (await api('POST', 'auth/totp', { body: proof(body) })).data
-    element.replaceWith(form('stack', confirm, h('p.hint', t('secretText')),
-      h('a', { href: uri }, h('code.secret', secret)), code(), submitRow(t('confirm'))))
+    element.replaceWith(form('stack', send('confirm'), h('p.hint', t('secretText')),
+      h('a.link', { href: uri }, h('code.secret', secret.match(/.{1,4}/g).join(' '))), code(), submitRow(t('confirm'))))
   }
-  const confirm = async (body, element) => {
-    const { recovery_codes: codes } = (await api('POST', 'auth/totp/confirm', { body })).data
-    element.replaceWith(h('p.hint', t('recoveryText')), h('ul.codes', codes.map((one) => h('li', h('code', one)))), button(t('written'), again))
+  const send = (action) => async (body, element) => {
+    const { data } = await api('POST', `auth/totp/${action ?? body.action}`, { body: proof(body) })
+    if (!data) return again()
+    element.replaceWith(h('p.hint', t('recoveryText')), h('ul.codes', data.recovery_codes.map((one) => h('li', h('code', one)))), button(t('written'), again))
   }
+  const act = (action, text, className) => h('button', { name: 'action', value: action, class: className }, t(text))
   if (!(await get('auth/totp')).enabled) return [h('p.hint', t('factorText')), form('stack', begin, currentPassword(), submitRow(t('setUp')))]
-  return [h('p.hint', t('factorIsOn')), form('stack', disable, currentPassword(), code(), submitRow(t('turnOff')))]
+  return [h('p.hint', t('factorIsOn')), form('stack', send(), currentPassword(), code(),
+    h('div.row-end', act('recovery-codes', 'newCodes', 'button'), act('disable', 'turnOff', 'button danger')))]
 }
 
 // == Sessions

@@ -49,6 +49,7 @@ export function longDay(day) {
   return `${part(date, { weekday: 'long' })}${comma} ${ordinal(date)} ${part(date, { month: 'long' })}`
 }
 
+export const weekdayName = (index) => format(new Date(2026, 1, 1 + index), { weekday: 'long' }) // the 1st was a Sunday
 export const clock = (date) => format(date, { hour: '2-digit', minute: '2-digit' })
 export const momentName = (iso) => `${dayName(toDay(new Date(iso)))}, ${clock(new Date(iso))}`
 

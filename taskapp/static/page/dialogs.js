@@ -28,10 +28,11 @@ export function form(className, run, ...children) {
   const onsubmit = async (event) => {
     event.preventDefault()
     const { target: element, submitter } = event
+    const values = Object.fromEntries(new FormData(element, submitter))
     wrong.textContent = ''
     if (submitter) submitter.disabled = true
     try {
-      await run(Object.fromEntries(new FormData(element)), element)
+      await run(values, element)
     } catch (error) {
       wrong.textContent = reason(error)
     }

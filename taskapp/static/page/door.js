@@ -105,7 +105,16 @@ function showForgot() {
   show('forgotText', form('', ask, email(), submit(t('sendLink')), links(back)))
 }
 
-/** The address in the mail: #/reset/<token>. */
+/** The addresses in mails: #/verify/<token>, #/reset/<token>. */
+export function showVerify(token) {
+  const verify = async () => {
+    await post('email/verify', { token })
+    history.replaceState(null, '', location.pathname)
+    show('saidProved', links(['back', () => location.reload()]))
+  }
+  show('proveText', form('', verify, submit(t('prove'))))
+}
+
 export function showReset(token) {
   const reset = async (body) => {
     await post('password/reset', { token, ...body })

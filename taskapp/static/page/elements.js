@@ -60,7 +60,7 @@ export function keeper(most = 6000) {
 }
 
 export const icon = (name, className = '') =>
-  svg('svg', { class: `icon ${className}`, 'aria-hidden': 'true' }, svg('use', { href: `#i-${name}` }))
+  svg('svg', { class: `icon ${className}`, viewBox: '0 0 20 20', 'aria-hidden': 'true' }, svg('use', { href: `#i-${name}` }))
 
 export const unseen = (text) => h('span.unseen', text)
 

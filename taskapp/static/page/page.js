@@ -4,7 +4,7 @@ import { loadTask, undoLast } from './actions.js'
 import { connection, session } from './api.js'
 import { today } from './dates.js'
 import { showKeys } from './dialogs.js'
-import { askProviders, closeDoor, comeBackFromProvider, openDoor, showReset } from './door.js'
+import { askProviders, closeDoor, comeBackFromProvider, openDoor, showReset, showVerify } from './door.js'
 import { $ } from './elements.js'
 import { renderFigures } from './figures.js'
 import { endSearch, openQuickAdd, openSearch, renderBar, renderHead, renderNotice, renderSide, toast } from './frame.js'
@@ -117,8 +117,8 @@ document.addEventListener('keydown', (event) => {
 let shown = null
 
 function followAddress() {
-  const reset = /^#\/reset\/(.+)/.exec(location.hash)
-  if (reset) return showReset(decodeURIComponent(reset[1]))
+  const [, verifies, token] = /^#\/(?:(verify)|reset)\/(.+)/.exec(location.hash) ?? []
+  if (token) return (verifies ? showVerify : showReset)(decodeURIComponent(token))
   if (!state.me) return
   const { view: name, mode, task } = route()
   if (shown !== `${name}/${mode}`) {

@@ -1,5 +1,6 @@
 // Repeat rules (RFC 5545) in words. What has no words here is shown as it is.
 
+import { weekdayName } from './dates.js'
 import { t } from './words.js'
 
 const WORKDAYS = 'FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR'
@@ -21,6 +22,6 @@ export function ruleName(rule) {
   const every = /^FREQ=(DAILY|WEEKLY|MONTHLY|YEARLY);INTERVAL=(\d+)$/.exec(rule)
   if (every) return t(UNITS[every[1]], { n: Number(every[2]) })
   const weekday = /^FREQ=WEEKLY;BYDAY=(SU|MO|TU|WE|TH|FR|SA)$/.exec(rule)
-  if (weekday) return t('everyWeekday', { day: t(`day${weekday[1]}`) })
+  if (weekday) return t('everyWeekday', { day: weekdayName(DAY_CODES.indexOf(weekday[1])) })
   return rule
 }
