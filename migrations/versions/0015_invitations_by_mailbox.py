@@ -3,8 +3,8 @@
 Reads all invitations, which last 14 days, and changes those whose address has such letters:
 300,000, with a tenth to change, took 50 s on SQLite while the machine was busy; a million takes
 three times that, and seconds where none is to change. Old workers may run beside it: what they
-write for such an address is seen by nobody until it is invited again. Undone by the downgrade; of two invitations into one project that look alike then,
-one goes.
+write for such an address is seen by nobody until it is invited again. Undone by the downgrade; of
+two invitations into one project that look alike then, one goes.
 
 Revises: 0014
 """
