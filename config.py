@@ -301,6 +301,7 @@ class Settings:
     metrics_token: str | None = setting(None, long_secret, secret=True)
     access_token_minutes: int = setting(15, integer(1, 24 * 60))
     session_days: int = setting(30, integer(1, 3650))
+    session_max_days: int = setting(365, integer(1, 3650))
     password_min_length: int = setting(12, integer(8, 128))
     max_body_bytes: int = setting(MIB, integer(1024, 1024 * MIB))
     max_import_bytes: int = setting(20 * MIB, integer(1024, 1024 * MIB))

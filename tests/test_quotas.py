@@ -138,11 +138,29 @@ def test_bytes_of_attachments(alice: Client, task: Json, allow: Allow, setting: 
 def test_types_of_attachments(alice: Client, task: Json, allow: Allow) -> None:
     allow(attachment_types=("image/*", "application/pdf"))
 
-    response = attach(alice, task, 1, "text/html")
-    assert refused(response) == (415, "unsupported-media-type")
-    assert "image/*, application/pdf" in response.get_json()["detail"]
-    for media_type in ("image/png", "application/pdf"):
-        assert attach(alice, task, 1, media_type).status_code == 201
+    def send(name: str, media_type: str, content: bytes) -> Any:
+        url = f"/api/v1/tasks/{task['id']}/attachments"
+        return alice.post(url, data={"file": (BytesIO(content), name, media_type)})
+
+    png, pdf = b"\x89PNG\r\n\x1a\n", b"%PDF-1.7\n"
+    for file in (
+        ("a.html", "text/html", b"x"),
+        ("a.png", "image/png", b"x"),
+        ("a.png", "image/png", b"MZ\x90\0"),
+        ("a.pdf", "application/pdf", png),
+        ("a.exe", "image/png", png),
+        ("a.html", "application/pdf", pdf),
+        ("a.svg.gz", "image/svg+xml", b"<svg/>"),
+    ):
+        response = send(*file)
+        assert refused(response) == (415, "unsupported-media-type"), file
+        assert "image/*, application/pdf" in response.get_json()["detail"]
+    for file in (
+        ("A.PNG", "image/png", png),
+        ("a", "application/pdf", b"\n" + pdf),
+        ("a.unknown", "image/x-new", b"x"),
+    ):
+        assert send(*file).status_code == 201, file
 
 
 def test_the_disk_keeps_room_for_other_writes(

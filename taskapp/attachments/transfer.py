@@ -14,7 +14,7 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.http import dump_options_header
 
 from taskapp import errors
-from taskapp.attachments import store
+from taskapp.attachments import content, store
 from taskapp.database.session import Body, Row
 from taskapp.extensions import settings
 from taskapp.web.conditional import etag, is_named
@@ -39,24 +39,32 @@ def receive(schema: Schema) -> Body:
         size = draft.seek(0, 2)
         if size > most:
             raise errors.PayloadTooLarge
-        media_type = file.mimetype
-        if not MEDIA_TYPE.fullmatch(media_type):
-            media_type = BINARY
-        _check_type(media_type)
+        media_type = _media_type(file.mimetype, draft)
+        _check_type(media_type, name)
         sha256 = store.put(draft)
     return {"name": name, "media_type": media_type, "size": size, "sha256": sha256}
 
 
-def _check_type(media_type: str) -> None:
-    """Refuse what is none of ATTACHMENT_TYPES, as it was declared.
+def _media_type(said: str, draft: Any) -> str:
+    """What the file was said to be, unless its bytes are no such thing."""
+    if not MEDIA_TYPE.fullmatch(said):
+        return BINARY
+    draft.seek(0)
+    return content.checked_type(said, draft.read(content.LOOKED_AT))
+
+
+def _check_type(media_type: str, name: str) -> None:
+    """Refuse what is none of ATTACHMENT_TYPES, by its bytes or by the ending of its name.
 
     Raises:
         UnsupportedMediaType
     """
     allowed = settings().attachment_types
-    if allowed and not any(fnmatchcase(media_type, pattern) for pattern in allowed):
-        names = ", ".join(allowed)
-        raise errors.UnsupportedMediaType(f"Files of type {media_type} are not taken: {names}.")
+    by_name = content.type_by_name(name) or media_type
+    for each in (media_type, by_name):
+        if allowed and not any(fnmatchcase(each, pattern) for pattern in allowed):
+            names = ", ".join(allowed)
+            raise errors.UnsupportedMediaType(f"Files of type {each} are not taken: {names}.")
 
 
 def _parse(schema: Schema, most: int, draft: Any) -> tuple[str, FileStorage]:

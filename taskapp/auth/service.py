@@ -13,6 +13,7 @@ from taskapp.database.session import Body, Row, now, one_or_raise
 from taskapp.errors import (
     NotFound,
     SecondFactorRequired,
+    TokenExpired,
     TokenReused,
     TokenRevoked,
     WrongCredentials,
@@ -91,17 +92,27 @@ def refresh(refresh_token: str) -> Body:
 def _with_successor(claims: tokens.Claims, at: dt.datetime) -> Row | None:
     """The session with its next refresh token, if this one was not used before."""
     update = sessions.of_claims(claims, sa.update(SESSIONS))
-    unused = update.where(SESSION.refresh_jti == claims.token_id)
+    unused = update.where(SESSION.refresh_jti == claims.token_id, sessions.is_young(at))
     values = {
         "refresh_jti": sessions.new_token_id(),
         "previous_jti": claims.token_id,
         "last_used_at": at,
-        "expires_at": sessions.expiry(at),
+        "expires_at": sessions.expiry(at, began=at),
     }
     swap = unused.values(values)
     result = db.session.execute(swap.returning(SESSIONS))
     swapped: Row | None = result.one_or_none()
-    return swapped
+    return swapped and _ended_in_time(swapped, at)
+
+
+def _ended_in_time(session: Row, at: dt.datetime) -> Row:
+    """The session, which ends earlier where it would last longer than any may."""
+    ends = sessions.expiry(at, began=session.created_at)
+    if session.expires_at <= ends:
+        return session
+    update = sa.update(SESSIONS).where(SESSION.id == session.id)
+    shorter = update.values(expires_at=ends).returning(SESSIONS)
+    return db.session.execute(shorter).one()
 
 
 def _with_same_successor(claims: tokens.Claims, at: dt.datetime) -> Row:
@@ -109,10 +120,13 @@ def _with_same_successor(claims: tokens.Claims, at: dt.datetime) -> Row:
 
     Raises:
         TokenRevoked, TokenReused
+        TokenExpired: It was not used: the session has lasted as long as any may.
     """
     select = sessions.of_claims(claims, sa.select(SESSIONS))
     result = db.session.execute(select)
     session = one_or_raise(result, TokenRevoked)
+    if session.refresh_jti == claims.token_id:
+        raise TokenExpired
     is_previous = session.previous_jti == claims.token_id
     if is_previous and at - session.last_used_at <= SAME_SUCCESSOR:
         return session

@@ -29,7 +29,7 @@ def begin(user_id: int, user_agent: str, address: str) -> Row:
         "address": address,
         "created_at": at,
         "last_used_at": at,
-        "expires_at": expiry(at),
+        "expires_at": expiry(at, began=at),
     }
     insert = sa.insert(SESSIONS).values(values)
     result = db.session.execute(insert.returning(SESSIONS))
@@ -41,10 +41,17 @@ def new_token_id() -> str:
     return uuid4().hex
 
 
-def expiry(at: dt.datetime) -> dt.datetime:
-    """When a session ends whose tokens were issued at this moment."""
-    days = settings().session_days
-    return at + dt.timedelta(days=days)
+def expiry(at: dt.datetime, began: dt.datetime) -> dt.datetime:
+    """When a session ends whose tokens were issued at this moment, and which began then."""
+    unused = dt.timedelta(days=settings().session_days)
+    in_all = dt.timedelta(days=settings().session_max_days)
+    return min(at + unused, began + in_all)
+
+
+def is_young(at: dt.datetime) -> sa.ColumnElement[bool]:
+    """Whether a session has not lasted as long as any may (SESSION_MAX_DAYS)."""
+    in_all = dt.timedelta(days=settings().session_max_days)
+    return SESSION.created_at > at - in_all
 
 
 def of_claims(claims: Claims, statement: Any) -> Any:

@@ -34,7 +34,7 @@ def issue(session: Row) -> Body:
     """
     issued_at: dt.datetime = session.last_used_at
     minutes = settings().access_token_minutes
-    access_ends = issued_at + dt.timedelta(minutes=minutes)
+    access_ends = min(issued_at + dt.timedelta(minutes=minutes), session.expires_at)
     left = access_ends - now()
     seconds = round(left.total_seconds())
     common = {"sid": str(session.id), "nonce": session.nonce, "iat": issued_at, "nbf": issued_at}

@@ -41,7 +41,7 @@ def test_keeps_a_file_and_says_where(
     assert attachment == {
         "task_id": shared_task["id"],
         "name": "fern.jpg",
-        "media_type": "image/jpeg",
+        "media_type": "application/octet-stream",  # its bytes are no JPEG
         "size": len(FERN),
         "sha256": digest,
         "created_by": bob.user["id"],
@@ -95,6 +95,35 @@ def test_keeps_the_media_type(bob: Client, url: str, said: str, kept: str) -> No
     body = HEAD.replace(b"\r\n\r\n", f"\r\nContent-Type: {said}\r\n\r\n".encode()) + b"x" + TAIL
 
     assert send(bob, url, body).get_json()["media_type"] == kept
+
+
+@pytest.mark.parametrize(
+    ("said", "begins"),
+    [
+        ("image/png", b"\x89PNG\r\n\x1a\n"),
+        ("image/jpeg", b"\xff\xd8\xff\xe0"),
+        ("image/gif", b"GIF89a"),
+        ("image/webp", b"RIFF\x24\0\0\0WEBPVP8 "),
+        ("image/avif", b"\0\0\0\x20ftypavif"),
+        ("application/pdf", b"\xef\xbb\xbf%PDF-1.4"),
+        ("application/zip", b"PK\x03\x04"),
+        ("application/vnd.oasis.opendocument.text", b"PK\x03\x04"),
+        ("application/gzip", b"\x1f\x8b\x08"),
+        ("application/msword", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+        ("text/plain", b"Water the fern"),
+        ("text/csv", b"\xff\xfet\0"),
+    ],
+)
+def test_a_type_that_the_bytes_deny_is_not_kept(
+    bob: Client, url: str, said: str, begins: bytes
+) -> None:
+    types = []
+    for content in (begins, b"MZ\x90\0<script>", b"" if said.startswith("text") else b"x"):
+        file = (BytesIO(content), "fern", said)
+        types.append(bob.post(url, data={"file": file}).get_json()["media_type"])
+
+    denied = said if said.startswith("text/") else "application/octet-stream"
+    assert types == [said, "application/octet-stream", denied]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -151,3 +152,53 @@ def test_refuses_garbage(anonymous: Client) -> None:
     assert refused(anonymous.post(URL, json={"refresh_token": "x"})) == (401, "invalid-token")
     assert named(anonymous.post(URL, json={"refresh_token": ""})) == ["/refresh_token"]
     assert named(anonymous.post(URL, json={"refresh_token": 5})) == ["/refresh_token"]
+
+
+def lasting(app: Flask, monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    settings = dataclasses.replace(app.extensions["taskapp"], session_max_days=days)
+    monkeypatch.setitem(app.extensions, "taskapp", settings)
+
+
+def expiry_of(token: str) -> dt.datetime:
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return dt.datetime.fromtimestamp(claims["exp"], dt.UTC)
+
+
+def test_a_session_in_use_ends_after_its_longest_time(
+    app: Flask, anonymous: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lasting(app, monkeypatch, 40)
+    pair = pair_of(anonymous)
+    began = now() - dt.timedelta(days=39, hours=23, minutes=58)
+    change_sessions(app, created_at=began)
+
+    fresh = anonymous.post(URL, json={"refresh_token": pair["refresh_token"]}).get_json()
+
+    ends = began + dt.timedelta(days=40)
+    for name in ("access_token", "refresh_token"):
+        assert abs(expiry_of(fresh[name]) - ends) < dt.timedelta(seconds=1)
+    assert fresh["expires_in"] <= 120
+    listed = anonymous.as_token(fresh["access_token"]).get("/api/v1/auth/sessions").get_json()
+    (current,) = [session for session in listed["items"] if session["current"]]
+    assert current["expires_at"][:19] == f"{ends:%Y-%m-%dT%H:%M:%S}"
+
+
+def test_a_session_that_lasted_too_long_is_refreshed_no_more(
+    app: Flask, anonymous: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = pair_of(anonymous)["refresh_token"]
+    change_sessions(app, created_at=now() - dt.timedelta(days=366))
+
+    assert refused(anonymous.post(URL, json={"refresh_token": token})) == (401, "token-expired")
+    lasting(app, monkeypatch, 367)
+    assert anonymous.post(URL, json={"refresh_token": token}).status_code == 200
+
+
+def test_a_sign_in_lasts_no_longer_than_the_longest_session(
+    app: Flask, anonymous: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lasting(app, monkeypatch, 1)
+
+    ends = expiry_of(pair_of(anonymous)["refresh_token"])
+
+    assert ends - now() <= dt.timedelta(days=1)
