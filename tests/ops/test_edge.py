@@ -67,7 +67,7 @@ def test_a_host_that_cannot_be_one_is_refused(anonymous: Client) -> None:
             assert response.headers["X-Request-ID"]
 
 
-def test_answers_to_its_own_names_only(behind_a_proxy: str) -> None:
+def test_answers_to_its_own_names_only(behind_a_proxy: str, address: str) -> None:
     for host, status in (
         ("tasks.example.com", 200),
         ("TASKS.example.com:8000", 200),
@@ -76,7 +76,7 @@ def test_answers_to_its_own_names_only(behind_a_proxy: str) -> None:
         ("tasks.example.com.evil.net", 400),
         ("", 400),
     ):
-        found, _, body = servers.ask(f"{behind_a_proxy}/", Host=host)
+        found, _, body = servers.ask(f"{behind_a_proxy}/", Host=host, X_Forwarded_For=address)
         assert (found, body.get("code")) == (status, "invalid-host" if status == 400 else None)
         assert servers.ask(f"{behind_a_proxy}/health", Host=host or "10.0.0.7")[0] == 200
 
@@ -95,13 +95,14 @@ def test_scripts_of_known_origins_may_call(behind_a_proxy: str) -> None:
             assert "Access-Control-Allow-Origin" not in servers.ask(url, Origin=origin)[1]
 
 
-def test_preflights_need_no_credential(behind_a_proxy: str) -> None:
+def test_preflights_need_no_credential(behind_a_proxy: str, address: str) -> None:
     wanted = {"Access_Control_Request_Method": "PATCH"}
     wanted["Access_Control_Request_Headers"] = "authorization,if-match,idempotency-key"
     status, headers, _ = servers.ask(
         f"{behind_a_proxy}/api/v1/tasks/1",
         method="OPTIONS",
         Origin="https://app.example.com",
+        X_Forwarded_For=address,
         **wanted,
     )
 
