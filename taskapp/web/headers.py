@@ -69,6 +69,12 @@ def identify_request(current: Current) -> None:
     current.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid4().hex
 
 
+def _shows_credentials(current: Current) -> bool:
+    path = current.request.path
+    is_hook = current.request.method == "POST" and "/webhooks" in path  # it shows its secret
+    return is_hook or path.startswith("/api/v1/auth/")
+
+
 def finish(current: Current, response: Response) -> None:
     """Add the headers that depend on the request."""
     headers = current.headers
@@ -78,8 +84,7 @@ def finish(current: Current, response: Response) -> None:
     if "Content-Security-Policy" not in present:
         headers.append(("Content-Security-Policy", POLICY))
     if "Cache-Control" not in present:
-        credentials = current.request.path.startswith("/api/v1/auth/")
-        directive = "no-store" if credentials else "private, no-cache"
+        directive = "no-store" if _shows_credentials(current) else "private, no-cache"
         headers.append(("Cache-Control", directive))
     if current.request.environ["wsgi.url_scheme"] == "https":
         headers.append(("Strict-Transport-Security", "max-age=31536000; includeSubDomains"))

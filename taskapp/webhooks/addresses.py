@@ -4,6 +4,7 @@ An address is judged twice: its text when it is set, and what its name resolves 
 """
 
 import ipaddress
+import re
 import socket
 from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
@@ -19,6 +20,7 @@ NOT_GLOBAL = [
     )
 ]
 MAX_URL = 2000
+NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 BAD_TEXT = "Must be an address in ASCII without blanks, of at most 2000 characters."
 
 
@@ -54,12 +56,24 @@ def check(url: str, networks: Sequence[IPNetwork]) -> SplitResult:
 
 
 def _check_literal(host: str, scheme: str, networks: Sequence[IPNetwork]) -> None:
-    try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return  # a name; what it resolves to is judged at each connect
-    if not may_connect(host, scheme, networks):
+    literal = _literal(host)
+    if literal is None:  # a name; what it resolves to is judged at each connect
+        if not NAME.fullmatch(host):
+            raise BadAddress("Must be an address as in: https://example.com/hook.")
+    elif not may_connect(literal, scheme, networks):
         raise BadAddress("This address is not on the internet, nor in WEBHOOK_NETWORKS.")
+
+
+def _literal(host: str) -> str | None:
+    """The IP address that a host is, also where it is written as `127.1`, `0x7f.1` or a number."""
+    try:
+        return str(ipaddress.ip_address(host.partition("%")[0]))
+    except ValueError:
+        pass
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return None
 
 
 def resolve(host: str, port: int, scheme: str, networks: Sequence[IPNetwork]) -> str:

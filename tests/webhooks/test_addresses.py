@@ -42,7 +42,16 @@ def test_the_operator_may_open_networks(address: str, allowed: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://example.com", "https://example.com:8443/hook?a=b", "https://[2606:4700::1]/"]
+    "url",
+    [
+        *("https://example.com", "https://example.com:8443/hook?a=b", "https://[2606:4700::1]/"),
+        *(
+            "https://HOOKS.Example.com./",
+            "https://a_b.example/",
+            "https://8.8.2056/",
+            "https://x1/",
+        ),
+    ],
 )
 def test_takes_addresses_on_any_port(url: str) -> None:
     assert addresses.check(url, ()).hostname
@@ -76,6 +85,8 @@ def test_a_network_ends_where_it_ends(address: str) -> None:
         "https://[::1",
         "ftp://example.com/",
         "https:///path",
+        *("https://2130706433/", "https://127.1/", "https://0x7f.1/", "https://0177.0.0.1/"),
+        *("https://0/", "https://0x7f000001:8443/", "https://a..b/", "https://.a/", "https://a*b/"),
     ],
 )
 def test_the_text_of_an_address_is_judged(url: str) -> None:

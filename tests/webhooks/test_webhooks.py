@@ -22,6 +22,15 @@ def test_shows_its_secret_once(alice: Client, shared: Json, webhook: Json) -> No
     assert (again["format"], again["kinds"], again["is_active"]) == ("standard", [], True)
 
 
+def test_what_shows_a_secret_is_stored_nowhere(alice: Client, shared: Json) -> None:
+    created = alice.post(url_of(shared), json={"url": "https://example.com/hook"})
+    rotated = alice.post(url_of(shared, created.get_json()["id"], "rotate"))
+
+    for response in (created, rotated):
+        assert response.get_json()["secret"].startswith("whsec_")
+        assert response.headers["Cache-Control"] == "no-store"
+
+
 def test_is_for_owners(bob: Client, charlie: Client, shared: Json, webhook: Json) -> None:
     assert refused(bob.get(url_of(shared)))[0] == 403
     assert refused(charlie.get(url_of(shared)))[0] == 404
