@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from taskapp.errors import MalformedRequest
 from taskapp.exchange.file_zones import HIDDEN, FileZones, UnknownZone, database_name, hide, in_utc
+from taskapp.tasks.reminders import MORNING
 
 MAX_LENGTH = 1024 * 1024  # bytes of one VTODO; the longest task takes less
 OURS = re.compile("task-(?P<id>[1-9][0-9]{0,17})@taskapp")  # as our exports name a task
@@ -152,7 +153,7 @@ def _item(todo: Any, zones: Zones) -> dict[str, Any]:
         if isinstance(moment, dt.datetime):
             item[field] = moment.isoformat()
     due = _due(todo, zones)
-    return {**item, **NO_DATES} if due is None else {**item, **_dates(todo, due, zones)}
+    return {**item, **_dates(todo, due, zones)}
 
 
 def _texts(todo: Any, name: str) -> str:
@@ -214,13 +215,14 @@ def _due(todo: Any, zones: Zones) -> dt.date | None:
     return due
 
 
-def _dates(todo: Any, due: dt.date, zones: Zones) -> dict[str, Any]:
-    is_moment = isinstance(due, dt.datetime)
+def _dates(todo: Any, due: dt.date | None, zones: Zones) -> dict[str, Any]:
     dates: dict[str, Any] = {**NO_DATES}
-    dates["due_at" if is_moment else "due_on"] = due.isoformat()
     rule = todo.get("rrule")
-    if rule is not None and not isinstance(rule, list):
-        dates["repeat"] = _repeat(todo, due, rule, zones)
+    if due is not None:
+        is_moment = isinstance(due, dt.datetime)
+        dates["due_at" if is_moment else "due_on"] = due.isoformat()
+        if rule is not None and not isinstance(rule, list):
+            dates["repeat"] = _repeat(todo, due, rule, zones)
     reminders = [_reminder(alarm, todo, due, zones) for alarm in todo.walk("VALARM")]
     dates["reminders"] = [text for text in reminders if text][:MOST_REMINDERS]
     return dates
@@ -248,17 +250,22 @@ def _until(until: dt.date, due: dt.date, zone: dt.tzinfo) -> dt.date:
     return until if until.tzinfo else in_utc(until, zone)
 
 
-def _reminder(alarm: Any, todo: Any, due: dt.date, zones: Zones) -> str:
-    """A moment, or how long before the due date; empty if it is after that, or no alarm."""
+def _reminder(alarm: Any, todo: Any, due: dt.date | None, zones: Zones) -> str:
+    """A moment, or how long before the due date; empty if it is after that, or no alarm.
+
+    An alarm of a day counts from its midnight, and a reminder from its morning.
+    """
     if _texts(alarm, "action").upper() == "NONE":  # Apple's sign for no alarm, in 1976
         return ""
     trigger = _value(alarm, "trigger", zones)
     if isinstance(trigger, dt.datetime):
         return trigger.isoformat()
-    if trigger is None:
+    if trigger is None or due is None:
         return ""
     if alarm["trigger"].params.get("RELATED", "START").upper() == "START":
         trigger -= _after_start(todo, due, zones)
+    if not isinstance(due, dt.datetime):
+        trigger -= dt.timedelta(hours=MORNING.hour)
     if trigger > dt.timedelta(0):
         return ""
     from icalendar import vDuration

@@ -11,6 +11,8 @@ from taskapp.tasks.reminders import MORNING, before_due
 
 # RFC 5545, sections 3.8.1.11 and 3.8.1.9: 1 is the highest priority, 0 is none.
 STATUS = {"todo": "NEEDS-ACTION", "in_progress": "IN-PROCESS", "done": "COMPLETED"}
+# RFC 5545, section 3.3.8; revisions go on from the clock after a restore, and are larger then.
+LARGEST_INTEGER = 2**31 - 1
 PRIORITY = {"urgent": 1, "high": 3, "medium": 5, "low": 7, "none": 0}
 
 
@@ -23,7 +25,10 @@ class Text(vText):
 
 
 def todo(task: Body, occurrence: int = 1) -> bytes:
-    """A task as a VTODO, in whole seconds; one that repeats has DTSTART, equal to DUE."""
+    """A task as a VTODO, in whole seconds; one that repeats has DTSTART, equal to DUE.
+
+    Its alarms count from DUE, which is the end of a VTODO (RFC 5545, section 3.8.6.3).
+    """
     component = Todo()
     _describe(component, task)
     component.add("status", STATUS.get(task["status"], "CANCELLED"))
@@ -34,6 +39,8 @@ def todo(task: Body, occurrence: int = 1) -> bytes:
     if _rule(task) is not None:
         component.add("dtstart", _due(task))
         component.add("rrule", vRecur.from_ical(_rest_of(task, occurrence)))
+    for reminder in task["reminders"]:
+        component.add_component(_alarm(task, reminder, {"RELATED": "END"}))
     return bytes(component.to_ical())
 
 
@@ -46,7 +53,7 @@ def event(task: Body, occurrence: int = 1) -> bytes:
     if _rule(task) is not None:
         component.add("rrule", vRecur.from_ical(_rest_of(task, occurrence)))
     for reminder in task["reminders"]:
-        component.add_component(_alarm(task, reminder))
+        component.add_component(_alarm(task, reminder, {}))
     return bytes(component.to_ical())
 
 
@@ -71,7 +78,7 @@ def _describe(component: Any, task: Body) -> None:
     component.add("summary", Text(task["title"]))
     component.add("created", task["created_at"])
     component.add("last-modified", task["updated_at"])
-    component.add("sequence", task["revision"])
+    component.add("sequence", min(task["revision"], LARGEST_INTEGER))
     if task["description"]:
         component.add("description", Text(task["description"]))
     if task["labels"]:
@@ -123,7 +130,7 @@ def _rest_of(task: Body, occurrence: int) -> str:
     return ";".join(parts)
 
 
-def _alarm(task: Body, reminder: str) -> Alarm:
+def _alarm(task: Body, reminder: str, related: dict[str, str]) -> Alarm:
     """A reminder as an alarm; one before a day counts from 9 o'clock on it."""
     alarm = Alarm()
     alarm.add("action", "DISPLAY")
@@ -135,5 +142,5 @@ def _alarm(task: Body, reminder: str) -> Alarm:
         start = dt.timedelta()
         if task["due_at"] is None:
             start = dt.timedelta(hours=MORNING.hour)
-        alarm.add("trigger", vDuration(start - length))
+        alarm.add("trigger", vDuration(start - length), related)
     return alarm

@@ -126,6 +126,52 @@ def test_an_alarm_counts_from_the_start_where_there_is_one(
     assert task["reminders"] == reminders
 
 
+@pytest.mark.parametrize(
+    ("trigger", "reminders"),
+    [
+        ("TRIGGER:PT9H", ["P0D"]),  # as phones set it
+        ("TRIGGER:-PT15H", ["-P1D"]),
+        ("TRIGGER;RELATED=END:P0D", ["-PT9H"]),
+        ("TRIGGER:PT10H", []),
+    ],
+)
+def test_an_alarm_of_a_day_counts_from_its_midnight(
+    alice: Client, trigger: str, reminders: list[str]
+) -> None:
+    alarm = f"BEGIN:VALARM\nACTION:DISPLAY\n{trigger}\nEND:VALARM"
+
+    (task,) = taken(alice, f"SUMMARY:x\nDUE;VALUE=DATE:20300131\n{alarm}")
+
+    assert task["reminders"] == reminders
+
+
+def test_an_alarm_at_a_moment_needs_no_due_date(alice: Client) -> None:
+    alarm = "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER;VALUE=DATE-TIME:20300101T080000Z\nEND:VALARM"
+
+    (task,) = taken(alice, f"SUMMARY:x\n{alarm}")
+
+    assert task["reminders"] == ["2030-01-01T08:00:00.000000Z"]
+
+
+def test_reminders_of_ours_come_back(alice: Client) -> None:
+    moment = "2030-01-01T08:00:00.000000Z"
+    repeat = {"rule": "FREQ=DAILY", "from": "due", "timezone": "Europe/Berlin"}
+    add(alice, "a", due_at="2030-01-31T17:00:00Z", reminders=["-PT15M", "P0D", moment])
+    add(alice, "b", due_on="2030-01-31", reminders=["P0D", "-P1D"], repeat=repeat)
+    add(alice, "c", reminders=[moment])
+    file = alice.get(f"{URL}?format=ics").data
+    copy = made(alice, "projects", name="Copy")["id"]
+
+    url = f"{URL}/import?project_id={copy}"
+    assert alice.post(url, data=file, content_type="text/calendar").get_json()["created"] == 3
+    tasks = alice.get(f"{URL}?project_id={copy}&sort=title").get_json()["items"]
+    assert [sorted(task["reminders"]) for task in tasks] == [
+        sorted(["-PT15M", "P0D", moment]),
+        ["-P1D", "P0D"],
+        [moment],
+    ]
+
+
 def test_an_alarm_of_apple_that_is_none_reminds_nobody(alice: Client) -> None:
     alarm = "BEGIN:VALARM\nACTION:NONE\nTRIGGER;VALUE=DATE-TIME:19760401T005545Z\nEND:VALARM"
 

@@ -10,8 +10,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
 from icalendar import Calendar, Timezone
 
+from taskapp.extensions import db
+from taskapp.schema import Base
 from taskapp.tasks.zones import vtimezone
 from tests import servers
 from tests.conftest import Client, Json, add, refused
@@ -36,6 +39,24 @@ fileext = ".ics"
 
 def path_of(token: Json, query: str = "?as=todos") -> str:
     return f"/api/v1/feeds/{token['token']}.ics{query}"
+
+
+@pytest.mark.parametrize("kind", ["events", "todos"])
+def test_a_revision_of_after_a_restore_is_an_integer_of_calendars(alice: Client, kind: str) -> None:
+    inbox = alice.user["inbox_id"]
+    with alice.application.app_context(), db.engine.begin() as connection:
+        projects = Base.metadata.tables["projects"]
+        this_one = projects.c.id == inbox
+        connection.execute(
+            sa.update(projects).where(this_one).values(revision=1_796_000_000_000_000)
+        )
+    add(alice, due_on="2030-01-31")
+    token = alice.post(TOKENS, json={"name": "feed", "scopes": ["feed"]}).get_json()
+
+    calendar = Calendar.from_ical(alice.get(path_of(token, f"?as={kind}")).data)
+
+    (item,) = (part for part in calendar.subcomponents if part.name in {"VEVENT", "VTODO"})
+    assert item["sequence"] == 2**31 - 1  # RFC 5545, section 3.3.8
 
 
 def titles(data: bytes, kind: str = "VTODO") -> set[str]:
