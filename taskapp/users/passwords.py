@@ -8,6 +8,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from taskapp.errors import Invalid
 from taskapp.extensions import settings
+from taskapp.users.breached import is_breached
 
 # OWASP's minimum for argon2id: 19 MiB, two passes, one lane; kind to a server with 256 MB.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -51,6 +52,8 @@ def refuse_guessable(field: str, password: str, *context: str) -> None:
     for text in context:
         words.append(text)
         words += text.replace("@", " ").split()
+    if is_breached(password):
+        raise Invalid.field(field, "It is in lists of stolen passwords; choose another one.")
     estimate = zxcvbn(password[:ESTIMATED_CHARACTERS], user_inputs=words)
     if estimate["score"] < SAFELY_UNGUESSABLE or _is_well_known(password):
         raise Invalid.field(field, "Too easy to guess; a few unrelated words are better.")
