@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 
@@ -126,6 +129,59 @@ def test_moves_in_opposite_directions_do_not_wait_for_each_other(
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(go, (here, there))) == [{200}] * 2
+
+
+FAILS = """
+CREATE SEQUENCE tries;
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF nextval('tries') <= {times} THEN RAISE EXCEPTION USING ERRCODE = '{code}'; END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER fails BEFORE INSERT OR UPDATE ON tasks FOR EACH ROW EXECUTE FUNCTION fail();
+"""
+FAILS_NO_MORE = "DROP TRIGGER fails ON tasks; DROP FUNCTION fail; DROP SEQUENCE tries;"
+
+
+@contextmanager
+def failing(app: Flask, times: int, code: str) -> Iterator[None]:
+    """Writes of tasks fail this often with an SQLSTATE of PostgreSQL's."""
+    with app.app_context(), db.engine.begin() as connection:
+        connection.exec_driver_sql(FAILS.format(times=times, code=code))
+    try:
+        yield
+    finally:
+        with app.app_context(), db.engine.begin() as connection:
+            connection.exec_driver_sql(FAILS_NO_MORE)
+
+
+@pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("code", ["40001", "40P01"])  # serialization failure, deadlock
+def test_what_postgresql_gave_up_is_tried_again(alice: Client, task: Json, code: str) -> None:
+    url = f"/api/v1/tasks/{task['id']}"
+    with failing(alice.application, 2, code):
+        created = alice.post("/api/v1/tasks", json={"title": "Fern"})
+    with failing(alice.application, 2, code):
+        changed = alice.patch(url, json={"title": "Moss"})
+
+    assert (created.status_code, changed.status_code) == (201, 200)
+    history = alice.get(f"{url}/history").get_json()["items"]
+    assert [event["kind"] for event in history] == ["created", "updated"]
+
+
+@pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("code", ["40001", "40P01"])
+def test_what_postgresql_gives_up_each_time_is_503(alice: Client, task: Json, code: str) -> None:
+    url = f"/api/v1/tasks/{task['id']}"
+    with failing(alice.application, 1000, code):
+        for response in (
+            alice.post("/api/v1/tasks", json={"title": "Fern"}),
+            alice.patch(url, json={"title": "Moss"}),
+        ):
+            assert refused(response) == (503, "database-busy")
+            assert int(response.headers["Retry-After"]) > 0
+
+    assert alice.get("/api/v1/tasks").get_json()["items"] == [task]
 
 
 def test_four_processes_write_to_one_sqlite_file_and_lose_nothing(tmp_path: Path) -> None:
