@@ -42,8 +42,7 @@ install: $(VENV)/dev $(VENV)/lab ## Make .venv with everything pinned
 
 serve: $(VENV)/runtime ## Migrate, then serve on http://127.0.0.1:8000
 	$(BIN)/flask --app wsgi db upgrade
-	@$(BIN)/flask --app wsgi courier & courier=$$!; trap 'kill $$courier 2>/dev/null' EXIT INT TERM; \
-	  $(BIN)/gunicorn wsgi:app
+	RUN_COURIER=$${RUN_COURIER:-true} $(BIN)/gunicorn wsgi:app
 
 seed: $(VENV)/runtime ## Fill a realistic demo
 	$(BIN)/flask --app wsgi db upgrade

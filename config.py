@@ -283,6 +283,7 @@ class Settings:
     port: int = setting(8000, integer(1, 65535))
     bind: str = setting("", bind)
     web_concurrency: int = setting(2, integer(1, 256))
+    run_courier: bool = setting(False, yes_or_no)
     log_level: str = setting("info", one_of("debug", "info", "warning", "error"))
     log_format: str = setting("", one_of("json", "text"))
     registration: str = setting("open", one_of("open", "closed"))

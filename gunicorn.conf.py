@@ -16,6 +16,7 @@ from gunicorn import glogging
 import config as _config  # gunicorn has a setting of that name
 from taskapp.ops import logs as _logs
 from taskapp.server import metrics_files as _metrics_files
+from taskapp.server import own_courier as _own_courier
 from taskapp.server.start import check_database as _check_database
 from taskapp.server.start import leave_database as _leave_database
 from taskapp.server.worker import FastWorker as _FastWorker
@@ -67,6 +68,12 @@ def on_starting(server: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
+    if _settings.run_courier:
+        _own_courier.start(server.app.wsgi(), [listener.sock for listener in server.LISTENERS])
+    _say_where_to_go(server)
+
+
+def _say_where_to_go(server: Any) -> None:
     """Say to whoever has just started it on their own machine where to go."""
     if _settings.environment == "development":
         server.log.info("Open http://%s/ in a browser: make an account there, and sign in.", bind)
@@ -96,6 +103,7 @@ def child_exit(_server: Any, worker: Any) -> None:
         _metrics_files.forget_progress(_metrics, worker.place)
 
 
-def on_exit(_server: Any) -> None:
+def on_exit(server: Any) -> None:
+    _own_courier.stop(server.app.wsgi())
     if _metrics is not None:
         _metrics_files.remove(_metrics)

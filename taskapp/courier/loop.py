@@ -5,6 +5,7 @@ a slow or dead one delays no other. Reminders and mail have threads of their own
 """
 
 import logging
+import os
 import signal
 import threading
 import time
@@ -59,8 +60,9 @@ class Work(threading.Thread):
 class Courier:
     """Delivers until it is told to stop, and then finishes what it has begun."""
 
-    def __init__(self, app: Flask, speed: float = 1.0) -> None:
+    def __init__(self, app: Flask, speed: float = 1.0, parent: int | None = None) -> None:
         self.app, self.speed = app, speed
+        self.parent = parent  # the process that it ends with
         self.stopping = threading.Event()
         self.some_ended = threading.Event()
         self.deliveries: list[tuple[Work, delivery.Lease]] = []
@@ -76,13 +78,17 @@ class Courier:
     def run(self) -> None:
         """Look, deliver, wait; returns when it was told to stop and all threads have ended."""
         log.info("courier started")
-        while not self.stopping.is_set():
+        while not self._is_to_stop():
             self._note_turn()
             self.reminding = self._start_again(self.reminding, fire_reminders)
             self.mailer = self._start_again(self.mailer, self._send_mails)
             self._deliver_due()
         self._finish()
         log.info("courier stopped")
+
+    def _is_to_stop(self) -> bool:
+        is_orphan = self.parent is not None and os.getppid() != self.parent
+        return is_orphan or self.stopping.is_set()
 
     def _finish(self) -> None:
         delivering = [work for work, _ in self.deliveries]

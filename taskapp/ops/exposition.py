@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import prometheus_client as prometheus
+from flask import current_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -89,7 +90,9 @@ class Surroundings(Collector):
 
     def _processes(self) -> Iterator[Metric]:
         children = Path(f"/proc/{self.master}/task/{self.master}/children")
-        workers = children.read_text(encoding="ascii").split()
+        forked = children.read_text(encoding="ascii").split()
+        keeper = current_app.extensions.get("taskapp.courier_keeper")
+        workers = [pid for pid in forked if int(pid) != keeper]
         stats = [_stat(pid) for pid in (str(self.master), *workers)]
         running = [stat for stat in stats if stat]
         yield CounterMetricFamily(
