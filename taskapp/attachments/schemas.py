@@ -18,7 +18,7 @@ class AttachmentSchema(fields.Resource):
         task_id: The task it belongs to.
         name: The file's name.
         media_type: What it was said to be when it was sent; `application/octet-stream` where its
-            bytes begin otherwise than such a file.
+            bytes are plainly those of another kind of file.
         size: How many bytes it has.
         sha256: The SHA-256 digest of its bytes, in hexadecimal.
         created_by: The user who attached it.

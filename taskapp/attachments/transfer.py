@@ -40,7 +40,7 @@ def receive(schema: Schema) -> Body:
         if size > most:
             raise errors.PayloadTooLarge
         media_type = _media_type(file.mimetype, draft)
-        _check_type(media_type, name)
+        _check_type(media_type)
         sha256 = store.put(draft)
     return {"name": name, "media_type": media_type, "size": size, "sha256": sha256}
 
@@ -53,18 +53,16 @@ def _media_type(said: str, draft: Any) -> str:
     return content.checked_type(said, draft.read(content.LOOKED_AT))
 
 
-def _check_type(media_type: str, name: str) -> None:
-    """Refuse what is none of ATTACHMENT_TYPES, by its bytes or by the ending of its name.
+def _check_type(media_type: str) -> None:
+    """Refuse what is none of ATTACHMENT_TYPES.
 
     Raises:
         UnsupportedMediaType
     """
     allowed = settings().attachment_types
-    by_name = content.type_by_name(name) or media_type
-    for each in (media_type, by_name):
-        if allowed and not any(fnmatchcase(each, pattern) for pattern in allowed):
-            names = ", ".join(allowed)
-            raise errors.UnsupportedMediaType(f"Files of type {each} are not taken: {names}.")
+    if allowed and not any(fnmatchcase(media_type, pattern) for pattern in allowed):
+        names = ", ".join(allowed)
+        raise errors.UnsupportedMediaType(f"Files of type {media_type} are not taken: {names}.")
 
 
 def _parse(schema: Schema, most: int, draft: Any) -> tuple[str, FileStorage]:
