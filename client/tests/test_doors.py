@@ -185,6 +185,55 @@ def test_icalendar_is_read_by_rfc_5545() -> None:
     assert conversion.left_out["VEVENT, which is no task"] == ["A party"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "reminders"),
+    [
+        ("DUE:20300131T170000Z\nTRIGGER:-PT15M", ["-PT15M"]),
+        ("DTSTART:20300130T170000Z\nDUE:20300131T170000Z\nTRIGGER:-PT15M", ["-P1DT15M"]),
+        ("DTSTART:20300130T170000Z\nDUE:20300131T170000Z\nTRIGGER;RELATED=END:-PT15M", ["-PT15M"]),
+        ("DUE;VALUE=DATE:20300131\nTRIGGER:PT9H", ["P0D"]),
+        ("DUE;VALUE=DATE:20300131\nTRIGGER:-PT15H", ["-P1D"]),
+        ("DUE;VALUE=DATE:20300131\nTRIGGER:PT10H", []),
+        ("DUE:20300131T170000Z\nACTION:NONE\nTRIGGER;VALUE=DATE-TIME:19760401T005545Z", []),
+    ],
+)
+def test_alarms_of_a_calendar_count_as_by_the_service(lines: str, reminders: list[str]) -> None:
+    dates = [line for line in lines.splitlines() if line.startswith(("DT", "DUE"))]
+    alarm = [line for line in lines.splitlines() if line not in dates]
+
+    (row,) = ics.convert(calendar(*dates, "BEGIN:VALARM", *alarm, "END:VALARM"), EXPORTED).rows
+
+    assert row.reminders == reminders
+
+
+@pytest.mark.parametrize(
+    ("due", "until", "expected"),
+    [
+        ("DUE:20300131T170000Z", "20310101", "20310101T235959Z"),
+        ("DUE;TZID=Europe/Berlin:20300131T170000", "20310101T120000", "20310101T110000Z"),
+        ("DUE;VALUE=DATE:20300131", "20310101T000000Z", "20310101"),
+    ],
+)
+def test_until_of_a_calendar_is_taken_as_programs_write_it(
+    due: str, until: str, expected: str
+) -> None:
+    (row,) = ics.convert(calendar(due, f"RRULE:FREQ=DAILY;UNTIL={until}"), EXPORTED).rows
+
+    assert row.repeat is not None
+    assert row.repeat["rule"] == f"FREQ=DAILY;UNTIL={expected}"
+
+
+def test_a_zone_with_the_name_of_a_folder_is_a_line_and_no_traceback() -> None:
+    with pytest.raises(Failure, match="no iCalendar file"):
+        ics.convert(calendar("DUE;TZID=Europe:20300131T170000"), EXPORTED)
+
+
+def calendar(*lines: str) -> bytes:
+    """A calendar with one VTODO of these lines."""
+    todo = ["BEGIN:VTODO", "UID:a", "SUMMARY:x", *lines, "END:VTODO"]
+    return "\r\n".join(["BEGIN:VCALENDAR", "VERSION:2.0", *todo, "END:VCALENDAR", ""]).encode()
+
+
 def test_vikunja_is_read_with_its_projects_comments_and_subtasks() -> None:
     conversion = converted("vikunja")
 

@@ -10,6 +10,8 @@ from taskapp_client.days import Due
 from taskapp_client.doors.rows import Conversion, Numbered, Row
 from taskapp_client.failures import Failure
 
+MORNING = dt.timedelta(hours=9)  # when the service reminds of a day
+END_OF_DAY = dt.time(23, 59, 59)
 STATUSES = {"IN-PROCESS": "in_progress", "COMPLETED": "done", "CANCELLED": "cancelled"}
 KEPT_AS_TEXT = {"LOCATION": "Location", "URL": "Link", "COMMENT": "Comment", "CONTACT": "Contact"}
 NO_PLACE = {
@@ -29,7 +31,7 @@ def convert(content: bytes, exported: dt.datetime) -> Conversion:
 
     try:
         calendars = Calendar.from_ical(content, multiple=True)
-    except ValueError as error:
+    except (ValueError, OSError) as error:  # a zone may have the name of a folder
         raise Failure(f"This is no iCalendar file that can be read: {str(error)[:100]}") from None
     conversion = Conversion()
     numbered = Numbered("ics")
@@ -115,15 +117,30 @@ def _repeat(todo: Any, row: Row, conversion: Conversion) -> Json | None:
     if row.due == Due() or isinstance(rule, list):
         conversion.left_out["a repetition without a due date, or several of them"].append(row.title)
         return None
+    for until in rule.get("UNTIL", []):
+        rule["UNTIL"] = [_until(until, row.due)]
     zone = getattr(row.due.moment and row.due.moment.tzinfo, "key", None)
     return {"rule": rule.to_ical().decode(), "from": "due", "timezone": zone or days.local_zone()}
+
+
+def _until(until: dt.date, due: Due) -> dt.date:
+    """UNTIL in UTC for moments and as a day for days, as the service wants; many do otherwise."""
+    if due.moment is None:
+        return until.date() if isinstance(until, dt.datetime) else until
+    if not isinstance(until, dt.datetime):
+        until = dt.datetime.combine(until, END_OF_DAY)
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=due.moment.tzinfo)
+    return until.astimezone(dt.UTC)
 
 
 def _reminders(todo: Any, row: Row, conversion: Conversion) -> list[str]:
     reminders = []
     for alarm in todo.walk("VALARM"):
+        if str(alarm.get("ACTION", "")).upper() == "NONE":  # Apple's sign for no alarm, in 1976
+            continue
         trigger = alarm.get("TRIGGER")
-        text = _trigger(trigger, row) if trigger is not None else ""
+        text = _trigger(trigger, todo, row) if trigger is not None else ""
         if text:
             reminders.append(text)
         else:
@@ -131,12 +148,37 @@ def _reminders(todo: Any, row: Row, conversion: Conversion) -> list[str]:
     return reminders
 
 
-def _trigger(trigger: Any, row: Row) -> str:
-    """A moment, or a duration before the due date; "" for what is neither."""
+def _trigger(trigger: Any, todo: Any, row: Row) -> str:
+    """A moment, or a duration before the due date; "" for what is neither.
+
+    An alarm counts from the start where there is one, and on a day from midnight; a reminder counts
+    from the due date, and on a day from the morning.
+    """
+    from icalendar import vDuration
+
     if isinstance(trigger.dt, dt.datetime):
         return days.as_utc(_in_zone(trigger.dt))
-    is_late = trigger.dt > dt.timedelta(0)
-    return "" if is_late or row.due == Due() else str(trigger.to_ical().decode())
+    if row.due == Due():
+        return ""
+    length = trigger.dt
+    if trigger.params.get("RELATED", "START").upper() == "START":
+        length -= _after_start(todo, row.due)
+    if row.due.moment is None:
+        length -= MORNING
+    if length > dt.timedelta(0):
+        return ""
+    duration: Any = vDuration(length)
+    return str(duration.to_ical().decode())
+
+
+def _after_start(todo: Any, due: Due) -> dt.timedelta:
+    """How long after its start a task is due; nothing if one is a day and the other a moment."""
+    start: dt.date | None = getattr(todo.get("DTSTART"), "dt", None)
+    if isinstance(start, dt.datetime):
+        return due.moment - _in_zone(start) if due.moment else dt.timedelta(0)
+    if start is None or due.day is None:
+        return dt.timedelta(0)
+    return due.day - start
 
 
 def _parent(todo: Any) -> str:
