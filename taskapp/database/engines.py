@@ -114,7 +114,9 @@ def _postgresql(on_statement: OnStatement) -> dict[str, Any]:
     timeouts = f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT}"
     driver.set_wait_callback(_wait)
     cursor = timed(driver.cursor, on_statement)
-    return {"connect_args": {"options": f"{STARTUP} {timeouts}", "cursor_factory": cursor}}
+    connect_args = {"options": f"{STARTUP} {timeouts}", "cursor_factory": cursor}
+    # Many UPDATEs go in one message; the driver's own executemany waits for each.
+    return {"connect_args": connect_args, "executemany_mode": "values_plus_batch"}
 
 
 def _check_encoding(connection: Any, _: Any) -> None:

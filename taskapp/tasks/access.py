@@ -1,5 +1,6 @@
 """How every room reaches a task: who sees it, and the locks that are needed to change it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -49,6 +50,14 @@ def visible_task_by_key(caller: Caller, project_id: int, external_id: str) -> Ro
     """
     values = {"in_id": project_id, "external_id": external_id, "user_id": caller.user_id}
     return _HOT_VISIBLE_BY_KEY.one_or_raise(values, TaskNotFound)
+
+
+def projects_of(caller: Caller, task_ids: Collection[int]) -> dict[int, int]:
+    """The project of each of these tasks that the caller sees; without a lock, they may move."""
+    named = TASK.id.in_(task_ids)
+    visible = TASK.project_id.in_(access.visible_projects(caller.user_id))
+    tasks = read(sa.select(TASK.id, TASK.project_id).where(named, visible))
+    return {task.id: task.project_id for task in tasks}
 
 
 def was_deleted(caller: Caller, task_id: int) -> bool:

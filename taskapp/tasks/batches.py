@@ -1,13 +1,13 @@
 """A batch: operations in their order, all or none.
 
-Successive creates, and successive upserts, in one project are written together, as in an import.
-One that might fail is carried out by itself instead, so refusals are the same as for single
-requests.
+Successive operations of one kind in one project are written together, as in an import. One that
+might fail is carried out by itself instead, so refusals are the same as for single requests.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -21,8 +21,9 @@ from taskapp.extensions import db, settings
 from taskapp.ledger import access
 from taskapp.ledger.revisions import Lock
 from taskapp.tasks import operations, rows, writes
-from taskapp.tasks.access import Locks
+from taskapp.tasks.access import Locks, projects_of
 from taskapp.tasks.models import SHOWN, TASK
+from taskapp.tasks.relations import descendants
 
 Numbered = tuple[int, Body]  # an operation, and its place in the batch
 
@@ -35,23 +36,42 @@ def run(caller: Caller, sent: Sequence[Body]) -> list[Body]:
     """
     locks = Locks(caller)
     results: list[Body] = []
-    for _, neighbours in groupby(enumerate(sent), _goes_with):
+    goes_with = partial(_goes_with, _projects_of_tasks(caller, sent))
+    for (_, project_id), neighbours in groupby(enumerate(sent), goes_with):
         group = list(neighbours)
         if len(group) == 1:
             results.append(_carry_out(locks, *group[0]))
         else:
-            results += _write_all(locks, group)
+            results += _write_all(locks, project_id, group)
     return results
 
 
-def _goes_with(numbered: Numbered) -> tuple[str, int | None]:
-    """The key for groupby: equal only for creates, or for upserts, in the same project."""
+def _projects_of_tasks(caller: Caller, sent: Sequence[Body]) -> dict[int, int]:
+    """The projects of the tasks that operations name by id, where there are several."""
+    task_ids = {operation["id"] for operation in sent if "id" in operation}
+    if len(task_ids) < 2:
+        return {}
+    return projects_of(caller, task_ids)
+
+
+def _goes_with(projects: Mapping[int, int], numbered: Numbered) -> tuple[str, int | None]:
+    """The key for groupby: equal only for operations of one kind in the same project."""
     number, operation = numbered
-    if operation["op"] == "create":
-        return "create", operation["body"].get("project_id")
-    if operation["op"] == "upsert":
-        return "upsert", operation["project_id"]
-    return "alone", number
+    op = operation["op"]
+    if op == "create":
+        return op, operation["body"].get("project_id")
+    if op == "upsert":
+        return op, operation["project_id"]
+    project_id = projects.get(operation["id"])
+    if project_id is None or "project_id" in _body(operation):
+        return "alone", number
+    return op, project_id
+
+
+def _body(operation: Body) -> Body:
+    """The fields that are sent; a delete has none."""
+    body: Body = operation.get("body", {})
+    return body
 
 
 def _carry_out(locks: Locks, number: int, operation: Body) -> Body:
@@ -62,18 +82,17 @@ def _carry_out(locks: Locks, number: int, operation: Body) -> Body:
     return {"op": operation["op"], "id": task.id, "task": task}
 
 
-def _write_all(locks: Locks, group: Sequence[Numbered]) -> list[Body]:
-    """Carry out successive creates or upserts in one project."""
-    first_number, first = group[0]
-    project_id = first.get("project_id", first["body"].get("project_id"))
+def _write_all(locks: Locks, project_id: int | None, group: Sequence[Numbered]) -> list[Body]:
+    """Carry out successive operations of one kind in one project."""
+    first_number, _ = group[0]
     with _named(first_number):
         lock = locks.project(project_id)
     bodies = [_whole_body(locks.caller, operation) for _, operation in group]
-    project = _looked_up(lock, bodies)
+    project = _looked_up(lock, [operation for _, operation in group], bodies)
     results: list[Body] = []
     together: list[Write] = []
     for (number, operation), body in zip(group, bodies, strict=True):
-        write = Write(operation["op"], body, project.task_to_update(operation, body))
+        write = Write(operation, body, project.tasks.get(_key(operation)))
         if project.takes(write, _room(lock, together)):
             together.append(write)
             continue
@@ -85,20 +104,40 @@ def _write_all(locks: Locks, group: Sequence[Numbered]) -> list[Body]:
 
 def _whole_body(caller: Caller, operation: Body) -> Body:
     """What a create would have in its body, with the caller's time zone."""
-    body = rows.with_time_zone(operation["body"], caller.timezone)
+    body = rows.with_time_zone(_body(operation), caller.timezone)
     if operation["op"] == "upsert":
         return {**body, "external_id": operation["external_id"]}
     return body
 
 
+def _key(operation: Body) -> Any:
+    """What names its task: our id, or the client's own key; None where it has neither."""
+    if "id" in operation:
+        return operation["id"]
+    return operation.get("external_id", _body(operation).get("external_id"))
+
+
 @dataclass
 class Write:
-    """A create, or an upsert of a task that is new or was `before`."""
+    """An operation on a task that is new or was `before`."""
 
-    op: str
+    operation: Body
     body: Body
     before: Row | None
     task_id: int = 0  # of a new task: once it is inserted
+
+    @property
+    def op(self) -> str:
+        op: str = self.operation["op"]
+        return op
+
+    @property
+    def is_as_sent(self) -> bool:
+        """Whether the task is still at the revision that was sent, as far as one has to be."""
+        sent = self.operation.get("revision")
+        if sent is None or self.before is None:
+            return not settings().require_if_match
+        return bool(sent == self.before.revision)
 
 
 def _room(lock: Lock, together: Sequence[Write]) -> int:
@@ -113,26 +152,25 @@ class Project:
 
     members: set[int]
     parents: set[int]
-    tasks: dict[str, Row]  # by external_id
-    used: set[str] = field(default_factory=set)  # external ids of operations so far
-
-    def task_to_update(self, operation: Body, body: Body) -> Row | None:
-        """The task that an upsert finds."""
-        if operation["op"] != "upsert":
-            return None
-        return self.tasks.get(body["external_id"])
+    tasks: dict[Any, Row]  # by what names them
+    below: set[int]  # the tasks below those that are to be deleted
+    used: set[Any] = field(default_factory=set)  # what named the tasks of operations so far
 
     def takes(self, write: Write, room: int) -> bool:
-        """Whether a write is sure to succeed as it was looked up; marks its key as used."""
+        """Whether a write is sure to succeed as it was looked up; marks its task as used."""
         body = write.body
-        key = body.get("external_id")
+        key = _key(write.operation)
         is_used = key in self.used
         if key is not None:
             self.used.add(key)
         if is_used or not self._has(body):
             return False
-        if write.before is None:
-            return room > 0 and key not in self.tasks and _makes_one_task(body)
+        if write.op == "create" or (write.op == "upsert" and write.before is None):
+            return room > 0 and write.before is None and _makes_one_task(body)
+        if write.before is None or not write.is_as_sent:
+            return False
+        if write.op == "delete":
+            return write.before.id not in self.below
         return _may_update(write.before, body)
 
     def _has(self, body: Body) -> bool:
@@ -153,20 +191,29 @@ def _makes_one_task(body: Body) -> bool:
 
 
 def _may_update(before: Row, body: Body) -> bool:
-    """Whether an update is sure to be valid; another parent could be a task below this one."""
-    if settings().require_if_match or body.get("parent_id") not in {None, before.parent_id}:
+    """Whether an update is sure to be valid: its key free, its parent no task below this one."""
+    if body.get("external_id", before.external_id) != before.external_id:
+        return False
+    if body.get("parent_id") not in {None, before.parent_id}:
         return False
     return not any(rows.faults(before._mapping, body))
 
 
-def _looked_up(lock: Lock, bodies: Sequence[Body]) -> Project:
+def _looked_up(lock: Lock, operations: Sequence[Body], bodies: Sequence[Body]) -> Project:
     members: set[int] = set()
     if _values_of(bodies, "assignee_id"):
         members.update(db.session.scalars(access.members_of(lock.project_id)))
     parents = _those_there(lock, TASK.id, _values_of(bodies, "parent_id"))
-    tasks = _those_there(lock, TASK.external_id, _values_of(bodies, "external_id"))
-    by_key = {task.external_id: task for task in tasks}
-    return Project(members, {task.id for task in parents}, by_key)
+    parent_ids = {task.id for task in parents}
+    task_ids = _values_of(operations, "id")
+    tasks: dict[Any, Row] = {task.id: task for task in _those_there(lock, TASK.id, task_ids)}
+    if not task_ids:
+        keys = _values_of(bodies, "external_id")
+        tasks = {task.external_id: task for task in _those_there(lock, TASK.external_id, keys)}
+    below: set[int] = set()
+    if operations[0]["op"] == "delete":
+        below.update(descendants(list(tasks)))
+    return Project(members, parent_ids, tasks, below)
 
 
 def _values_of(bodies: Sequence[Body], name: str) -> set[Any]:
@@ -185,6 +232,8 @@ def _those_there(lock: Lock, column: sa.Column[Any], values: set[Any]) -> list[R
 def _write_together(lock: Lock, together: Sequence[Write]) -> list[Body]:
     if not together:
         return []
+    if together[0].op == "delete":
+        return _delete_together(lock, together)
     new = [write for write in together if write.before is None]
     task_ids = writes.insert_many(lock, [write.body for write in new])
     for write, task_id in zip(new, task_ids, strict=True):
@@ -194,8 +243,14 @@ def _write_together(lock: Lock, together: Sequence[Write]) -> list[Body]:
     return _results(together)
 
 
+def _delete_together(lock: Lock, together: Sequence[Write]) -> list[Body]:
+    task_ids = [write.operation["id"] for write in together]
+    writes.delete(task_ids, lock)
+    return [{"op": "delete", "id": task_id} for task_id in task_ids]
+
+
 def _changes(together: Sequence[Write]) -> Iterator[writes.Change]:
-    """What the upserts really change in tasks that existed."""
+    """What updates and upserts really change in tasks that existed."""
     for write in together:
         if write.before is not None:
             write.task_id = write.before.id

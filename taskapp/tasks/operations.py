@@ -72,7 +72,7 @@ def delete(locks: Locks, task_id: int, precondition: Precondition) -> None:
     """
     task = locks.task(task_id)
     precondition(task)
-    writes.delete(task_id, locks.project(task.project_id))
+    writes.delete([task_id], locks.project(task.project_id))
 
 
 def task_by_key(lock: Lock, external_id: str) -> Row | None:

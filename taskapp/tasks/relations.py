@@ -1,5 +1,7 @@
 """What a task may refer to: an assignee who is a member, and a parent of the same project."""
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
@@ -37,9 +39,9 @@ def check_relations(caller: Caller, project_id: int, task_id: int | None, body: 
         _check_parent(caller, project_id, task_id, parent_id)
 
 
-def descendants(task_id: int) -> list[int]:
-    """The ids of all tasks below a task."""
-    children = TASK_IDS.where(TASK.parent_id == task_id)
+def descendants(task_ids: Sequence[int]) -> list[int]:
+    """The ids of all tasks below these, level by level."""
+    children = TASK_IDS.where(TASK.parent_id.in_(task_ids))
     below = children.cte(recursive=True)
     further_below = TASK_IDS.join(below, TASK.parent_id == below.c.id)
     all_below = below.union(further_below)
@@ -60,5 +62,5 @@ def _check_parent(caller: Caller, project_id: int, task_id: int | None, parent_i
         raise Invalid.field("parent_id", "The parent must be in the same project.")
     if task_id is None:
         return
-    if parent_id == task_id or parent_id in descendants(task_id):
+    if parent_id == task_id or parent_id in descendants([task_id]):
         raise Invalid.field("parent_id", "A task cannot be below itself.")

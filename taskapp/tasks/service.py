@@ -114,7 +114,7 @@ def delete_task_by_key(
     lock = revisions.lock_project(caller, project_id)
     task = _require(operations.task_by_key(lock, external_id))
     precondition(task)
-    writes.delete(task.id, lock)
+    writes.delete([task.id], lock)
 
 
 def restore_task(caller: Caller, task_id: int) -> Row:

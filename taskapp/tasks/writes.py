@@ -173,7 +173,7 @@ def update(caller: Caller, task: Row, lock: Lock, body: Body, source: Lock | Non
     kind = "updated"
     if source is not None:
         kind = "moved"
-        below = descendants(task.id)
+        below = descendants([task.id])
         lock.advance(tasks=1 + len(below))
         left = source.advance(tasks=-1 - len(below))
         _move_children(task.id, below, left, revision)
@@ -214,9 +214,12 @@ def record_inserted(lock: Lock, inserted: Sequence[tuple[int, Body]]) -> None:
         revisions.record_each(lock.advance(), "created", created)
 
 
-def delete(task_id: int, lock: Lock) -> None:
-    """Delete a task and all below it; the events keep what `undo.py` needs to restore them."""
-    ids = [task_id, *descendants(task_id)]
+def delete(task_ids: Sequence[int], lock: Lock) -> None:
+    """Delete tasks of one project, none of which is below another, and all that is below them.
+
+    The events keep what `undo.py` needs to restore them.
+    """
+    ids = [*task_ids, *descendants(task_ids)]
     revision = lock.advance(tasks=-len(ids))
     for chunk in chunks(ids[::-1]):  # lowest first: SQLite cascades 1,000 deep
         in_chunk = TASK.id.in_(chunk)

@@ -103,7 +103,14 @@ def note_statement(statement: Any, seconds: float) -> None:
     if has_request_context() and "current" in g:
         g.current.database_seconds += seconds
         note_progress()
-    if seconds > SLOW:  # its text has places for values, and no values
-        text = " ".join(str(statement).split())[:1000]
+    if seconds > SLOW:
+        text = _without_values(statement)
         fields = {"ms": round(seconds * 1e3, 1), "statement": text}
         log.warning("slow statement", extra={"fields": fields})
+
+
+def _without_values(statement: Any) -> str:
+    """The text of a statement, which has places for values; many in one message hold the values."""
+    if isinstance(statement, bytes):
+        return "several in one message"
+    return " ".join(str(statement).split())[:1000]

@@ -163,6 +163,12 @@ def upserting(project_id: int, title: str) -> Json:
     }
 
 
+def with_all_ids(client: Client, **operation: Any) -> Json:
+    """A batch with this operation for each of a hundred tasks."""
+    made = client.post(f"{TASKS}/batch", json=creating(100)).get_json()["results"]
+    return {"operations": [{**operation, "id": result["id"]} for result in made]}
+
+
 NEW = {"email": "finn@example.com", "password": PASSWORD, "name": "Dora"}
 SCRIPT, SAID = {"name": "cron", "scopes": ["read"]}, {"body": "At noon."}
 AT_A_PROVIDER = {f"oidc.{step}" for step in ("begin_oidc", "finish_oidc", "swap_code")}
@@ -287,6 +293,12 @@ CALLS: dict[str, Call] = {
     ),
     "POST /tasks/batch 100 upserts, changed": lambda s: s.alice.post(
         f"{TASKS}/batch", json=upserting(s.task["project_id"], "Fern")
+    ),
+    "POST /tasks/batch 100 updates": lambda s: s.alice.post(
+        f"{TASKS}/batch", json=with_all_ids(s.alice, op="update", body={"title": "Rake"})
+    ),
+    "POST /tasks/batch 100 deletes": lambda s: s.alice.post(
+        f"{TASKS}/batch", json=with_all_ids(s.alice, op="delete")
     ),
     "GET /tasks/{task_id}/history": lambda s: s.alice.get(f"{s.tasks}/history"),
     "GET /projects/{project_id}/events": lambda s: s.alice.get(f"{s.project}/events"),

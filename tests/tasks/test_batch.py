@@ -296,6 +296,110 @@ def test_operations_together_are_what_they_would_be_one_by_one(
         assert [task["title"] for task, _ in after] == ["Root"]
 
 
+TREE = [None, 0, 1, None, None]  # the parent of each task
+CHANGED = st.fixed_dictionaries(
+    {},
+    optional={
+        **OPTIONAL,
+        "title": st.sampled_from(["Fern", "Moss"]),
+        "due_on": st.sampled_from(["2030-05-17", None]),
+        "due_at": st.sampled_from(["2030-05-17T08:00:00Z", None]),
+        "parent_id": st.sampled_from([0, 1, 3, None]),
+    },
+)
+# Which task, at which of its revisions, and its new fields; None deletes it.
+STEP = st.tuples(
+    st.integers(0, len(TREE)),
+    st.sampled_from([None, None, None, "the first", "an old one"]),
+    st.one_of(CHANGED, CHANGED, CHANGED, st.none(), st.none()),
+)
+
+
+@hypothesis.settings(max_examples=25)
+@hypothesis.given(st.lists(STEP, min_size=2, max_size=8))
+def test_updates_and_deletes_together_are_what_they_would_be_one_by_one(
+    alice: Client, bob: Client, charlie: Client, steps: list[tuple[int, str | None, Json | None]]
+) -> None:
+    people = {"alice": alice.user["id"], "bob": bob.user["id"], "charlie": charlie.user["id"]}
+    gardens = []
+    for _ in range(2):
+        project = made(alice, "projects", name="Garden")
+        member = {"email": bob.user["email"], "role": "editor"}
+        added = alice.post(f"{PROJECTS}/{project['id']}/members", json=member)
+        assert added.status_code < 300
+        tasks: list[Json] = []
+        for number, parent in enumerate(TREE):
+            more = {} if parent is None else {"parent_id": tasks[parent]["id"]}
+            repeating = {"due_on": "2030-05-17", "repeat": DAILY} if number == 4 else {}
+            whole = {"project_id": project["id"], **more, **repeating}
+            tasks.append(add(alice, str(number), external_id=str(number), **whole))
+        gardens.append((project["id"], operations_on(tasks, steps, people)))
+    (apart, one_by_one), (whole_project, together) = gardens
+
+    refusal = first_refused_operation(alice, one_by_one)
+    before = trails(alice, whole_project)
+    response = alice.post(URL, json={"operations": together})
+
+    assert refusal_of(response) == refusal
+    if refusal is not None:
+        assert trails(alice, whole_project) == before
+        return
+    assert trails(alice, whole_project) == trails(alice, apart)
+    kinds = [deleted_in(alice, project_id) for project_id in (apart, whole_project)]
+    assert kinds[0] == kinds[1]
+    shown = {result["id"]: result for result in response.get_json()["results"]}
+    for task_id, result in shown.items():
+        answer = alice.get(f"{TASKS}/{task_id}")
+        assert answer.get_json() == result.get("task", answer.get_json())
+        assert (answer.status_code == 200) == ("task" in result) or answer.status_code == 404
+
+
+def operations_on(
+    tasks: list[Json], steps: list[tuple[int, str | None, Json | None]], people: dict[str, int]
+) -> list[Json]:
+    """The operations; the revision is one that a batch and single requests see alike."""
+    operations = []
+    touched: set[int] = set()
+    for place, at, fields in steps:
+        there = place < len(tasks)
+        operation: Json = {"op": "delete", "id": tasks[place]["id"] if there else 10**9}
+        if fields is not None:
+            body = fields.copy()
+            if "assignee_id" in body:
+                body["assignee_id"] = people.get(body["assignee_id"])
+            if body.get("parent_id") is not None:
+                body["parent_id"] = tasks[body["parent_id"]]["id"]
+            operation.update(op="update", body=body)
+        if there and at == "the first" and place not in touched:
+            operation["revision"] = tasks[place]["revision"]
+        if there and at == "an old one":
+            operation["revision"] = 1
+        touched.add(place)
+        operations.append(operation)
+    return operations
+
+
+def first_refused_operation(client: Client, operations: list[Json]) -> Refusal | None:
+    for number, operation in enumerate(operations):
+        alone = client.post(URL, json={"operations": [operation]})
+        if alone.status_code != 200:
+            _, status, code, pointers = refusal_of(alone) or (0, 0, "", [])
+            return number, status, code, pointers
+    return None
+
+
+def deleted_in(client: Client, project_id: int) -> list[tuple[str, str | None, list[str]]]:
+    """What the events of deletes keep: the title, the client's key, and all names of fields."""
+    events = client.get(f"{PROJECTS}/{project_id}/events?limit=200").get_json()["items"]
+    found = []
+    for event in events:
+        if event["kind"] == "deleted":
+            changes = event["changes"]
+            key = changes.get("external_id", [None])[0]
+            found.append((changes["title"][0], key, sorted(changes)))
+    return sorted(found, key=repr)
+
+
 def operation_of(body: Json, upsert: bool) -> Json:
     if not upsert:
         return {"op": "create", "body": body}
@@ -331,7 +435,7 @@ def refusal_of(response: TestResponse) -> Refusal | None:
     status, code = refused(response)
     places = [reason["pointer"].split("/", 3) for reason in response.get_json()["errors"]]
     (number,) = {int(place[2]) for place in places}
-    return number, status, code, [place[3].removeprefix("body") for place in places]
+    return number, status, code, ["".join(place[3:]).removeprefix("body") for place in places]
 
 
 def trails(client: Client, project_id: int) -> list[tuple[Json, list[Json]]]:
