@@ -1,5 +1,8 @@
 """Every table of the first release, and the index of words.
 
+The tables are new and empty, so it takes no time, and there are no older workers. Undone by
+`flask db downgrade base`, which deletes everything.
+
 Revises: nothing
 """
 

@@ -1,8 +1,9 @@
 """Counts on the rows of users and projects, which quotas compare.
 
-About ten seconds for a million tasks: each table that is counted is read once. Old workers may run
-beside it, but what they write is not counted: `flask purge` puts every count right. Undone by the
-downgrade, which loses nothing else.
+Each table that is counted is read once: 100,000 tasks took 0.1 s on SQLite and 0.2 s on PostgreSQL,
+so count on a few seconds for a million with their attachments. Old workers may run beside it, but
+what they write is not counted: `flask purge` puts every count right. Undone by the downgrade, which
+loses nothing else.
 
 Revises: 0005
 """

@@ -20,6 +20,8 @@ SORTED_BY = ("title_key", "status", "priority", "due", "created_at", "updated_at
 # As literal text: a partial index is used only if the query has the same condition.
 _OPEN = f"status < {len(OPEN)}"
 _WHERE_OPEN: dict[str, Any] = {"postgresql_where": sa.text(_OPEN), "sqlite_where": sa.text(_OPEN)}
+_REPEATS = sa.text("repeat IS NOT NULL")
+_WHERE_REPEATS: dict[str, Any] = {"postgresql_where": _REPEATS, "sqlite_where": _REPEATS}
 IS_OPEN = sa.literal_column(f"tasks.{_OPEN}", sa.Boolean)
 
 
@@ -80,6 +82,7 @@ class Task(Base):
         # PostgreSQL has one more, by migration 0004: the latest due date first, tasks without last.
         *(sa.Index(None, "project_id", name, "id") for name in SORTED_BY),
         sa.Index("ix_tasks_open_due", "project_id", "due", **_WHERE_OPEN),
+        sa.Index("ix_tasks_repeating", "project_id", "id", **_WHERE_REPEATS),
         sa.Index(None, "project_id", "completed_at"),
         sa.Index(None, "assignee_id", "project_id", "id"),
         sa.Index(None, "parent_id", "id"),

@@ -115,6 +115,16 @@ def crowd(app: Flask, caller: Client) -> None:
             connection.exec_driver_sql("VACUUM ANALYZE")
 
 
+def test_those_that_repeat_are_found_by_an_index_of_their_own(app: Flask, alice: Client) -> None:
+    crowd(app, alice)
+    for query in ("", "&sort=id", "&total=true"):
+        with listening(app) as sent:
+            alice.get(f"{URL}?repeat=true{query}")
+        plans = [plan(app, *each) for each in sent if " FROM tasks" in each[0].replace("\n", " ")]
+        assert plans
+        assert all("ix_tasks_repeating" in found for found in plans), plans
+
+
 def test_no_question_reads_every_task(app: Flask, alice: Client, bob: Client) -> None:
     crowd(app, alice)
     made(alice, "projects", name="Second")
