@@ -23,7 +23,9 @@ MIB = 1024 * 1024
 KNOWN_SECRETS = re.compile(
     r"change.?me|secret|password|default|example|insecure|development", re.IGNORECASE
 )
-MAIL_ADDRESS = re.compile(r"[^<>@\s]+@[^<>@\s]+|[^<>@\"\r\n]+ <[^<>@\s]+@[^<>@\s]+>")
+MAIL_ADDRESS = re.compile(
+    r"[^<>@\s]+@[^<>@\s]+|([^<>@\"\r\n]+|\"[^<>@\"\r\n]+\") <[^<>@\s]+@[^<>@\s]+>"
+)
 HOST_NAME = re.compile(r"\.?[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 PUBLIC_URL = re.compile(r"https?://([A-Za-z0-9._-]+|\[[^\]/]+\])(:[0-9]+)?(/[A-Za-z0-9._~-]+)*/?")
 BIND = re.compile(r"unix:.+|fd://[0-9]+|([A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]):[0-9]+")
@@ -207,9 +209,16 @@ def mail_server(value: str) -> MailServer:
 
 
 def mail_address(value: str) -> str:
-    if not MAIL_ADDRESS.fullmatch(value):
+    """A mailbox, with its domain in ASCII (RFC 5891); servers take no other."""
+    name, _, address = value.rpartition("<")
+    local, _, domain = address.rstrip(">").rpartition("@")
+    try:
+        domain = domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        domain = ""
+    if not MAIL_ADDRESS.fullmatch(value) or not local.isascii() or not domain:
         raise ValueError("must be an address as in: tasks@example.com or Tasks <tasks@example.com>")
-    return value
+    return f"{name}<{local}@{domain}>" if name else f"{local}@{domain}"
 
 
 def rate(value: str) -> str:

@@ -3,6 +3,7 @@
 import email.policy
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from urllib.parse import urlsplit
@@ -76,21 +77,27 @@ def letter_of(mail: Row) -> Letter | None:
 
 def message_of(mail: Row, letter: Letter) -> EmailMessage:
     """The mail as it is sent (RFC 5322); its Message-ID and Date are the same at each attempt."""
-    sender = str(settings().mail_from)
+    sender = _sender()
     message = EmailMessage(policy=POLICY)
     message["From"] = sender
     message["To"] = recipient_of(mail)
     message["Subject"] = " ".join(letter.subject.split())[:200]
     message["Date"] = format_datetime(mail.created_at)
-    message["Message-ID"] = f"<{mail.key}@{urlsplit(_base()).hostname}>"
+    host = str(urlsplit(_base()).hostname).replace(":", "-")  # no colon may stand there
+    message["Message-ID"] = f"<{mail.key}@{host}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic answers
     if letter.is_notice:
-        _, _, address = sender.rpartition("<")
-        unsubscribe = f"<mailto:{address.rstrip('>')}?subject=unsubscribe>, <{_base()}/>"
+        unsubscribe = f"<mailto:{sender.addr_spec}?subject=unsubscribe>, <{_base()}/>"
         message["List-Unsubscribe"] = unsubscribe
     is_plain = letter.text.isascii() and max(map(len, letter.text.split("\n"))) < LONGEST_LINE
     message.set_content(letter.text, cte="7bit" if is_plain else "quoted-printable")
     return message
+
+
+def _sender() -> Address:
+    """MAIL_FROM; the comma of `Acme, Inc. <tasks@example.com>` parts no two of them."""
+    name, _, address = str(settings().mail_from).rpartition("<")
+    return Address(name.strip(' "'), addr_spec=address.rstrip(">"))
 
 
 def recipient_of(mail: Row) -> str:

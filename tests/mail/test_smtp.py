@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+import config
 from taskapp.courier import smtp
 from taskapp.courier.loop import Courier
 from taskapp.courier.mailing import Mailing, take
@@ -47,6 +49,29 @@ def test_a_mail_says_who_when_and_which(app: Flask, office: PostOffice, deliver:
     assert mail["Date"].datetime.tzinfo is not None
     assert mail["Message-ID"].endswith("@tasks.example.com>")
     assert mail["Auto-Submitted"] == "auto-generated"
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "address"),
+    [
+        ("Acme, Inc. <tasks@example.com>", "Acme, Inc.", "tasks@example.com"),
+        ('"Acme; Büro: Nord" <tasks@example.com>', "Acme; Büro: Nord", "tasks@example.com"),
+        ("Tasks <tasks@müller.example>", "Tasks", "tasks@xn--mller-kva.example"),
+        ("tasks@example.com", "", "tasks@example.com"),
+    ],
+)
+def test_a_mail_is_from_one_mailbox_whatever_its_name(
+    app: Flask, office: PostOffice, deliver: Deliver, given: str, name: str, address: str
+) -> None:
+    before = app.extensions["taskapp"]
+    app.extensions["taskapp"] = replace(before, mail_from=config.mail_address(given))
+    write(app, DORA)
+    deliver()
+    app.extensions["taskapp"] = before
+
+    (mail,) = office.mails_to(DORA)
+    (sender,) = mail["From"].addresses
+    assert (sender.display_name, sender.addr_spec) == (name, address)
 
 
 def test_a_greylisted_mail_is_tried_again_and_holds_up_no_other(

@@ -88,6 +88,8 @@ def test_makes_a_development_secret_once(tmp_path: Path) -> None:
         *(("SENTRY_DSN", value) for value in ("x", "https://sentry.example.com/1", "ftp://k@h/1")),
         *(("OTEL_EXPORTER_OTLP_ENDPOINT", value) for value in ("x", "h:4318", "http://h:x")),
         ("MAIL_FROM", "nobody"),
+        ("MAIL_FROM", "büro@example.com"),  # few servers take it
+        ("MAIL_FROM", "Tasks <tasks@a..b>"),
         ("MAIL_FROM", "Tasks <a@b>\nBcc: <c@d>"),
     ],
 )
