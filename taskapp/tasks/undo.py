@@ -58,17 +58,16 @@ def restore_task(caller: Caller, task_id: int) -> Row:
 
 
 def _project_of(caller: Caller, task_id: int) -> int:
-    """The project from which a task was deleted.
+    """The project that a task is in, or from which it was deleted.
 
     Raises:
         TaskNotFound: The caller sees no such task, deleted or not.
-        NotDeleted
     """
     live = _project_of_live(task_id)
     if live is not None:
         if access.role_in(live, caller.user_id) is None:
             raise TaskNotFound
-        raise NotDeleted
+        return live
     deletion = _deletion_of(caller, task_id)
     if deletion is None:
         raise TaskNotFound

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from taskapp.extensions import db
 from taskapp.ops.purge import purge
-from tests.conftest import Client, Json, add, made, named, refused
+from tests.conftest import Client, Json, add, demote, made, named, refused
 
 URL = "/api/v1/tasks"
 CHANGES = "/api/v1/changes"
@@ -83,6 +83,19 @@ def test_a_task_that_is_there_is_not_restored(alice: Client, task: Json) -> None
     delete(alice, task)
     restore(alice, task)
     assert refused(alice.post(f"{URL}/{task['id']}/restore")) == (409, "conflict")
+
+
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_a_viewer_restores_nothing(
+    alice: Client, bob: Client, shared: Json, shared_task: Json, is_deleted: bool
+) -> None:
+    demote(alice, bob, shared["id"])
+    if is_deleted:
+        delete(alice, shared_task)
+
+    response = bob.post(f"{URL}/{shared_task['id']}/restore")
+
+    assert refused(response) == (403, "forbidden")
 
 
 def test_others_cannot_tell_that_there_was_one(alice: Client, charlie: Client, task: Json) -> None:
