@@ -42,7 +42,7 @@ class Accepted(NamedTuple):
 class Linked(NamedTuple):
     """A row, and what else it leads to: {relation: path} (RFC 8288)."""
 
-    row: sa.Row[Any]
+    row: sa.Row[Any] | Created
     links: dict[str, str]
 
 

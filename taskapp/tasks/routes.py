@@ -21,6 +21,7 @@ from taskapp.web.current import caller
 from taskapp.web.exports import STREAMS, export, negotiates
 
 tasks = Blueprint("tasks", __name__, url_prefix="/api/v1")
+Reply = Row | Created | Linked
 TASKS = "/tasks"
 TASK = "/tasks/<id:task_id>"
 BY_KEY = "/projects/<id:project_id>/tasks/by-external-id/<anything:external_id>"
@@ -54,17 +55,17 @@ def list_tasks(query: Body, seen: Seen) -> Page | Response:
 @tasks.post(TASKS)
 @accepts(body=TaskSchema())
 @replies(TaskSchema(), 201, *WRITES)
-def create_task(body: Body) -> Row:
+def create_task(body: Body) -> Reply:
     """Create a task, in your inbox unless you name a project.
 
     Send an Idempotency-Key, and a retry creates no second one.
     """
-    return service.create_task(caller(), body)
+    return _with_next(service.create_task(caller(), body))
 
 
 @tasks.get(TASK)
 @replies(TaskSchema())
-def get_task(task_id: int) -> Row | Linked:
+def get_task(task_id: int) -> Reply:
     """Show one task.
 
     Its ETag, `"<project_id>-<revision>"`, is what `If-Match` wants when you change it.
@@ -75,7 +76,7 @@ def get_task(task_id: int) -> Row | Linked:
 @tasks.patch(TASK)
 @accepts(body=TaskSchema(partial=True))
 @replies(TaskSchema(), 200, *WRITES)
-def update_task(task_id: int, body: Body) -> Row | Linked:
+def update_task(task_id: int, body: Body) -> Reply:
     """Change the fields that are sent.
 
     What is not sent stays, and null clears. Send `If-Match`, and nothing that somebody else has
@@ -96,18 +97,18 @@ def delete_task(task_id: int) -> None:
 
 @tasks.post(f"{TASK}/restore")
 @replies(TaskSchema(), 200, *WRITES)
-def restore_task(task_id: int) -> Row:
+def restore_task(task_id: int) -> Reply:
     """Bring a deleted task back, with what was below it.
 
     With its labels, comments and attachments, under the same ids. 409 when it is not deleted, when
     its parent is gone, or when its `external_id` is taken by another task.
     """
-    return service.restore_task(caller(), task_id)
+    return _with_next(service.restore_task(caller(), task_id))
 
 
 @tasks.get(BY_KEY)
 @replies(TaskSchema())
-def get_task_by_external_id(project_id: int, external_id: str) -> Row | Linked:
+def get_task_by_external_id(project_id: int, external_id: str) -> Reply:
     """Show the task with your own key.
 
     As `GET /api/v1/tasks/{task_id}` does, without knowing our id.
@@ -119,21 +120,20 @@ def get_task_by_external_id(project_id: int, external_id: str) -> Row | Linked:
 @tasks.put(BY_KEY)
 @accepts(body=schemas.PutTaskSchema())
 @replies(TaskSchema(), 200, *WRITES, creates=True)
-def put_task(project_id: int, external_id: str, body: Body) -> Row | Created | Linked:
+def put_task(project_id: int, external_id: str, body: Body) -> Reply:
     """Create the task with your own key, or set its fields when it is there.
 
     Race-free: however many send it at once, there is one task. 201 when it was created, 200 when it
     was there.
     """
     key = schemas.external_id_of(external_id)
-    task = service.put_task(caller(), project_id, key, body, if_match())
-    return task if isinstance(task, Created) else _with_next(task)
+    return _with_next(service.put_task(caller(), project_id, key, body, if_match()))
 
 
 @tasks.patch(BY_KEY)
 @accepts(body=schemas.PutTaskSchema(partial=True))
 @replies(TaskSchema(), 200, *WRITES)
-def update_task_by_external_id(project_id: int, external_id: str, body: Body) -> Row | Linked:
+def update_task_by_external_id(project_id: int, external_id: str, body: Body) -> Reply:
     """Change the fields that are sent of the task with your own key.
 
     As `PATCH /api/v1/tasks/{task_id}` does, without knowing our id.
@@ -166,7 +166,7 @@ def run_batch(body: Body) -> Body:
     return service.run_batch(caller(), body["operations"])
 
 
-def _with_next(task: Row) -> Row | Linked:
+def _with_next(task: Row | Created) -> Reply:
     """The task, with the address of the one that came after it."""
     next_id = service.next_occurrence(task)
     if next_id is None:

@@ -126,11 +126,12 @@ def restore_task(caller: Caller, task_id: int) -> Row:
     return undo.restore_task(caller, task_id)
 
 
-def next_occurrence(task: Row) -> int | None:
+def next_occurrence(task: Row | Created) -> int | None:
     """The id of the next occurrence of a task that repeats and was done."""
-    if task.repeat is None:
+    row = task.row if isinstance(task, Created) else task
+    if row.repeat is None:
         return None
-    after = sa.select(TASK.next_id).where(TASK.id == task.id)
+    after = sa.select(TASK.next_id).where(TASK.id == row.id)
     # A write must see what it has just written; a read needs no transaction.
     is_writing = db.session().in_transaction()
     result = db.session.execute(after) if is_writing else read(after)

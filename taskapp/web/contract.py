@@ -256,7 +256,7 @@ def respond(result: Any, contract: Contract) -> Response:  # noqa: PLR0911 - one
         case Accepted(begun):
             return _json_reply(begun, HTTPStatus.ACCEPTED, {})
         case Linked(row, links):
-            reply = _row_reply(row, contract.status, contract, {})
+            reply = respond(row, contract)
             for relation, path in links.items():
                 reply.headers.add("Link", f'<{path}>; rel="{relation}"')
             return reply

@@ -221,6 +221,29 @@ def test_every_door_makes_the_next_one(alice: Client, door: str) -> None:
     assert [each["due_on"] for each in following] == ["2030-05-18"]
 
 
+@pytest.mark.parametrize("door", ["post", "put"])
+def test_a_task_created_as_done_names_the_next_one(alice: Client, door: str) -> None:
+    body = {"title": "Water the fern", "status": "done", "due_on": "2030-05-17", "repeat": DAILY}
+    key = f"/api/v1/projects/{alice.user['inbox_id']}/tasks/by-external-id/crm-1"
+
+    response = alice.post(URL, json=body) if door == "post" else alice.put(key, json=body)
+
+    assert response.status_code == 201, response.get_json()
+    assert follower(alice, response)["due_on"] == "2030-05-18"
+    assert next_of(alice.get(response.headers["Location"])) == next_of(response)
+
+
+def test_a_restored_task_names_the_next_one(alice: Client) -> None:
+    task = add(alice, due_on="2030-05-17", repeat=DAILY)
+    following = next_of(finish(alice, task))
+    assert alice.delete(f"{URL}/{task['id']}").status_code == 204
+
+    restored = alice.post(f"{URL}/{task['id']}/restore")
+
+    assert following is not None
+    assert next_of(restored) == following
+
+
 def test_fifty_at_once_make_one(alice: Client) -> None:
     task = add(alice, due_on="2030-05-17", repeat=DAILY)
     url, headers = f"{URL}/{task['id']}", dict(alice.environ_base)
