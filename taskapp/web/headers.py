@@ -43,13 +43,20 @@ class PlainResponse(Response):
 def configure(app: Flask, settings: Settings) -> None:
     """Wrap the app in what knows no route: common headers, proxies, CORS."""
     app.response_class = PlainResponse
-    # The extension says Origin only where there are several.
     vary = "Authorization, Accept, Origin" if settings.cors_origins else "Authorization, Accept"
     app.wsgi_app = partial(_with_headers, app.wsgi_app, [*ON_ALL, ("Vary", vary)])  # type: ignore[method-assign]  # Flask's own advice
     if settings.trusted_proxies:
         app.wsgi_app = BehindProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]  # as above
     if settings.cors_origins:
-        CORS(app, origins=list(settings.cors_origins), expose_headers=EXPOSED, max_age=600)
+        # Vary names Origin already, once; who sends none is named none.
+        CORS(
+            app,
+            origins=list(settings.cors_origins),
+            expose_headers=EXPOSED,
+            max_age=600,
+            vary_header=False,
+            always_send=False,
+        )
 
 
 def _with_headers(

@@ -26,7 +26,7 @@ def behind_a_proxy(
         "RATELIMIT_DEFAULT": f"{LIMIT} per minute",
         "TRUSTED_PROXIES": "1",
         "TRUSTED_HOSTS": "127.0.0.1,tasks.example.com,.example.org",
-        "CORS_ORIGINS": "https://app.example.com",
+        "CORS_ORIGINS": "https://app.example.com,https://board.example.com",
     }
     with servers.gunicorn(**variables) as base:
         yield base

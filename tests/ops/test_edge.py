@@ -95,6 +95,13 @@ def test_scripts_of_known_origins_may_call(behind_a_proxy: str) -> None:
             assert "Access-Control-Allow-Origin" not in servers.ask(url, Origin=origin)[1]
 
 
+def test_no_origin_is_named_to_who_sends_none(behind_a_proxy: str, address: str) -> None:
+    for path in ("/", "/api/v1/tasks", "/nowhere"):
+        headers = servers.ask(behind_a_proxy + path, X_Forwarded_For=address)[1]
+        assert "Access-Control-Allow-Origin" not in headers
+        assert headers.get_all("Vary") == ["Authorization, Accept, Origin"]
+
+
 def test_preflights_need_no_credential(behind_a_proxy: str, address: str) -> None:
     wanted = {"Access_Control_Request_Method": "PATCH"}
     wanted["Access_Control_Request_Headers"] = "authorization,if-match,idempotency-key"
