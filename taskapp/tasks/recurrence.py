@@ -23,7 +23,8 @@ PARTS = (
 )
 UNTIL_DAY = re.compile(r"(?a)\d{8}")
 UNTIL_MOMENT = re.compile(r"(?a)\d{8}T\d{6}Z")
-NUMBER = re.compile(r"(?a)[+-]?\d{1,3}")
+NUMBER = re.compile(r"(?a)\d{1,3}")
+SIGNED_NUMBER = re.compile(r"(?a)[+-]?\d{1,3}")
 ORDINAL_WEEKDAY = re.compile(rf"(?a)([+-]?\d{{1,2}})?({'|'.join(WEEKDAYS)})")
 ONE_DAY = dt.timedelta(days=1)
 
@@ -148,13 +149,13 @@ def _numbers(
 ) -> tuple[int, ...]:
     if name not in parts:
         return ()
-    lowest, also = 1, ""
+    form, lowest, also = NUMBER, 1, ""
     if negative:
-        lowest, also = -highest, f", or from -{highest} to -1"
+        form, lowest, also = SIGNED_NUMBER, -highest, f", or from -{highest} to -1"
     numbers = []
     for text in parts[name].split(","):
         number = 0
-        if NUMBER.fullmatch(text):
+        if form.fullmatch(text):
             number = int(text)
         if number == 0 or not lowest <= number <= highest:
             raise InvalidRule(f"{name} must be from 1 to {highest}{also}.")
