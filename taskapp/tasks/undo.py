@@ -168,4 +168,8 @@ def _row(revision: Revision, task: Body) -> Body:
 
 
 def _from_nothing(task: Body) -> Body:
-    return {name: [None, value] for name, value in task.items() if name != "id"}
+    changes = {}
+    for name, value in task.items():
+        if name != "id" and value is not None:
+            changes[name] = [None, value]
+    return changes

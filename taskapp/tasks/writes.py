@@ -34,6 +34,7 @@ from taskapp.tasks.rows import (
 
 # What decides when reminders fire.
 MOVES_REMINDERS = {"reminders", "due_at", "due_on", "status", "assignee_id"}
+EMPTY: tuple[Any, ...] = (None, "", [])
 SERIES: tuple[sa.Column[Any], ...] = (TASK.series_id, TASK.occurrence, TASK.next_id, TASK.due_wall)
 HIDDEN_STATE = (TASK.id, TASK.pending_reminders, *SERIES)
 _KEPT = SHOWN.add_columns(*SERIES)  # of a deleted task
@@ -296,14 +297,15 @@ def _taken(project_id: int, external_id: str | None) -> ExternalIdTaken:
 
 
 def _from_nothing(body: Body) -> Body:
-    return {name: [None, value] for name, value in body.items()}
+    """The changes of a create: each field that is not empty."""
+    return {name: [None, value] for name, value in body.items() if value not in EMPTY}
 
 
 def _to_nothing(task: Mapping[Any, Any]) -> Body:
-    """The changes of a delete: each field that was not empty; the event itself has the project."""
+    """The changes of a delete: each field that was not empty."""
     changes = {}
     for name, value in task.items():
-        if name not in {"id", "project_id"} and value not in (None, "", []):
+        if name != "id" and value not in EMPTY:
             changes[name] = [value, None]
     return changes
 

@@ -155,6 +155,24 @@ def test_the_trail_of_a_deleted_task_can_be_read(alice: Client, task: Json) -> N
     assert events[-1]["changes"]["title"] == [task["title"], None]
 
 
+def test_a_deleted_event_holds_what_created_held(alice: Client, shared: Json) -> None:
+    empty = {"description": "", "labels": [], "reminders": [], "due_at": None}
+    fields = {"project_id": shared["id"], "external_id": "crm-1", "due_on": "2030-05-17"}
+    task = add(alice, **fields, **empty)
+    delete(alice, task)
+
+    created, deleted = alice.get(f"{URL}/{task['id']}/history").get_json()["items"]
+
+    assert created["changes"].keys() == {"title", *fields}
+    for name, (nothing, value) in created["changes"].items():
+        assert nothing is None
+        assert deleted["changes"][name] == [value, None]
+    restore(alice, task)
+    restored = alice.get(f"{URL}/{task['id']}/history").get_json()["items"][-1]
+    assert restored["changes"]["project_id"] == [None, shared["id"]]
+    assert [None, None] not in restored["changes"].values()
+
+
 def test_purge_ends_it_all(
     app: Flask, alice: Client, task: Json, monkeypatch: pytest.MonkeyPatch
 ) -> None:
