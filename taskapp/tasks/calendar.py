@@ -21,7 +21,12 @@ def write_calendar(pages: Pages, _: Sequence[str]) -> Iterator[bytes]:
     from taskapp.tasks.todo import todo  # few requests need it, and icalendar is large
 
     yield HEAD
-    yield from _components(pages, todo, set())
+    is_empty = True
+    for part in _components(pages, todo, set()):
+        is_empty = is_empty and not part
+        yield part
+    if is_empty:
+        yield vtimezone("UTC", now().year)  # a calendar without any component is not valid
     yield TAIL
 
 
