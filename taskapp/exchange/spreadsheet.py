@@ -23,7 +23,7 @@ MAX_RECORD = 1024 * 1024  # characters of a row; the longest task takes less
 MAX_COLUMNS = 100  # a task has fewer fields
 EXCEL_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .xls
 # What a CSV may be in if its media type says so; without a word, a guess would garble it.
-EIGHT_BITS = re.compile("windows-125[0-8]|iso-8859-([1-9]|1[013-6])")
+EIGHT_BITS = re.compile("(windows-|cp)125[0-8]|latin-?1|iso-8859-([1-9]|1[013-6])")
 Read = Callable[[str], Any]
 
 

@@ -84,7 +84,8 @@ def receive() -> Upload:
 
 def _known(media_type: str, charset: str) -> str:
     known = ALIASES.get(media_type, media_type)
-    readable = known == JSON or charset.lower() in UTF_8  # JSON has no charset: RFC 8259, 11
+    is_json = known in {JSON, NDJSON}  # which have no charset: RFC 8259, section 11
+    readable = is_json or charset.lower() in UTF_8
     readable |= known == CSV and EIGHT_BITS.fullmatch(charset.lower()) is not None
     if known not in TAKES or known == MULTIPART or not readable:
         raise _unsupported()

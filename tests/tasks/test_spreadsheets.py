@@ -104,7 +104,7 @@ def test_a_form_has_one_file(alice: Client) -> None:
     assert refused(post(file=(io.BytesIO(b"x"), "x.png"))) == (415, "unsupported-media-type")
 
 
-@pytest.mark.parametrize("charset", ["windows-1252", "ISO-8859-15", "windows-1251"])
+@pytest.mark.parametrize("charset", ["windows-1252", "CP1252", "ISO-8859-15", "windows-1251"])
 def test_a_charset_that_is_named_is_read(alice: Client, charset: str) -> None:
     title = "Ж" if charset.endswith("1") else "Büro, 5 €"
     body = f'title;description\r\n"{title}";x\r\n'.encode(charset)
@@ -114,6 +114,14 @@ def test_a_charset_that_is_named_is_read(alice: Client, charset: str) -> None:
     alice.post(f"{URL}/import", data=form, content_type="multipart/form-data")
 
     assert [task["title"] for task in listed(alice)] == [title, title]
+
+
+@pytest.mark.parametrize("media", ["application/x-ndjson", "application/jsonl"])
+def test_a_charset_of_json_has_no_effect(alice: Client, media: str) -> None:
+    body = '{"title": "Büro"}\n'.encode()
+
+    assert send(alice, body, f"{media}; charset=iso-8859-1").get_json().get("created") == 1
+    assert listed(alice)[0]["title"] == "Büro"
 
 
 @pytest.mark.parametrize("charset", ["utf-7", "rot13", "idna", "shift", "iso-8859-12"])
