@@ -34,6 +34,16 @@ addEventListener('DOMContentLoaded', () => {
 REPORT = """addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
   report(`${violatedDirective} ${blockedURI}`)
 })"""
+WAITING = """() => new Promise((resolve) => {
+  const opening = indexedDB.open('taskapp')
+  opening.onsuccess = () => {
+    const counting = opening.result.transaction('outbox').objectStore('outbox').count()
+    counting.onsuccess = () => {
+      opening.result.close()
+      resolve(counting.result)
+    }
+  }
+})"""
 Open = Callable[..., Any]
 
 
@@ -131,6 +141,19 @@ def quick_add(page: Any, text: str) -> None:
 def wait_until_said(page: Any, text: str) -> None:
     """In the toast, since the page was loaded."""
     page.wait_for_function("text => said.some((one) => one.includes(text))", arg=text)
+
+
+def wait_for(page: Any, is_so: Callable[[], bool]) -> None:
+    for _ in range(PATIENCE // 100):
+        if is_so():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"not within {PATIENCE} ms")
+
+
+def wait_until_sent(page: Any) -> None:
+    """Nothing waits in the outbox."""
+    wait_for(page, lambda: page.evaluate(WAITING) == 0)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests import servers
-from tests.page.conftest import Open, go_to, quick_add, register, row, token
+from tests.page.conftest import Open, go_to, quick_add, register, row, token, wait_until_said
 
 SERIOUS = {"serious", "critical"}
 LOOKS: list[dict[str, Any]] = [
@@ -33,7 +33,7 @@ def _found(page: Any) -> list[str]:
 
 def _show_door(page: Any) -> None:
     page.context.set_offline(offline=False)
-    page.get_by_text("1 change sent").wait_for()
+    wait_until_said(page, "1 change sent")
     page.locator("#account button").last.evaluate("element => element.click()")
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Route, expect
 
 from tests import servers
 from tests.page.conftest import (
-    PATIENCE,
     Open,
     answered,
     go_to,
@@ -19,7 +17,9 @@ from tests.page.conftest import (
     sign_in,
     tasks_of,
     token,
+    wait_for,
     wait_until_said,
+    wait_until_sent,
 )
 
 
@@ -88,7 +88,7 @@ def test_changes_of_different_fields_go_together_without_a_question(
         here.get_by_label("Priority").select_option("urgent")
     there.get_by_label("Title").focus()
     expect(there.get_by_label("Priority")).to_have_value("urgent")
-    _wait_until_sent(there.page)
+    wait_until_sent(there.page)
     task = tasks_of(service)[0]
     assert (task["description"], task["priority"]) == ("Ask Bob", "urgent")
 
@@ -120,7 +120,7 @@ def test_what_waits_survives_a_reload(visit: Open, service: str) -> None:
     page.unroute("**/api/v1/tasks")
     page.reload()
     expect(row(page, "Buy a bigger pot")).to_have_count(1)
-    _wait_until_sent(page)
+    wait_until_sent(page)
     expect(row(page, "Buy a bigger pot")).to_have_count(1)
     assert [task["title"] for task in tasks_of(service)] == ["Buy a bigger pot"]
 
@@ -141,41 +141,16 @@ def test_what_waits_and_is_stored_already_shows_once(visit: Open, service: str) 
 
     page.route("**/api/v1/tasks", lose_and_hold)
     quick_add(page, "Buy a bigger pot")
-    _wait_for(page, lambda: len(held) == 1)
+    wait_for(page, lambda: len(held) == 1)
     with page.expect_response("**/api/v1/tasks?*"):
         page.reload()
-    _wait_for(page, lambda: len(held) == 2)
+    wait_for(page, lambda: len(held) == 2)
     page.wait_for_timeout(1000)  # what is shown stays
     expect(row(page, "Buy a bigger pot")).to_have_count(1)
     held[1].continue_()
-    _wait_until_sent(page)
+    wait_until_sent(page)
     expect(row(page, "Buy a bigger pot")).to_have_count(1)
     assert len(tasks_of(service)) == 1
-
-
-def _wait_for(page: Any, is_so: Callable[[], bool]) -> None:
-    for _ in range(PATIENCE // 100):
-        if is_so():
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"not within {PATIENCE} ms")
-
-
-WAITING = """() => new Promise((resolve) => {
-  const opening = indexedDB.open('taskapp')
-  opening.onsuccess = () => {
-    const counting = opening.result.transaction('outbox').objectStore('outbox').count()
-    counting.onsuccess = () => {
-      opening.result.close()
-      resolve(counting.result)
-    }
-  }
-})"""
-
-
-def _wait_until_sent(page: Any) -> None:
-    """Nothing waits in the outbox."""
-    _wait_for(page, lambda: page.evaluate(WAITING) == 0)
 
 
 def _answers_get_lost(method: str) -> Any:
@@ -224,7 +199,7 @@ def _delete(panel: Any) -> None:
 
 def _save_as_new(page: Any, title: str) -> None:
     page.get_by_role("button", name="Save as a new task").click()
-    _wait_until_sent(page)
+    wait_until_sent(page)
     expect(row(page, title)).to_be_visible()  # in "Today", also as the service has it
     expect(page.get_by_text("Not saved")).to_have_count(0)
 
@@ -263,7 +238,7 @@ def test_all_that_was_changed_in_a_task_that_is_gone_is_kept(visit: Open, servic
     there.page.context.set_offline(offline=False)
     there.page.get_by_role("button", name="Save as a new task").click()
     expect(there.page.get_by_text("Not saved")).to_have_count(0)
-    _wait_until_sent(there.page)
+    wait_until_sent(there.page)
     (task,) = tasks_of(service)
     assert (task["title"], task["description"]) == ("Read the lease, slowly", "Page 4 is new.")
     address = f"{service}/api/v1/tasks/{task['id']}/comments"
@@ -310,5 +285,5 @@ def test_a_session_that_ends_leaves_what_was_typed(visit: Open, service: str) ->
     expect(page.get_by_text("Your session is over")).to_be_visible()
     sign_in(page)
     expect(row(page, "Buy a bigger pot")).to_be_visible()
-    _wait_until_sent(page)
+    wait_until_sent(page)
     assert [task["title"] for task in tasks_of(service)] == ["Water the fern", "Buy a bigger pot"]

@@ -8,7 +8,18 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.page.conftest import PASSWORD, Open, go_to, quick_add, register, row, sign_in, tasks_of
+from tests.page.conftest import (
+    PASSWORD,
+    Open,
+    go_to,
+    quick_add,
+    register,
+    row,
+    sign_in,
+    tasks_of,
+    wait_until_said,
+    wait_until_sent,
+)
 
 
 def test_a_day_of_a_user(visit: Open, service: str, tmp_path: Path) -> None:
@@ -23,10 +34,6 @@ def test_a_day_of_a_user(visit: Open, service: str, tmp_path: Path) -> None:
     _sign_out(page)
 
 
-def _said(page: Any, text: str) -> Any:
-    return page.get_by_role("status").filter(has_text=text)
-
-
 def _plan(page: Any) -> None:
     expect(page.get_by_text("Nothing due today")).to_be_visible()
     page.keyboard.press("n")
@@ -36,9 +43,7 @@ def _plan(page: Any) -> None:
     for chip in ("Tomorrow", "home", "High"):
         expect(understood.get_by_role("button", name=chip)).to_be_visible()
     page.keyboard.press("Enter")
-    expect(
-        page.get_by_role("status").filter(has_text="Added: Water the fern, Tomorrow")
-    ).to_be_visible()
+    wait_until_said(page, "Added: Water the fern, Tomorrow")
     quick_add(page, "Call the electrician")
     quick_add(page, "Read the lease at 23:59 #contract")
     expect(row(page, "Call the electrician")).to_be_visible()
@@ -118,19 +123,20 @@ def _share(page: Any, page_of_bob: Any) -> None:
     quick_add(page, "Prune the apple tree today @bob")
     expect(row(page, "Prune the apple tree")).to_contain_text("B")
     # Bob need not load anything again: /changes brings it.
-    expect(row(page_of_bob, "Prune the apple tree")).to_be_visible(timeout=15_000)
-    expect(_said(page_of_bob, "Alice added")).to_be_visible()
+    expect(row(page_of_bob, "Prune the apple tree")).to_be_visible()
+    wait_until_said(page_of_bob, "Alice added")
     expect(page_of_bob.locator("#side").get_by_role("link", name="Garden")).to_be_visible()
 
 
 def _undo(page: Any, service: str) -> None:
     page.get_by_role("checkbox", name="Complete Prune the apple tree").check()
-    expect(_said(page, "Done: Prune")).to_be_visible()
+    page.get_by_role("button", name="Undo").hover()  # so that it stays
+    wait_until_said(page, "Done: Prune")
     expect(row(page, "Prune the apple tree")).to_have_count(0)
     page.get_by_role("button", name="Undo").click()
     expect(row(page, "Prune the apple tree")).to_be_visible()
-    expect(_said(page, "Undone")).to_be_visible()
-    page.wait_for_timeout(500)
+    wait_until_said(page, "Undone")
+    wait_until_sent(page)
     assert [task["status"] for task in tasks_of(service)][-1] == "todo"
 
 

@@ -6,7 +6,16 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.page.conftest import Open, go_to, quick_add, register, row, tasks_of
+from tests.page.conftest import (
+    Open,
+    go_to,
+    quick_add,
+    register,
+    row,
+    tasks_of,
+    wait_until_said,
+    wait_until_sent,
+)
 
 
 def _open(page: Any, title: str) -> Any:
@@ -20,11 +29,12 @@ def test_a_repeated_task_that_is_done_comes_again(visit: Open, service: str) -> 
     page = register(visit())
     quick_add(page, "Water the fern today every week")
     expect(row(page, "Water the fern")).to_contain_text("Every week")
-    page.wait_for_timeout(500)
+    wait_until_sent(page)
     page.get_by_role("checkbox", name="Complete Water the fern").check()
-    expect(page.get_by_role("status").filter(has_text="the next one is planned")).to_be_visible()
+    wait_until_said(page, "the next one is planned")
     go_to(page, "Upcoming")
     expect(row(page, "Water the fern")).to_contain_text("Every week")
+    wait_until_sent(page)
     assert [task["status"] for task in tasks_of(service)] == ["done", "todo"]
 
 
@@ -32,7 +42,7 @@ def test_a_task_is_due_on_a_day_or_at_a_time(visit: Open, service: str) -> None:
     page = register(visit())
     quick_add(page, "Water the fern today")
     expect(row(page, "Water the fern")).to_be_visible()
-    page.wait_for_timeout(500)
+    wait_until_sent(page)
     task = tasks_of(service)[0]
     assert (task["due_at"], task["due_on"] is None) == (None, False)
     panel = _open(page, "Water the fern")
@@ -42,7 +52,7 @@ def test_a_task_is_due_on_a_day_or_at_a_time(visit: Open, service: str) -> None:
     expect(row(page, "Water the fern")).to_contain_text("23:45")
     panel.get_by_label("Add a reminder").select_option("-PT1H")
     expect(panel.get_by_role("button", name="1 hour before")).to_be_visible()
-    page.wait_for_timeout(1000)
+    wait_until_sent(page)
     task = tasks_of(service)[0]
     assert (task["due_on"], task["reminders"]) == (None, ["-PT1H"])
     assert task["due_at"].endswith(":45:00.000000Z")
@@ -52,19 +62,20 @@ def test_what_was_deleted_comes_back_with_everything(visit: Open, service: str) 
     page = register(visit())
     quick_add(page, "Read the lease #contract")
     expect(row(page, "Read the lease")).to_be_visible()
-    page.wait_for_timeout(500)
+    wait_until_sent(page)
     panel = _open(page, "Read the lease")
     comment = panel.get_by_label("Write a comment")
     comment.fill("The clause on page 4 is new.")
     comment.press("Enter")
     expect(panel.get_by_role("article")).to_be_visible()
     panel.get_by_role("button", name="Delete task").click()
+    page.get_by_role("button", name="Undo").hover()  # so that it stays
     expect(row(page, "Read the lease")).to_have_count(0)
-    page.wait_for_timeout(1000)
+    wait_until_sent(page)
     assert tasks_of(service) == []
     page.get_by_role("button", name="Undo").click()
     expect(row(page, "Read the lease")).to_be_visible()
-    page.wait_for_timeout(1000)
+    wait_until_sent(page)
     assert tasks_of(service)[0]["labels"] == ["contract"]
     panel = _open(page, "Read the lease")
     expect(panel.get_by_role("article")).to_contain_text("The clause on page 4 is new.")
@@ -80,11 +91,12 @@ def test_what_was_deleted_before_it_was_sent_comes_back_with_its_day(
     go_to(page, "All tasks")
     panel = _open(page, "Read the lease")
     panel.get_by_role("button", name="Delete task").click()
+    page.get_by_role("button", name="Undo").hover()  # so that it stays
     expect(row(page, "Read the lease")).to_have_count(0)
     page.get_by_role("button", name="Undo").click()
     expect(row(page, "Read the lease")).to_contain_text("Tomorrow")
     page.context.set_offline(offline=False)
-    expect(page.get_by_role("status").filter(has_text="1 change sent")).to_be_visible()
+    wait_until_said(page, "1 change sent")
     task = tasks_of(service)[0]
     assert task["due_on"] is not None
     assert (task["repeat"]["rule"], task["labels"]) == ("FREQ=WEEKLY", ["contract"])

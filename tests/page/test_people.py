@@ -7,7 +7,17 @@ from typing import Any
 from playwright.sync_api import expect
 
 from tests import servers
-from tests.page.conftest import PASSWORD, Open, go_to, quick_add, register, row, sign_in, token
+from tests.page.conftest import (
+    PASSWORD,
+    Open,
+    go_to,
+    quick_add,
+    register,
+    row,
+    sign_in,
+    token,
+    wait_until_said,
+)
 
 
 def _share(service: str, role: str) -> None:
@@ -104,7 +114,7 @@ def test_a_new_password_ends_the_other_sessions(visit: Open) -> None:
     expect(dialog.get_by_role("alert").filter(has_text="password")).to_be_visible()
     dialog.get_by_label("Current password").fill(PASSWORD)
     dialog.get_by_role("button", name="Change password").click()
-    expect(page.get_by_text("The password is changed")).to_be_visible()
+    wait_until_said(page, "The password is changed")
     expect(other.get_by_text("Your session is over")).to_be_visible()
 
 

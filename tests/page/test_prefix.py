@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests import servers
-from tests.page.conftest import Open, quick_add, register, row, tasks_of
+from tests.page.conftest import Open, quick_add, register, row, tasks_of, wait_until_sent
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_the_page_works_below_a_path_prefix(
     register(page)
     quick_add(page, "Water the fern")
     expect(row(page, "Water the fern")).to_be_visible()
-    page.wait_for_timeout(500)
+    wait_until_sent(page)
     assert [task["title"] for task in tasks_of(service)] == ["Water the fern"]
     assert outside == []
 

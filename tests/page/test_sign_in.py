@@ -14,7 +14,7 @@ from taskapp.database.session import transaction
 from taskapp.mail import tokens
 from tests import servers
 from tests.calls import codes_of
-from tests.page.conftest import PASSWORD, Open, quick_add, register, row
+from tests.page.conftest import PASSWORD, SAID, Open, quick_add, register, row, wait_until_said
 from tests.page.test_people import account_part, open_account
 from tests.provider import CLIENT, SECRET, Provider, provider
 
@@ -85,6 +85,7 @@ def test_an_address_is_proved_and_mail_is_chosen(
 ) -> None:
     with servers.gunicorn(**fresh_environment, **MAIL) as base:
         context = browser.new_context(locale="en-GB")
+        context.add_init_script(SAID)
         page = context.new_page()
         page.goto(base)
         register(page)
@@ -92,7 +93,7 @@ def test_an_address_is_proved_and_mail_is_chosen(
         dialog.get_by_label("every day at").fill("07:30")
         dialog.get_by_label("tasks that are given to me").uncheck()
         dialog.get_by_role("button", name="Prove this address").click()
-        expect(page.get_by_text("A mail is on its way.")).to_be_visible()
+        wait_until_said(page, "A mail is on its way.")
 
         page.goto(f"{base}/#/verify/{_mailed_token(fresh_environment, 'alice@example.com')}")
         page.reload()
