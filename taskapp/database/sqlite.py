@@ -22,6 +22,7 @@ BUSY_TIMEOUT = 10.0  # seconds that a writer waits for the other writers
 STEPS_BETWEEN_LOOKS = 50_000  # of SQLite's virtual machine: about a millisecond
 HEADERS = (b"", b"SQLite format 3\0")
 PRAGMAS = ("journal_mode = WAL", "foreign_keys = ON", "synchronous = FULL")
+BEGIN = "BEGIN IMMEDIATE"
 LOG_TIMEOUT = 1000  # milliseconds that the log of a replaced file may be waited for
 REPLACED = "The database file was replaced or removed while the service runs: restart the service."
 log = logging.getLogger(__name__)
@@ -113,9 +114,20 @@ def listen_to_writes(engine: sa.Engine, file: DatabaseFile) -> None:
         if file.is_replaced():
             empty_log(connection.connection)
         file.check()
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        _begin_immediate(connection)
 
     sa.event.listen(engine, "begin", begin)
+
+
+def _begin_immediate(connection: sa.Connection) -> None:
+    """On the driver's cursor, as hot statements are; an error is SQLAlchemy's all the same."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(BEGIN)
+    except sqlite3.Error as error:
+        connection._handle_dbapi_exception(error, BEGIN, None, cursor, None)
+    finally:
+        cursor.close()
 
 
 def empty_log(connection: Any) -> None:

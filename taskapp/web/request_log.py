@@ -93,16 +93,21 @@ def _level(status: int, fields: dict[str, Any]) -> int:
 
 def note_progress() -> None:
     """Say that this request goes on: a worker that makes no progress is replaced."""
-    notify = g.current.request.environ.get("taskapp.progress")  # server/worker.py
+    _note_progress(g.current)
+
+
+def _note_progress(current: Current) -> None:
+    notify = current.request.environ.get("taskapp.progress")  # server/worker.py
     if notify is not None:
         notify()
 
 
 def note_statement(statement: Any, seconds: float) -> None:
     """Add what a statement took to its request's time, and log one that was slow."""
-    if has_request_context() and "current" in g:
-        g.current.database_seconds += seconds
-        note_progress()
+    current: Current | None = g.get("current") if has_request_context() else None
+    if current is not None:
+        current.database_seconds += seconds
+        _note_progress(current)
     if seconds > SLOW:
         text = _without_values(statement)
         fields = {"ms": round(seconds * 1e3, 1), "statement": text}
