@@ -23,6 +23,7 @@ from taskapp.ledger.access import EDIT, EVENTS, MEMBERSHIPS, PROJECT_ID, PROJECT
 from taskapp.tasks.access import TASK_ID, visible_task
 from taskapp.tasks.models import COLUMNS, TASK, TASKS
 from taskapp.tasks.rows import BLANK, computed, faults, new_values
+from taskapp.tasks.writes import from_nothing
 
 CHANGEABLE = {"title", "description", "status", "priority", "due_at", "due_on"}
 SENT = CHANGEABLE | {"project_id"}
@@ -41,8 +42,7 @@ def create(caller: Caller, body: Body) -> Row | None:
     values = new_values({**BLANK, **body, "created_by": caller.user_id})
     values.pop("project_id", None)
     statement = _create(tuple(sorted(values)), project_id is None)
-    changes = {name: [None, value] for name, value in body.items()}
-    parameters = _parameters(caller, values, changes)
+    parameters = _parameters(caller, values, from_nothing(body))
     parameters["most"] = TASKS_OF_PROJECT.most
     if project_id is not None:
         parameters["in_id"] = project_id

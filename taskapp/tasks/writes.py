@@ -106,7 +106,7 @@ def insert(caller: Caller, lock: Lock, body: Body) -> Row:
     row = new_row(revision, body)
     task = _write(_INSERT_ONE, revision.project_id, row)
     insert_labels([(task.id, task.labels)])
-    revisions.record_each(revision, "created", [(task.id, _from_nothing(body))])
+    revisions.record_each(revision, "created", [(task.id, from_nothing(body))])
     if task.repeat is not None and task.status == "done":
         series = {"series_id": None, "occurrence": 1, "next_id": None, "due_wall": None}
         values = _insert_next(revision, task._mapping, {**series, "id": task.id})
@@ -210,7 +210,7 @@ def set_parents(parents: Sequence[tuple[int, int]]) -> None:
 
 def record_inserted(lock: Lock, inserted: Sequence[tuple[int, Body]]) -> None:
     """Record the events of `insert_many`, once the parents are known."""
-    created = [(task_id, _from_nothing(body)) for task_id, body in inserted]
+    created = [(task_id, from_nothing(body)) for task_id, body in inserted]
     if created:
         revisions.record_each(lock.advance(), "created", created)
 
@@ -263,7 +263,7 @@ def _insert_next(revision: Revision, task: Mapping[Any, Any], series: Mapping[An
     # Counted, but not refused: the quota keeps nobody from finishing a task.
     give_back(TASKS_OF_PROJECT, revision.project_id, -1)
     insert_labels([(next_id, row["labels"])])
-    revisions.record_each(revision, "created", [(next_id, _from_nothing(body))])
+    revisions.record_each(revision, "created", [(next_id, from_nothing(body))])
     return {"next_id": next_id}
 
 
@@ -296,7 +296,7 @@ def _taken(project_id: int, external_id: str | None) -> ExternalIdTaken:
     return ExternalIdTaken(errors=[reason])
 
 
-def _from_nothing(body: Body) -> Body:
+def from_nothing(body: Body) -> Body:
     """The changes of a create: each field that is not empty."""
     return {name: [None, value] for name, value in body.items() if value not in EMPTY}
 

@@ -27,6 +27,7 @@ BODIES: list[Json] = [
     {"title": "Grün: \N{SNOWMAN} 100 %", "description": "A 'quote', a \\ and a\nline"},
     {"title": "Prune", "status": "done", "priority": "urgent"},
     {"title": "Rake", "due_at": DUE},
+    {"title": "Dig", "description": "", "due_on": None},
     {"title": "Mow", "due_on": "2030-01-31", "status": "in_progress"},
 ]
 CHANGES: list[Json] = [
