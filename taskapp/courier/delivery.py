@@ -56,7 +56,7 @@ _FORGET_OLDER = sa.delete(DELIVERIES).where(DELIVERIES.c.id.in_(_OLDER.offset(KE
 class Lease:
     """A webhook that this courier alone delivers to, for a while."""
 
-    webhook: Row
+    webhook: Row = field(repr=False)  # with its secrets, if sealed
     passed: int  # the last event that is done with: each write moves the bookmark there
     moved_at: float = field(default_factory=time.monotonic)
 

@@ -40,8 +40,10 @@ _REMINDER_IS_DUE = sa.select(TASKS.c.id).where(TASKS.c.next_reminder_at <= _MOME
 class Work(threading.Thread):
     """Something that is done in the app's context, beside the rest."""
 
-    def __init__(self, app: Flask, function: Callable[[], object], ended: threading.Event) -> None:
-        super().__init__()
+    def __init__(
+        self, app: Flask, name: str, function: Callable[[], object], ended: threading.Event
+    ) -> None:
+        super().__init__(name=name)
         self.app, self.function, self.ended = app, function, ended
         self.is_over = False
 
@@ -50,7 +52,7 @@ class Work(threading.Thread):
             with self.app.app_context():
                 self.function()
         except Exception:  # a lease runs out, and what it was taken for is tried again
-            log.exception("%s broke off", self.function)
+            log.exception("%s broke off", self.name)
             time.sleep(INTERVAL)
         finally:
             self.is_over = True
@@ -80,8 +82,8 @@ class Courier:
         log.info("courier started")
         while not self._is_to_stop():
             self._note_turn()
-            self.reminding = self._start_again(self.reminding, fire_reminders)
-            self.mailer = self._start_again(self.mailer, self._send_mails)
+            self.reminding = self._start_again(self.reminding, "reminding", fire_reminders)
+            self.mailer = self._start_again(self.mailer, "mailing", self._send_mails)
             self._deliver_due()
         self._finish()
         log.info("courier stopped")
@@ -110,16 +112,16 @@ class Courier:
         except Exception:
             log.exception("courier could not note its turn")
 
-    def _start(self, function: Callable[[], object]) -> Work:
-        work = Work(self.app, function, self.some_ended)
+    def _start(self, name: str, function: Callable[[], object]) -> Work:
+        work = Work(self.app, name, function, self.some_ended)
         work.start()
         return work
 
-    def _start_again(self, last: Work | None, function: Callable[[], object]) -> Work:
+    def _start_again(self, last: Work | None, name: str, function: Callable[[], object]) -> Work:
         """Start it, unless it is still at it."""
         if last is not None and not last.is_over:
             return last
-        return self._start(function)
+        return self._start(name, function)
 
     def _send_mails(self) -> None:
         """Write the mails that events and the hour call for, and send them one after another."""
@@ -144,7 +146,7 @@ class Courier:
                 self.stopping.wait(self.interval)
                 return
             deliver = partial(delivery.deliver, lease, self.speed)
-            self.deliveries.append((self._start(deliver), lease))
+            self.deliveries.append((self._start("delivery", deliver), lease))
 
     def _has_room(self) -> bool:
         """Whether one more delivery may begin: those that wait for their target do not count."""

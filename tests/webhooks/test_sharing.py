@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -114,6 +115,25 @@ def test_a_target_that_hangs_holds_no_connection_to_the_database(
         in_use = [engine.pool.checkedout() for engine in db.engines.values()]  # type: ignore[attr-defined]
         assert sum(in_use) < HANGING
         targets.over.set()
+
+
+def test_what_breaks_off_is_named_in_the_log_and_nothing_of_the_webhook(
+    app: Flask, alice: Client, shared: Json, webhook: Json, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_task(alice, shared, "Water the fern")
+    with app.app_context():
+        lease = delivery.take_lease()
+    assert lease is not None
+
+    def fail(_: delivery.Lease) -> None:
+        raise OSError("no room")
+
+    work = loop.Work(app, "delivery", partial(fail, lease), threading.Event())
+    work.start()
+    work.join()
+
+    assert "delivery broke off" in caplog.text
+    assert lease.webhook.sealed_secret not in caplog.text + repr(lease)
 
 
 def test_what_is_not_wanted_is_passed_over_in_one_write(
