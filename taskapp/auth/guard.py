@@ -7,19 +7,19 @@ signed-in users.
 
 import datetime as dt
 from base64 import b64decode
-from typing import Any
 
 import sqlalchemy as sa
-from flask import current_app
+from flask import Request, current_app
 
 from taskapp import errors
 from taskapp.auth import proxy, tokens
 from taskapp.auth.sessions import SESSION, SESSIONS
 from taskapp.caller import ADMIN, ANYONE, SCOPES, Caller
 from taskapp.database.hot import Hot
+from taskapp.database.session import Body, Row
 from taskapp.personal_tokens import access as personal_tokens
 from taskapp.users import access as users
-from taskapp.web.contract import contract_of
+from taskapp.web.contract import Contract, contract_of
 from taskapp.web.current import SAFE_METHODS, Current, require_scope
 
 _active = users.active()
@@ -39,7 +39,7 @@ class SessionEnded(errors.TokenRevoked):
 def authenticate(current: Current) -> None:
     """Find out who is calling; `current.refusal` says why it is nobody."""
     try:
-        current.caller = _caller_of(current.request.environ)
+        current.caller = _caller_of(current.request)
     except errors.Refusal as refusal:
         current.refusal = refusal
     except sa.exc.DBAPIError as error:  # public routes must work while the database is down
@@ -53,11 +53,9 @@ def authorize(current: Current) -> None:
         Refusal: There is no credential, or it lacks the scope.
     """
     request = current.request
-    endpoint = request.endpoint or ""
-    view = current_app.view_functions.get(endpoint)
-    if view is None or request.method == "OPTIONS":  # the router's own 404, 405 and Allow
+    contract = _contract(request)
+    if contract is None or request.method == "OPTIONS":  # the router's own 404, 405 and Allow
         return
-    contract = contract_of(view)
     if contract.access == ANYONE:
         return
     if contract.signs_out and isinstance(current.refusal, SessionEnded):
@@ -71,14 +69,21 @@ def authorize(current: Current) -> None:
         require_scope("write")
 
 
-def _caller_of(environ: dict[str, Any]) -> Caller:
+def _contract(request: Request) -> Contract | None:
+    """What the route promises; None where there is no route."""
+    endpoint = request.endpoint or ""
+    view = current_app.view_functions.get(endpoint)
+    return None if view is None else contract_of(view)
+
+
+def _caller_of(request: Request) -> Caller:
     """What the client sends itself counts before what a proxy in front says of it."""
-    header = environ.get("HTTP_AUTHORIZATION")
-    vouched = None if header else proxy.caller_by(environ)
-    return vouched or _caller_behind(header)
+    header = request.environ.get("HTTP_AUTHORIZATION")
+    vouched = None if header else proxy.caller_by(request.environ)
+    return vouched or _caller_behind(header, request)
 
 
-def _caller_behind(header: str | None) -> Caller:
+def _caller_behind(header: str | None, request: Request) -> Caller:
     """RFC 6750 and RFC 7617; a scheme's name is compared without case (RFC 9110, 11.1)."""
     scheme, _, token = (header or "").partition(" ")
     token = token.strip()
@@ -90,7 +95,7 @@ def _caller_behind(header: str | None) -> Caller:
         raise errors.Unauthorized
     if token.startswith(personal_tokens.PREFIX):
         return personal_tokens.caller_by(token)
-    return _caller_by_session(token)
+    return _caller_by_session(token, request)
 
 
 def _password(credentials: str) -> str:
@@ -102,10 +107,10 @@ def _password(credentials: str) -> str:
     return password
 
 
-def _caller_by_session(token: str) -> Caller:
+def _caller_by_session(token: str, request: Request) -> Caller:
     claims = tokens.check(token, "access")
     values = {"session_id": claims.session_id, "user_id": claims.user_id, "nonce": claims.nonce}
-    user = _LIVE_SESSION.one_or_raise(values, SessionEnded)
+    user = _user_along(values, request) or _LIVE_SESSION.one_or_raise(values, SessionEnded)
     widest = ADMIN if user.role == ADMIN else "write"
     expires_at = dt.datetime.fromtimestamp(claims.expires, dt.UTC)
     return Caller(
@@ -116,3 +121,15 @@ def _caller_by_session(token: str) -> Caller:
         claims.session_id,
         timezone=user.timezone,
     )
+
+
+def _user_along(session: Body, request: Request) -> Row | None:
+    """The user of the session, asked for in one statement with what the view reads first.
+
+    None where nothing of that kind is declared, or either is not found.
+    """
+    contract = _contract(request)
+    if contract is None or contract.first is None:
+        return None
+    arguments = request.view_args or {}
+    return contract.first.along(_LIVE_SESSION, {**arguments, **session})

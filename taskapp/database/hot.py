@@ -7,9 +7,10 @@ through SQLAlchemy's connection, which knows a lost one.
 
 from collections.abc import Callable, Iterable
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
+from flask import g
 from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.sql import visitors
 
@@ -17,8 +18,17 @@ from taskapp.database.session import Body, Row, reads, writes
 from taskapp.extensions import settings
 
 Convert = Callable[[Any], Any]
-Statement = sa.Select[*tuple[Any, ...]] | sa.UpdateBase
+Select = sa.Select[*tuple[Any, ...]]
+Statement = Select | sa.UpdateBase
 MOST_TEXTS = 64  # of one statement: one for each length of its lists, and for each set of columns
+
+
+class Along(NamedTuple):
+    """What a statement was asked along with another: its next run needs no other trip."""
+
+    hot: "Hot"
+    values: Body
+    rows: list[tuple[Any, ...]]
 
 
 class Hot:
@@ -34,12 +44,16 @@ class Hot:
         self.parent = SimpleResultMetaData(self.names)
         self.texts: dict[Any, Text] = {}
         self.lists: list[str] = []
+        self.pairs: dict[Hot, Hot] = {}
         for part in visitors.iterate(statement):
             if isinstance(part, sa.BindParameter) and part.expanding and not part.unique:
                 self.lists.append(part.key)
 
     def tuples(self, values: Body) -> list[tuple[Any, ...]]:
         """All rows of it."""
+        along: Along | None = g.pop("along", None)
+        if along is not None and along.hot is self and values.items() <= along.values.items():
+            return along.rows
         connection = self.connection()
         if not is_hot(connection):
             return self._plainly(connection, values)
@@ -65,6 +79,27 @@ class Hot:
         if not rows:
             raise refusal
         return rows[0]
+
+    def along(self, other: "Hot", values: Body) -> Row | None:
+        """The one row of `other`, asked for in one trip with all of these; `tuples` then has them.
+
+        None where either has no row: whoever needs to know which asks for them apart.
+        """
+        rows = self._pair(other).tuples(values)
+        if not rows:
+            return None
+        width = len(self.names)
+        g.along = Along(self, values, [row[:width] for row in rows])
+        return sa.Row(other.parent, None, other.parent._key_to_index, rows[0][width:])
+
+    def _pair(self, other: "Hot") -> "Hot":
+        """Each of these rows beside the one of `other`."""
+        pair = self.pairs.get(other)
+        if pair is None:
+            these, single = cast("Select", self.statement), cast("Select", other.statement)
+            one = single.subquery()
+            pair = self.pairs[other] = Hot(these.add_columns(*one.c).join(one, sa.true()))
+        return pair
 
     def _plainly(self, connection: sa.Connection, values: Body) -> list[tuple[Any, ...]]:
         result = connection.execute(self.statement, values)

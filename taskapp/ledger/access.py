@@ -34,7 +34,7 @@ _ROLE_IN = sa.select(MEMBERSHIPS.c.role).where(OF_CALLER, _IN_PROJECT)
 _SEEN_COLUMNS = (MEMBERSHIPS.c.project_id, PROJECTS.c.revision, MEMBERSHIPS.c.role)
 _WITH_PROJECT = sa.select(*_SEEN_COLUMNS).join(PROJECTS, _OF_MEMBERSHIP)
 _SEEN = _WITH_PROJECT.where(OF_CALLER).order_by(MEMBERSHIPS.c.project_id)
-_HOT_SEEN = Hot(_SEEN)
+SEEN = Hot(_SEEN)
 
 
 class ProjectNotFound(NotFound):
@@ -60,7 +60,7 @@ def seen_by(caller: Caller, saw: Iterable[int] = ()) -> Seen:
     `saw` a project before and no longer does, only the primary can tell why, so it answers.
     """
     values = {"user_id": caller.user_id}
-    seen = cast("Seen", _HOT_SEEN.tuples(values))
+    seen = cast("Seen", SEEN.tuples(values))
     out_of_sight = set(saw).difference(ids_of(seen))
     if not out_of_sight:
         replica.prefer(_SEEN, values, seen)

@@ -22,7 +22,7 @@ _VISIBLE_PROJECTS = access.visible_projects(access.USER_ID)
 _IS_VISIBLE = TASK.project_id.in_(_VISIBLE_PROJECTS)
 _VISIBLE = SHOWN.where(_BY_ID, _IS_VISIBLE)
 _VISIBLE_BY_KEY = SHOWN.where(_IN_PROJECT, _BY_KEY, _IS_VISIBLE)
-_HOT_VISIBLE = Hot(_VISIBLE)
+VISIBLE_TASK = Hot(_VISIBLE)
 _HOT_VISIBLE_BY_KEY = Hot(_VISIBLE_BY_KEY)
 _PROJECT_ID = sa.select(TASK.project_id).where(_BY_ID)
 _LOCK = HotWrite(revisions.LOCKED.where(access.PROJECTS.c.id == _PROJECT_ID.scalar_subquery()))
@@ -39,7 +39,7 @@ def visible_task(caller: Caller, task_id: int) -> Row:
     Raises:
         TaskNotFound: They see none with this id.
     """
-    return _HOT_VISIBLE.one_or_raise(_values(caller, task_id), TaskNotFound)
+    return VISIBLE_TASK.one_or_raise(_values(caller, task_id), TaskNotFound)
 
 
 def visible_task_by_key(caller: Caller, project_id: int, external_id: str) -> Row:

@@ -9,14 +9,15 @@ from flask import Blueprint, Response
 from taskapp.database.pages import Created, Linked, Page
 from taskapp.database.session import Body, Row, now
 from taskapp.errors import CONDITIONS, WRITES, Forbidden, NotAcceptable, NotFound
-from taskapp.ledger.access import Seen, seen_by
+from taskapp.ledger.access import SEEN, Seen, seen_by
 from taskapp.tasks import schemas, service
+from taskapp.tasks.access import VISIBLE_TASK
 from taskapp.tasks.calendar import WRITERS
 from taskapp.tasks.due import with_days
 from taskapp.tasks.schemas import FIELDS, TaskSchema
 from taskapp.web import long_operations
 from taskapp.web.conditional import cached, if_match
-from taskapp.web.contract import accepts, replies
+from taskapp.web.contract import accepts, reads_first, replies
 from taskapp.web.current import caller
 from taskapp.web.exports import STREAMS, export, negotiates
 
@@ -38,6 +39,7 @@ def compares_days(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @tasks.get(TASKS)
+@reads_first(SEEN)
 @accepts(query=schemas.TaskQuerySchema())
 @negotiates
 @compares_days
@@ -64,6 +66,7 @@ def create_task(body: Body) -> Reply:
 
 
 @tasks.get(TASK)
+@reads_first(VISIBLE_TASK)
 @replies(TaskSchema())
 def get_task(task_id: int) -> Reply:
     """Show one task.

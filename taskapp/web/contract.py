@@ -5,6 +5,7 @@ They stand in this order, outermost first:
 
     @tasks.post("/tasks")        the route
     @public                      anybody may enter; without it a credential is needed
+    @reads_first(…)              ask for what the view reads first along with its caller
     @accepts(query=…, body=…)    load the query and the body, strictly
     @negotiates                  settle the format of a list (web/exports.py)
     @cached(…)                   answer a list from memory or with 304 (web/conditional.py)
@@ -29,6 +30,7 @@ from sqlalchemy.exc import OperationalError
 from taskapp import errors
 from taskapp.caller import ANYONE, USER
 from taskapp.database.encoding import encode
+from taskapp.database.hot import Hot
 from taskapp.database.pages import Accepted, Created, Linked
 from taskapp.database.session import Body, transaction
 from taskapp.web import conditional, cursors, idempotency
@@ -52,6 +54,7 @@ class Contract:
     """What a view promises: written by the decorators, read by openapi.py and the guard."""
 
     access: str = USER
+    first: Hot | None = None  # what the guard asks for along with the caller's session
     described: bool = False  # in the OpenAPI document; a page or a file is not
     body: Schema | None = None
     prepare: Prepare | None = None  # what takes long, and is done to the body before any lock
@@ -79,6 +82,19 @@ def public(view: View) -> View:
     """Let anybody enter; every other route needs a credential."""
     contract_of(view).access = ANYONE
     return view
+
+
+def reads_first(statement: Hot) -> Callable[[View], View]:
+    """Name what the view reads first, which is asked for in one trip with the caller's session.
+
+    Its parameters are `user_id` and the view's own; the view reads it as if it was not there yet.
+    """
+
+    def decorate(view: View) -> View:
+        contract_of(view).first = statement
+        return view
+
+    return decorate
 
 
 def accepts(

@@ -13,9 +13,10 @@ from taskapp.database.session import now
 from tests import servers
 from tests.auth.test_login import pair_of
 from tests.auth.test_refresh import change_sessions
-from tests.conftest import PASSWORD, Client, named, refused
+from tests.conftest import PASSWORD, Client, Json, add, named, refused
 
 URL = "/api/v1/auth/sessions"
+TASKS = "/api/v1/tasks"
 NEW = "eleven quiet harbours"
 
 
@@ -240,3 +241,22 @@ def test_an_ended_session_stays_ended_whoever_ends_it_again(
     body = {"refresh_token": pair["refresh_token"]}
     response = anonymous.post("/api/v1/auth/refresh", json=body)
     assert refused(response) == (401, "token-revoked")
+
+
+def test_what_is_asked_along_with_a_session_changes_no_refusal(
+    alice: Client, bob: Client, admin: Client, task: Json
+) -> None:
+    """A task or a list comes in one statement with the session: neither hides what the other is."""
+    there, absent, others = f"{TASKS}/{task['id']}", f"{TASKS}/{10**9}", add(bob)
+    assert alice.get(there).get_json() == task
+    for path in (absent, f"{TASKS}/{others['id']}"):
+        assert refused(alice.get(path)) == (404, "not-found")
+    assert refused(alice.get(f"{TASKS}?limit=x")) == (422, "validation-error")
+
+    tag = alice.get(there).headers["ETag"]
+    assert alice.get(there, headers={"If-None-Match": tag}).status_code == 304
+    whose = alice.user["id"]
+    admin.patch(f"/api/v1/users/{whose}", json={"is_active": False})
+    for path in (there, absent, TASKS, f"{TASKS}?limit=x"):
+        response = alice.get(path, headers={"If-None-Match": tag})
+        assert refused(response) == (401, "token-revoked")

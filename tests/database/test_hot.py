@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from taskapp.database.hot import MOST_TEXTS, Hot
 from taskapp.database.session import now, read, release
 from taskapp.extensions import db
+from taskapp.ledger import access
 from taskapp.schema import Instant
 from taskapp.tasks.models import SHOWN, TASK
 from tests.conftest import Client
@@ -174,3 +176,65 @@ def test_whoever_listens_to_statements_is_told_of_all(ids: list[int], inside: Fl
 
     assert len(told) == 1
     assert told[0].startswith("SELECT")
+
+
+OWNER = sa.select(access.MEMBERSHIPS.c.user_id, access.MEMBERSHIPS.c.role)
+OF_USER = access.MEMBERSHIPS.c.user_id == sa.bindparam("user_id")
+IN_PROJECT = access.MEMBERSHIPS.c.project_id == sa.bindparam("project_id")
+
+
+def test_what_is_asked_along_is_there_once_for_the_same_values(
+    ids: list[int], alice: Client, inside: Flask
+) -> None:
+    hot, owner = Hot(SOME), Hot(OWNER.where(OF_USER, IN_PROJECT))
+    values = {"ids": ids[::-1], "late": now()}
+    project_id = read(SHOWN.where(TASK.id == ids[0])).one().project_id
+    both = {**values, "user_id": alice.user["id"], "project_id": project_id}
+    expected = read(SOME, values).all()
+    assert len(expected) == 2
+
+    found = hot.along(owner, both)
+    assert found == (alice.user["id"], "owner")
+    assert found.role == "owner"
+    with statements_of("reads") as sent:
+        assert hot.rows(values) == expected
+        assert sent == []
+        assert hot.rows(values) == expected
+    assert len(sent) == 1
+
+    for others in ({"ids": ids[:1], "late": values["late"]}, {"ids": [], "late": values["late"]}):
+        hot.along(owner, both)
+        assert hot.rows(others) == read(SOME, others).all()
+    hot.along(owner, both)
+    assert owner.one_or_raise(both, Absent) == found
+    with statements_of("reads") as sent:
+        hot.rows(values)
+    assert len(sent) == 1
+
+
+def test_nothing_comes_along_where_either_is_missing(
+    ids: list[int], alice: Client, inside: Flask
+) -> None:
+    hot, owner = Hot(SOME), Hot(OWNER.where(OF_USER, IN_PROJECT))
+    project_id = read(SHOWN.where(TASK.id == ids[0])).one().project_id
+    both = {"ids": ids, "late": now(), "user_id": alice.user["id"], "project_id": project_id}
+
+    assert hot.along(owner, {**both, "ids": [10**12]}) is None
+    assert "along" not in g
+    assert hot.along(owner, {**both, "user_id": 10**12}) is None
+    assert "along" not in g
+    assert hot.along(owner, both) is not None
+
+
+@contextmanager
+def statements_of(engine: str) -> Iterator[list[str]]:
+    sent: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        sent.append(statement)
+
+    sa.event.listen(db.engines[engine], "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        sa.event.remove(db.engines[engine], "before_cursor_execute", note)

@@ -204,6 +204,20 @@ def test_no_other_list_reads_a_whole_table(
             assert not any(reads_all(explained, name) for name in tables), f"{path}: {explained}"
 
 
+def test_a_session_asked_along_reads_no_whole_table(app: Flask, alice: Client) -> None:
+    crowd(app, alice)
+    task = add(alice)
+    for path in (URL, f"{URL}/{task['id']}"):
+        with listening(app) as sent:
+            assert alice.get(path).status_code == 200
+        statement, parameters = sent[0]
+        assert "sessions" in statement
+        assert "memberships" in statement
+        explained = plan(app, statement, parameters, small=True)
+        for table in ("tasks", "sessions", "users", "memberships", "projects"):
+            assert not reads_all(explained, table), f"{path}: {explained}"
+
+
 def test_a_whole_read_would_be_seen(app: Flask, alice: Client) -> None:
     crowd(app, alice)
 
