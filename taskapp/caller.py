@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 # Who may use a route.
 ANYONE, USER, ADMIN = "anyone", "user", "admin"
+ANY_SCOPE = "any scope"  # of whatever credential: a `feed` token opens its calendar
 READ = "read"  # whatever the method: the view itself asks for more where it writes
 # Each scope with all that it includes. `feed` stands alone: it opens one calendar.
 SCOPES = {

@@ -415,6 +415,8 @@ def problem(refusal: Refusal) -> Response:
     headers = {"Cache-Control": "no-store", **refusal.headers}
     if refusal.status == HTTPStatus.UNAUTHORIZED or isinstance(refusal, InsufficientScope):
         headers["WWW-Authenticate"] = _challenge(refusal)
+        if current is not None and current.asks_for_basic:
+            headers["WWW-Authenticate"] += ', Basic realm="taskapp", charset="UTF-8"'  # RFC 7617
     if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.setdefault("Retry-After", "2")
     media = "application/problem+json"

@@ -92,6 +92,7 @@ CALLS = [
     Call(SECRET, "GET", f"{API}/auth/oidc/callback"),
     Call(SECRET, "POST", f"{API}/auth/oidc/token", {"code": "x"}),
     Call(SECRET, "GET", f"{API}/feeds/tsk_nobody.ics"),
+    Call(SIGNED_IN, "GET", f"{API}/feeds/tasks.ics"),
     Call(AGENT, "POST", "/mcp", {"jsonrpc": "2.0", "id": 1, "method": "ping"}),
     Call(SIGNED_IN, "GET", f"{API}/auth/token"),
     Call(SIGNED_IN, "GET", f"{API}/auth/tokens"),

@@ -14,13 +14,13 @@ from flask import Request, current_app
 from taskapp import errors
 from taskapp.auth import proxy, tokens
 from taskapp.auth.sessions import SESSION, SESSIONS
-from taskapp.caller import ADMIN, ANYONE, SCOPES, Caller
+from taskapp.caller import ADMIN, ANY_SCOPE, ANYONE, SCOPES, Caller
 from taskapp.database.hot import Hot
 from taskapp.database.session import Body, Row
 from taskapp.personal_tokens import access as personal_tokens
 from taskapp.users import access as users
 from taskapp.web.contract import Contract, contract_of
-from taskapp.web.current import SAFE_METHODS, Current, require_scope
+from taskapp.web.current import SAFE_METHODS, Current, caller, require_scope
 
 _active = users.active()
 _of_user = SESSION.user_id == _active.c.id
@@ -61,7 +61,10 @@ def authorize(current: Current) -> None:
     if contract.signs_out and isinstance(current.refusal, SessionEnded):
         return
     proxy.refuse_foreign_write(current)
-    if contract.access in SCOPES:
+    if contract.access == ANY_SCOPE:
+        current.asks_for_basic = True
+        caller()
+    elif contract.access in SCOPES:
         require_scope(contract.access)
     elif request.method in SAFE_METHODS:
         require_scope("read")

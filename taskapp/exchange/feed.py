@@ -1,4 +1,4 @@
-"""The calendar feed: its secret address gives access to the open tasks of its owner."""
+"""The calendar feed: its secret, in the address or as a password, opens its owner's open tasks."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -12,12 +12,26 @@ from taskapp.web.current import current
 View = Callable[..., Any]
 
 
+def of_the_caller(view: View) -> View:
+    """Call the view for the caller's open tasks."""
+
+    @wraps(view)
+    def wrapper(query: Body) -> Any:
+        return view(query=_open_tasks(query))
+
+    return wrapper
+
+
 def subscribes(view: View) -> View:
     """Call the view for the open tasks of the owner of the secret in the address."""
 
     @wraps(view)
     def wrapper(secret: str, query: Body) -> Any:
         current().caller = feed_owner(secret)
-        return view(query={**query, "format": "ics", "status": list(OPEN)})
+        return view(query=_open_tasks(query))
 
     return wrapper
+
+
+def _open_tasks(query: Body) -> Body:
+    return {**query, "format": "ics", "status": list(OPEN)}

@@ -8,14 +8,14 @@ from taskapp.database.pages import Page
 from taskapp.database.session import Body
 from taskapp.errors import WRITES
 from taskapp.exchange import imports
-from taskapp.exchange.feed import subscribes
+from taskapp.exchange.feed import of_the_caller, subscribes
 from taskapp.exchange.schemas import FeedQuerySchema, ImportedSchema
 from taskapp.ledger.access import Seen, seen_by
 from taskapp.tasks import service
 from taskapp.tasks.calendar import feed_writer
 from taskapp.tasks.schemas import FIELDS
 from taskapp.web.conditional import cached
-from taskapp.web.contract import accepts, public, replies
+from taskapp.web.contract import accepts, for_calendars, public, replies
 from taskapp.web.current import caller
 from taskapp.web.exports import export
 
@@ -47,8 +47,28 @@ def import_tasks(query: Body, body: Body) -> Body:
 def get_feed(query: Body, seen: Seen) -> Page | Response:
     """Subscribe to your open tasks; the secret in the address is a `feed` token.
 
-    For calendar programs, which send no credential: whoever knows the address reads it. Make the
-    secret with `POST /api/v1/auth/tokens` and the scope `feed`.
+    For calendar programs that send no credential: whoever knows the address reads it. Make the
+    secret with `POST /api/v1/auth/tokens` and the scope `feed`. Where the program asks for name and
+    password, `/api/v1/feeds/tasks.ics` is the better address.
     """
+    return _calendar(query, seen)
+
+
+@exchange.get("/feeds/tasks.ics")
+@for_calendars
+@accepts(query=FeedQuerySchema())
+@of_the_caller
+@cached(seen_by)
+@replies(gives=("text/calendar",))
+def get_calendar(query: Body, seen: Seen) -> Page | Response:
+    """Subscribe to your open tasks with a credential in the header.
+
+    For calendar programs that ask for name and password: any name, and a personal token as the
+    password. One with the scope `feed` is enough, and opens nothing else.
+    """
+    return _calendar(query, seen)
+
+
+def _calendar(query: Body, seen: Seen) -> Page | Response:
     writers = {"ics": feed_writer(query["as"], caller().timezone)}
     return export(query, FIELDS, partial(service.list_tasks, caller(), seen), writers)

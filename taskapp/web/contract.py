@@ -28,7 +28,7 @@ from marshmallow import RAISE, Schema, ValidationError
 from sqlalchemy.exc import OperationalError
 
 from taskapp import errors
-from taskapp.caller import ANYONE, USER
+from taskapp.caller import ANY_SCOPE, ANYONE, USER
 from taskapp.database.encoding import encode
 from taskapp.database.hot import Hot
 from taskapp.database.pages import Accepted, Created, Linked
@@ -95,6 +95,12 @@ def reads_first(statement: Hot) -> Callable[[View], View]:
         return view
 
     return decorate
+
+
+def for_calendars(view: View) -> View:
+    """Let any credential enter, a `feed` token, too; who has none is asked for a password."""
+    contract_of(view).access = ANY_SCOPE
+    return view
 
 
 def accepts(

@@ -39,6 +39,7 @@ class Current:
     in_progress: bool = False  # counted as such by the metrics
     call: Any = None  # the JSON-RPC call in it (mcp/)
     event: str = ""  # what the log calls it, where the route says too little
+    asks_for_basic: bool = False  # a 401 makes calendar programs ask for a password
     problem: str = ""  # the code of the refusal that was answered
 
 

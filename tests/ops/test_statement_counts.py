@@ -310,6 +310,7 @@ CALLS: dict[str, Call] = {
             "feed_url"
         ]
     ),
+    "GET /feeds/tasks.ics": lambda s: s.alice.get("/api/v1/feeds/tasks.ics"),
     "GET /labels": lambda s: s.alice.get("/api/v1/labels"),
     "GET /stats": lambda s: s.alice.get("/api/v1/stats"),
     "GET /tasks/{task_id}/comments": lambda s: s.alice.get(f"{s.tasks}/comments"),

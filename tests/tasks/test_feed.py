@@ -224,3 +224,39 @@ def test_a_zone_says_when_its_clocks_change(name: str) -> None:
         if not wall.fold:  # of an hour that comes twice, VTIMEZONE means the first
             assert wall.replace(tzinfo=described).utcoffset() == wall.utcoffset(), wall
         moment += dt.timedelta(hours=7)
+
+
+def test_a_program_that_asks_for_a_password_needs_no_secret_in_the_address(
+    alice: Client, anonymous: Client
+) -> None:
+    add(alice, title="Water the fern", due_on="2030-01-31")
+    token = alice.post(TOKENS, json={"name": "feed", "scopes": ["feed"]}).get_json()
+    url = "/api/v1/feeds/tasks.ics"
+
+    asked = anonymous.get(url)
+    assert refused(asked) == (401, "unauthorized")
+    bearer, _, basic = asked.headers["WWW-Authenticate"].partition(", ")
+    assert bearer == 'Bearer realm="taskapp"'
+    assert basic == 'Basic realm="taskapp", charset="UTF-8"'
+    answer = anonymous.get(url, auth=("anything", token["token"]))
+    assert answer.status_code == 200
+    assert answer.mimetype == "text/calendar"
+    assert answer.data == alice.get(path_of(token, "")).data == alice.get(url).data
+    assert "private" in answer.headers["Cache-Control"]
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    tag = {"If-None-Match": answer.headers["ETag"]}
+    assert anonymous.get(url, auth=("x", token["token"]), headers=tag).status_code == 304
+
+
+def test_a_feed_token_in_the_header_opens_nothing_else(alice: Client, anonymous: Client) -> None:
+    token = alice.post(TOKENS, json={"name": "feed", "scopes": ["feed"]}).get_json()
+    feed = anonymous.as_token(token["token"])
+
+    assert feed.get("/api/v1/feeds/tasks.ics").status_code == 200
+    for url in ("/api/v1/tasks", "/api/v1/users/me", "/api/v1/changes", "/api/v1/projects"):
+        response = feed.get(url)
+        assert refused(response) == (403, "insufficient-scope")
+        assert "Basic" not in response.headers["WWW-Authenticate"]
+    alice.delete(f"{TOKENS}/{token['id']}")
+    ended = feed.get("/api/v1/feeds/tasks.ics")
+    assert refused(ended) == (401, "token-revoked")
