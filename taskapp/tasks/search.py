@@ -14,6 +14,8 @@ from taskapp.tasks.folding import IS_UNSPACED, MAX_WORD_LENGTH, WORD, fold, runs
 from taskapp.tasks.models import TASK
 
 LIKE_WILDCARDS = re.compile(r"[/%_]")
+# Not `false()`, which takes the place of all conditions beside it, and so of their parameters.
+NOTHING = sa.literal_column("1") == sa.literal_column("0")
 _ROW_ID = sa.column("rowid", sa.Integer)
 _MATCHING = sa.text("SELECT rowid FROM task_words WHERE task_words MATCH :terms")
 _TERMS = sa.cast(bindparam("terms"), TSQUERY)
@@ -42,7 +44,7 @@ class Search(NamedTuple):
         if self.signs:
             yield self._has_signs()
         if not self.words and not self.signs:
-            yield sa.false()
+            yield NOTHING
 
     def _has_signs(self) -> sa.ColumnElement[bool]:
         conditions = []

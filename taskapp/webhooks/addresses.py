@@ -15,7 +15,14 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 NOT_GLOBAL = [
     ipaddress.ip_network(network)
     for network in (
-        *("192.0.0.0/24", "192.88.99.0/24", "::/96", "64:ff9b::/96", "64:ff9b:1::/48"),
+        *(
+            "192.0.0.0/24",
+            "192.88.99.0/24",
+            "::/96",
+            "::ffff:0:0:0/96",
+            "64:ff9b::/96",
+            "64:ff9b:1::/48",
+        ),
         *("2002::/16", "2001::/23", "3fff::/20", "5f00::/16", "fec0::/10"),
     )
 ]

@@ -15,7 +15,7 @@ from taskapp.extensions import db
 from taskapp.tasks.folding import fold
 from taskapp.tasks.models import TASKS
 from taskapp.tasks.refolding import refold
-from tests.conftest import Client, add
+from tests.conftest import Client, add, made
 
 URL = "/api/v1/tasks"
 TEXTS = (
@@ -107,6 +107,14 @@ def test_signs_are_no_operators(reader: Client) -> None:
 def test_takes_any_words_of_its_length(reader: Client) -> None:
     for text in ("x" * 200, "z " * 100, "'" * 200, "\\" * 200, "NEAR(", "\ufeff", "\u0301"):
         assert found(reader, text) == [], text
+
+
+@pytest.mark.parametrize("text", ["\u0300", "\u0301\u0316" * 15, "\u200d", "\u00ad \ufe0f"])
+def test_a_text_of_which_nothing_can_be_found_finds_nothing(reader: Client, text: str) -> None:
+    made(reader, "projects", name="Another")
+    for more in ({}, {"project_id": reader.user["inbox_id"]}, {"total": "true"}, {"sort": "title"}):
+        response = reader.get("/api/v1/tasks", query_string={"q": text, **more})
+        assert (response.status_code, response.get_json()["items"]) == (200, [])
 
 
 def test_searches_only_what_the_caller_sees(reader: Client, charlie: Client) -> None:
