@@ -1,23 +1,18 @@
 """Tasks in from files, and out to calendar programs."""
 
-from functools import partial
-
 from flask import Blueprint, Response
 
 from taskapp.database.pages import Page
 from taskapp.database.session import Body
 from taskapp.errors import WRITES
-from taskapp.exchange import imports
+from taskapp.exchange import feed, imports
 from taskapp.exchange.feed import of_the_caller, subscribes
 from taskapp.exchange.schemas import FeedQuerySchema, ImportedSchema
 from taskapp.ledger.access import Seen, seen_by
 from taskapp.tasks import service
-from taskapp.tasks.calendar import feed_writer
-from taskapp.tasks.schemas import FIELDS
 from taskapp.web.conditional import cached
 from taskapp.web.contract import accepts, for_calendars, public, replies
 from taskapp.web.current import caller
-from taskapp.web.exports import export
 
 exchange = Blueprint("exchange", __name__, url_prefix="/api/v1")
 exchange.teardown_request(imports.close)
@@ -51,7 +46,7 @@ def get_feed(query: Body, seen: Seen) -> Page | Response:
     secret with `POST /api/v1/auth/tokens` and the scope `feed`. Where the program asks for name and
     password, `/api/v1/feeds/tasks.ics` is the better address.
     """
-    return _calendar(query, seen)
+    return feed.calendar(query, seen)
 
 
 @exchange.get("/feeds/tasks.ics")
@@ -66,9 +61,4 @@ def get_calendar(query: Body, seen: Seen) -> Page | Response:
     For calendar programs that ask for name and password: any name, and a personal token as the
     password. One with the scope `feed` is enough, and opens nothing else.
     """
-    return _calendar(query, seen)
-
-
-def _calendar(query: Body, seen: Seen) -> Page | Response:
-    writers = {"ics": feed_writer(query["as"], caller().timezone)}
-    return export(query, FIELDS, partial(service.list_tasks, caller(), seen), writers)
+    return feed.calendar(query, seen)
