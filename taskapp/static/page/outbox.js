@@ -200,6 +200,7 @@ function wait(error) {
 }
 
 async function hold(entry, fields) {
+  if (!state.pending.some(({ id }) => id === entry.id)) return // dropped meanwhile
   Object.assign(entry, fields)
   await write(entry)
   refreshTask(entry.task)
@@ -280,7 +281,7 @@ export async function saveAsNew({ task, seen: before }) {
   for (const { op, fields, file } of waiting) {
     if (op === 'comment' || op === 'attach') await enqueue({ op, task: id, seen, fields, file })
   }
-  for (const entry of waiting) await drop(entry)
+  await Promise.all(waiting.map(drop)) // at once: without the first, the next would be sent
 }
 
 connection.addEventListener('reached', () => {
