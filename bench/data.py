@@ -15,15 +15,17 @@ from flask import Flask
 
 from taskapp.extensions import db
 from taskapp.ops.seed import LABELS, PLACES, THINGS, VERBS
-from taskapp.tasks.search import words
+from taskapp.tasks.due import rank
+from taskapp.tasks.search import index
 
 PASSWORD = "seven mossy lanterns"
 PEOPLE, SHARED, MEMBERS = 100, 40, 5  # so each is in an inbox and two shared projects
 BEGAN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TASK_COLUMNS = (
-    "id project_id title description status priority due_at assignee_id labels created_by"
-    " created_at updated_at completed_at revision words"
+    "id project_id title description status priority due_at due_on due assignee_id labels"
+    " created_by created_at updated_at completed_at revision words title_key"
 ).split()
+DESCRIPTION = "Ask first, then do it."
 Rows = Iterable[tuple[Any, ...]]
 
 
@@ -100,14 +102,18 @@ def _tasks(homes: list[tuple[int, int]], size: int, *, quote: bool) -> Iterator[
         project_id, user_id = homes[dice.randrange(len(homes))]
         at = BEGAN + dt.timedelta(seconds=task_id * 10, microseconds=1 + task_id % 999_998)
         due = at + dt.timedelta(days=dice.randrange(1, 90)) if dice.random() < 0.5 else None
+        due_on = due.date() if due and task_id % 5 == 0 else None
+        due_at = due if not due_on else None
         title = f"{dice.choice(VERBS)} the {dice.choice(THINGS)} {dice.choice(PLACES)} {task_id}"
-        status, found = dice.choices((0, 1, 2, 3), (5, 2, 4, 1))[0], set(words(title))
+        status, found = dice.choices((0, 1, 2, 3), (5, 2, 4, 1))[0], index(title, DESCRIPTION)
         made, labels = _text(at), json.dumps(_labels_of(task_id))
         yield (
-            *(task_id, project_id, title, "Ask first, then do it.", status, dice.randrange(5)),
-            *(due and _text(due), user_id if dice.random() < 0.5 else None, labels, user_id),
+            *(task_id, project_id, title, DESCRIPTION, status, dice.randrange(5)),
+            *(due_at and _text(due_at), due_on and due_on.isoformat(), rank(due_at, due_on)),
+            *(user_id if dice.random() < 0.5 else None, labels, user_id),
             *(made, made, made if status == 2 else None, 1),
-            " ".join(f"'{word}'" if quote else word for word in sorted(found)),
+            " ".join(f"'{word}'" if quote else word for word in sorted(set(found["words"]))),
+            found["title_key"],
         )
 
 

@@ -54,6 +54,7 @@ class Told:
 
     machine: dict[str, Any] = field(default_factory=machine)
     sizes: tuple[int, ...] = SIZES
+    rounds: int = ROUNDS
     flat: float = FLAT
     cpu_us: dict[str, dict[str, dict[str, list[float]]]] = field(default_factory=dict)
     contention: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
@@ -85,8 +86,8 @@ class Scene:
         return f"/api/v1{path}" in self.paths
 
 
-def run(sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
-    told = Told(sizes=sizes)
+def run(sizes: tuple[int, ...] = SIZES, rounds: int = ROUNDS) -> dict[str, Any]:
+    told = Told(sizes=sizes, rounds=rounds)
     with postgresql() as maintenance:
         for size in sizes:
             for name in ("PostgreSQL", "SQLite"):
@@ -102,7 +103,7 @@ def _measure(told: Told, name: str, size: int, url: str | None) -> None:
         with scene_of(stage) as scene:
             rows = told.cpu_us.setdefault(name, {})
             for question, ask in _questions(scene).items():
-                samples = [_cost(scene, question, ask) for _ in range(ROUNDS)]
+                samples = [_cost(scene, question, ask) for _ in range(told.rounds)]
                 rows.setdefault(question, {})[str(size)] = samples
         if size == told.sizes[-1]:
             say(f"{WRITERS} writers on {name}")
