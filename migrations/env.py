@@ -21,10 +21,8 @@ LOCK = 0x7461736B  # any number, the same for all: "task"
 
 def ours(_: Any, name: str | None, kind: str, *__: Any) -> bool:
     """Leave out what only one database has: FTS5's tables, and two indexes of PostgreSQL's."""
-    if name == "ix_tasks_latest_due":  # no model names it: SQLite could not tell of its order
+    if name in {"ix_tasks_latest_due", "ix_tasks_project_words"}:  # no model names them
         return False
-    if kind == "index" and name == "ix_tasks_words":
-        return db.engine.dialect.name == "postgresql"
     return not (kind == "table" and (name or "").startswith("task_words"))
 
 

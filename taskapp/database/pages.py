@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.elements import KeyedColumnElement
 
 from taskapp.database.hot import Hot
 from taskapp.database.session import Body, read
@@ -77,7 +78,7 @@ def count(select: Rows, values: Body | None = None) -> int:
 
 def page_by(
     select: Rows,
-    key: InstrumentedAttribute[Any],
+    key: InstrumentedAttribute[Any] | KeyedColumnElement[Any],
     *,
     limit: int,
     total: bool,

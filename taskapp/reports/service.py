@@ -1,6 +1,7 @@
 """What tasks add up to: who changed what, labels in use, numbers for a dashboard."""
 
 import datetime as dt
+from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,17 +11,21 @@ from taskapp.caller import ADMIN, Caller
 from taskapp.database.pages import Page, page_by
 from taskapp.database.session import Body, now, read
 from taskapp.ledger import access, events
+from taskapp.ledger.access import MEMBERSHIPS
 from taskapp.tasks.access import TaskNotFound, visible_task, was_deleted
 from taskapp.tasks.due import start_of
-from taskapp.tasks.models import IS_OPEN, LABELS, PRIORITIES, STATUSES, TASKS, TaskLabel
-from taskapp.tasks.query import count_overdue
+from taskapp.tasks.models import IS_OPEN, LABELS, PRIORITIES, STATUSES, TASKS
+from taskapp.tasks.query import is_overdue
 
 DAYS = 30
 AGES = (7, 30, 90)  # days
-NUMBER = sa.func.count(TASKS.c.id)
+NUMBER = sa.func.count().label("number")
 Condition = sa.ColumnElement[bool]
 _LABEL_NAME = sa.func.min(LABELS.c.name).label("name")
-_LABEL_COUNT = sa.func.count().label("count")
+_IS_THEIRS = TASKS.c.assignee_id == MEMBERSHIPS.c.user_id
+_IS_THERE = TASKS.c.project_id == MEMBERSHIPS.c.project_id
+_THEIR_TASKS = sa.select(NUMBER).select_from(TASKS).where(_IS_THEIRS, _IS_THERE)
+_OF_MEMBER = _THEIR_TASKS.scalar_subquery().label("number")
 
 
 def list_history(caller: Caller, task_id: int, query: Body) -> events.History:
@@ -57,10 +62,17 @@ def list_labels(caller: Caller, query: Body) -> Page:
     seen = access.seen_by(caller)
     project_ids = access.ids_of(seen)
     inside = LABELS.c.project_id.in_(project_ids)
-    labels = sa.select(LABELS.c.key, _LABEL_NAME, _LABEL_COUNT)
-    labels = labels.where(inside)
-    labels = labels.group_by(LABELS.c.key)
-    page = page_by(labels, TaskLabel.key, **query)
+    of_projects = sa.select(LABELS.c.key, _LABEL_NAME, NUMBER)
+    of_projects = of_projects.where(inside)
+    # Project by project, which is the order of the index.
+    of_projects = of_projects.group_by(LABELS.c.project_id, LABELS.c.key)
+    counted = of_projects.subquery().c
+    name = sa.func.min(counted.name).label("name")
+    of_all = sa.func.sum(counted.number)
+    number = sa.cast(of_all, sa.Integer).label("count")
+    labels = sa.select(counted.key, name, number)
+    labels = labels.group_by(counted.key)
+    page = page_by(labels, counted.key, **query)
     return page.only("name", "count")
 
 
@@ -79,41 +91,65 @@ def get_stats(caller: Caller, query: Body) -> Body:
     stats: Body = {}
     stats["status"] = _count_each(STATUSES, TASKS.c.status, inside)
     stats["priority"] = _count_each(PRIORITIES, TASKS.c.priority, inside)
-    stats["assignee"] = _count_assignees(inside)
-    stats["overdue"] = count_overdue(project_ids, timezone)
-    stats["open_by_age"] = _open_by_age(inside)
+    tasks = sum(stats["status"].values())
+    stats["assignee"] = _count_assignees(project_ids, tasks)
+    of_open = _count_open(inside, timezone)
+    stats |= of_open
     stats["done_per_day"] = _done_per_day(inside, zone)
     return stats
 
 
 def _count_each(names: tuple[str, ...], column: sa.Column[Any], inside: Condition) -> Body:
+    """How many tasks have each value of a column, project by project: the order of its index."""
+    counted = sa.select(column.label("value"), NUMBER)
+    counted = counted.where(inside)
+    counted = counted.group_by(TASKS.c.project_id, column)
     counts: Body = dict.fromkeys(names, 0)
-    for name, count in _counts(column, inside):
-        counts[name] = count
+    for row in read(counted):
+        counts[row.value] += row.number
     return counts
 
 
-def _count_assignees(inside: Condition) -> list[Body]:
-    counts = []
-    for user_id, number in _counts(TASKS.c.assignee_id, inside):
-        count = {"user_id": user_id, "count": number}
-        counts.append(count)
-    return counts
+def _count_assignees(project_ids: list[int], tasks: int) -> list[Body]:
+    """How many of the tasks each member has, who has any, and last how many nobody has."""
+    members = sa.select(MEMBERSHIPS.c.user_id, _OF_MEMBER)
+    is_inside = MEMBERSHIPS.c.project_id.in_(project_ids)
+    members = members.where(is_inside)
+    counts: Counter[int] = Counter()
+    for member in read(members):
+        counts[member.user_id] += member.number
+    rows: list[Body] = []
+    for user_id, number in sorted(counts.items()):
+        if number:
+            row = {"user_id": user_id, "count": number}
+            rows.append(row)
+    unassigned = tasks - counts.total()
+    if unassigned:
+        nobody = {"user_id": None, "count": unassigned}
+        rows.append(nobody)
+    return rows
 
 
-def _open_by_age(inside: Condition) -> list[Body]:
-    """How many open tasks were created how long ago; each counts once."""
+def _count_open(inside: Condition, timezone: str) -> Body:
+    """How many open tasks are overdue, and how many were created how long ago, each once."""
+    is_late, values = is_overdue(timezone)
     moment = now()
-    ages = [dt.timedelta(days=days) for days in reversed(AGES)]
-    edges = [moment - age for age in ages]
-    counts = _count_between(TASKS.c.created_at, edges, inside, IS_OPEN)
-    counts.reverse()  # the last is of those past the last edge: the youngest
-    limits = [*AGES, None]
-    by_age = []
-    for under_days, number in zip(limits, counts, strict=True):
-        count = {"under_days": under_days, "count": number}
-        by_age.append(count)
-    return by_age
+    columns: list[sa.ColumnElement[int]] = [
+        NUMBER,
+        sa.func.count().filter(is_late).label("overdue"),
+    ]
+    for days in AGES:
+        is_younger = TASKS.c.created_at >= moment - dt.timedelta(days=days)
+        columns.append(sa.func.count().filter(is_younger).label(f"under_{days}"))
+    counted = sa.select(*columns).select_from(TASKS).where(inside, IS_OPEN)
+    every, overdue, *younger = list(read(counted, values).one())
+    by_age: list[Body] = []
+    former = 0
+    limits: list[int | None] = [*AGES, None]
+    for under_days, number in zip(limits, [*younger, every], strict=True):
+        by_age.append({"under_days": under_days, "count": number - former})
+        former = number
+    return {"overdue": overdue, "open_by_age": by_age}
 
 
 def _done_per_day(inside: Condition, zone: ZoneInfo) -> list[Body]:
@@ -148,13 +184,3 @@ def _count_between(
     for row in read(counted):
         counts[row.bucket] = row.tasks
     return counts
-
-
-def _counts(column: Any, *where: Condition) -> list[tuple[Any, int]]:
-    """How many tasks have each value of a column."""
-    counted = sa.select(column, NUMBER)
-    counted = counted.where(*where)
-    counted = counted.group_by(column)
-    counted = counted.order_by(column)
-    result = read(counted)
-    return [tuple(row) for row in result]

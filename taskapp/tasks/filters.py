@@ -88,3 +88,9 @@ def has_label(number: int, project: int | None = None) -> Condition:
         is_inside = LABELS.c.project_id == bindparam(f"project_{project}")
     labelled = sa.select(LABELS.c.task_id).where(is_inside, is_named)
     return TASK.id.in_(labelled)
+
+
+def shows_label(number: int) -> Condition:
+    """The same, asked of each task: for few of them."""
+    is_named = LABELS.c.key == bindparam(f"label_{number}")
+    return sa.exists().where(LABELS.c.task_id == TASK.id, is_named)

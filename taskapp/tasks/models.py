@@ -14,8 +14,9 @@ from taskapp.schema import Base, part_of, table
 STATUSES = ("todo", "in_progress", "done", "cancelled")
 OPEN = ("todo", "in_progress")
 PRIORITIES = ("none", "low", "medium", "high", "urgent")
-SORTED_BY = ("title_key", "status", "priority", "due", "created_at", "updated_at")
+SORTED_BY = ("title_key", "priority", "due", "created_at", "updated_at")
 
+COUNTED = ("due", "due_on", "due_at", "created_at")  # with the status
 
 # As literal text: a partial index is used only if the query has the same condition.
 _OPEN = f"status < {len(OPEN)}"
@@ -81,6 +82,8 @@ class Task(Base):
         sa.Index(None, "project_id", "revision"),
         # PostgreSQL has one more, by migration 0004: the latest due date first, tasks without last.
         *(sa.Index(None, "project_id", name, "id") for name in SORTED_BY),
+        # With all that `/stats` counts of open tasks, so that it reads nothing else.
+        sa.Index("ix_tasks_status", "project_id", "status", "id", *COUNTED),
         sa.Index("ix_tasks_open_due", "project_id", "due", **_WHERE_OPEN),
         sa.Index("ix_tasks_repeating", "project_id", "id", **_WHERE_REPEATS),
         sa.Index(None, "project_id", "completed_at"),
@@ -89,7 +92,7 @@ class Task(Base):
         sa.Index(None, "next_reminder_at"),
         # However often a task becomes done, it has one next occurrence.
         sa.Index(None, "series_id", "occurrence", unique=True),
-        sa.Index(None, "words", postgresql_using="gin").ddl_if("postgresql"),
+        # And the words of each project, by migration 0017.
         {"sqlite_autoincrement": True},  # a deleted task's id must never come back
     )
 

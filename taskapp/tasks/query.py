@@ -1,73 +1,37 @@
-"""One page of the task list, as SQL.
-
-A statement is built once for each shape of query and kept, because building one takes longer than
-running it. The values that the client sent are its parameters.
-"""
+"""One page of the task list: its parameters, and the ways to find it (`statements.py`)."""
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam
 
-from taskapp.database.hot import Hot
-from taskapp.database.pages import MOST, Page, count, cut
+from taskapp.database.pages import Page, count, cut
 from taskapp.database.session import Body, now, read
 from taskapp.extensions import db
 from taskapp.tasks.due import with_days
-from taskapp.tasks.filters import FILTERS, IN_PROJECTS, Condition, FilterKey, filters_of, has_label
-from taskapp.tasks.models import COLUMNS, SHOWN, TASK, TASK_IDS
+from taskapp.tasks.filters import FILTERS, IN_PROJECTS, Condition, filters_of
+from taskapp.tasks.models import COLUMNS, SHOWN, TASK
 from taskapp.tasks.search import Search, search_for
+from taskapp.tasks.statements import Shape, Sort, hot
 
 CHUNK = 500  # rows or ids in a statement; SQLite takes 32,766 values
 MAX_SEPARATE_PROJECTS = 16
-# What clients sort by, and the column that has its order.
-SORTS: dict[str, sa.Column[Any]] = {
-    "id": TASK.id,
-    "title": TASK.title_key,
-    "status": TASK.status,
-    "priority": TASK.priority,
-    "due_at": TASK.due,
-    "created_at": TASK.created_at,
-    "updated_at": TASK.updated_at,
+# Rows to look at, for each that is wanted, before an index without their order is asked for all.
+NEAREST_ROWS = 25
+MAX_NEAREST_LIMIT = 200
+FOR_FEW = {"assignee", "parent", "external_id", "repeat"}  # filters that few tasks pass
+# Filters that most tasks may pass, and the order that their index has, if that is one of SORTS.
+RANGES = {
+    "due_before": "due_at",
+    "due_after": "due_at",
+    "created_before": "created_at",
+    "created_after": "created_at",
+    "updated_after": "updated_at",
+    "completed_before": "",
+    "completed_after": "",
 }
-
-
-class Sort(NamedTuple):
-    """What to sort by: a key of SORTS."""
-
-    name: str
-    descending: bool
-
-    @property
-    def column(self) -> sa.Column[Any]:
-        return SORTS[self.name]
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a statement depends on, and is kept by: everything but the values of its parameters."""
-
-    filters: tuple[FilterKey, ...]
-    labels: int  # how many parameters label_0, label_1 …
-    search: Search | None
-    sorts: tuple[Sort, ...]
-    empty: tuple[bool, ...]  # of the last row's sort values: which are NULL; () on the first page
-    projects: int  # how many are read separately; 0: all at once
-
-    def conditions(self, project: int | None = None) -> list[Condition]:
-        """The conditions of the list without those of its projects and its page.
-
-        `project` is the number of the one that is read separately.
-        """
-        chosen = [FILTERS[key] for key in self.filters]
-        chosen += [has_label(number, project) for number in range(self.labels)]
-        if self.search is not None:
-            chosen += self.search.conditions()
-        return chosen
 
 
 def chunks(items: Sequence[Any]) -> Iterator[Any]:
@@ -81,22 +45,59 @@ def page(project_ids: list[int], query: Body) -> Page:
     sorts = _sorts(query.get("sort", ["-id"]))
     last_row = _sort_values(query.get("cursor") or [], sorts)
     labels = [name.casefold() for name in query.get("label", ())]
-    search, terms = _search(query.get("q"))
+    search, terms = _search(query.get("q"), project_ids)
     filters = filters_of(query)
     empty = tuple(value is None for value in last_row)
     separate = _separate_projects(len(project_ids), query, sorts)
-    shape = Shape(filters, len(labels), search, sorts, empty, separate)
+    dialect = db.engine.dialect.name
+    shape = Shape(dialect, filters, len(labels), search, sorts, empty, separate)
     values = {**query, **terms, "projects": project_ids}
     values.update(_numbered("label", labels))
     values.update(_numbered("project", project_ids))
     values.update(_numbered("last", last_row))
-    key = [sort.column.key for sort in sorts]
-    result = cut(_hot(shape), query["limit"], key, values, len(COLUMNS))
+    values["nearest"] = NEAREST_ROWS * (query["limit"] + 1)
+    ways = _ways(shape, query, len(project_ids))
+    result = _first_full(ways, values, query["limit"])
     if "fields" in query:
         result = result.only(*query["fields"])
     if query["total"]:
         every = SHOWN.where(IN_PROJECTS, *shape.conditions())
         result = result._replace(total=count(every, values))
+    return result
+
+
+def _ways(shape: Shape, query: Body, projects: int) -> list[Shape]:
+    """The ways to a page: if the nearest rows do not fill it, the last one finds them all."""
+    has_words = shape.search is not None and shape.search.pieces > 0
+    last = replace(shape, way="by words") if has_words else shape
+    is_small = 0 < projects <= MAX_SEPARATE_PROJECTS and query["limit"] <= MAX_NEAREST_LIMIT
+    if is_small and _may_pass_most(query, shape.sorts):
+        return [replace(shape, way="nearest", projects=projects), last]
+    return [last]
+
+
+def _may_pass_most(query: Body, sorts: tuple[Sort, ...]) -> bool:
+    """Whether so many tasks may match that the first ones of an order hold a page of them."""
+    if not FOR_FEW.isdisjoint(query):
+        return False
+    if "label" in query and db.engine.dialect.name == "postgresql":
+        return sorts[0].name != "id"  # which is the order of its index; SQLite sorts all of that
+    if "label" in query or "q" in query:
+        return True
+    orders = {RANGES[name] for name in RANGES.keys() & query.keys()}
+    if query.get("due") == "overdue":
+        orders.add("due_at")
+    return bool(orders) and sorts[0].name not in orders
+
+
+def _first_full(ways: list[Shape], values: Body, limit: int) -> Page:
+    """The page by the first way that fills it, or by the last."""
+    key = [sort.column.key for sort in ways[0].sorts]
+    result = Page([])
+    for shape in ways:
+        result = cut(hot(shape), limit, key, values, len(COLUMNS))
+        if result.next_key is not None:
+            break
     return result
 
 
@@ -111,12 +112,9 @@ def occurrences(task_ids: list[int]) -> dict[int, int]:
     return numbers
 
 
-def count_overdue(project_ids: list[int], timezone: str) -> int:
-    """How many open tasks are overdue, by the clock of a time zone."""
-    values = with_days({"due": "overdue"}, timezone, now())
-    is_overdue = FILTERS["due", "overdue"]
-    overdue = TASK_IDS.where(IN_PROJECTS, is_overdue)
-    return count(overdue, {**values, "projects": project_ids})
+def is_overdue(timezone: str) -> tuple[Condition, Body]:
+    """Whether an open task is overdue by the clock of a time zone, and the parameters of that."""
+    return FILTERS["due", "overdue"], with_days({"due": "overdue"}, timezone, now())
 
 
 def _numbered(name: str, values: Iterable[Any]) -> Body:
@@ -124,10 +122,10 @@ def _numbered(name: str, values: Iterable[Any]) -> Body:
     return {f"{name}_{number}": value for number, value in enumerate(values)}
 
 
-def _search(text: str | None) -> tuple[Search | None, Body]:
+def _search(text: str | None, project_ids: list[int]) -> tuple[Search | None, Body]:
     if text is None:
         return None, {}
-    return search_for(text, db.engine.dialect.name)
+    return search_for(text, db.engine.dialect.name, project_ids)
 
 
 def _sorts(names: list[str]) -> tuple[Sort, ...]:
@@ -169,84 +167,3 @@ def _separate_projects(projects: int, query: Body, sorts: tuple[Sort, ...]) -> i
     if sorts[0].name == "id" and (on_postgresql or filters_of(query)):
         return 0  # the primary key has the order of all
     return projects
-
-
-@lru_cache(128)
-def _hot(shape: Shape) -> Hot:
-    return Hot(_statement(shape))
-
-
-def _statement(shape: Shape) -> sa.Select[Any]:
-    """One page of a list of this shape."""
-    shown = set(COLUMNS)
-    hidden = [sort.column for sort in shape.sorts if sort.column not in shown]
-    chosen = SHOWN.add_columns(*hidden)
-    if shape.empty:
-        chosen = chosen.where(_after(shape.sorts, shape.empty))
-    if not shape.projects:
-        chosen = chosen.where(*shape.conditions(), IN_PROJECTS)
-        return _ordered(chosen, TASK, shape.sorts)
-    parts = []
-    for number in range(shape.projects):
-        in_project = TASK.project_id == bindparam(f"project_{number}")
-        part = chosen.where(*shape.conditions(number), in_project)
-        parts.append(_ordered(part, TASK, shape.sorts))
-    if len(parts) == 1:
-        return parts[0]
-    subqueries = [sa.select(part.subquery()) for part in parts]
-    merged = sa.union_all(*subqueries).subquery()
-    return _ordered(sa.select(merged), merged.c, shape.sorts)
-
-
-def _ordered(chosen: sa.Select[Any], columns: Any, sorts: tuple[Sort, ...]) -> sa.Select[Any]:
-    for sort in sorts:
-        column = columns[sort.column.key]
-        order = column.desc() if sort.descending else column.asc()
-        if sort.column.nullable:
-            order = order.nulls_last()
-        chosen = chosen.order_by(order)
-    return chosen.limit(MOST)
-
-
-def _after(sorts: tuple[Sort, ...], empty: tuple[bool, ...]) -> Condition:
-    """The rows after the last page: compared as a row value where an index can use that."""
-    columns = [sort.column for sort in sorts]
-    values = []
-    for number, column in enumerate(columns):
-        values.append(bindparam(f"last_{number}", type_=column.type))
-    directions = {sort.descending for sort in sorts}
-    some_are_nullable = any(column.nullable for column in columns)
-    if len(directions) == 1 and not some_are_nullable:
-        whole, last = sa.tuple_(*columns), sa.tuple_(*values)
-        return _past(sorts[0], whole, last)
-    conditions: list[Condition] = []
-    equal: list[Condition] = []
-    for sort, value, is_empty in zip(sorts, values, empty, strict=True):
-        further = _further(sort, value, is_empty)
-        conditions.append(sa.and_(*equal, further))
-        equal.append(_equal(sort, value, is_empty))
-    return sa.or_(*conditions)
-
-
-def _equal(sort: Sort, value: Any, is_empty: bool) -> Condition:
-    if is_empty:
-        return sort.column.is_(None)
-    equal: Condition = sort.column == value
-    return equal
-
-
-def _further(sort: Sort, value: Any, is_empty: bool) -> Condition:
-    """The rows after this value of one column; none are after an empty one, which sorts last."""
-    if is_empty:
-        return sa.false()
-    further = _past(sort, sort.column, value)
-    if sort.column.nullable:
-        return sa.or_(further, sort.column.is_(None))
-    return further
-
-
-def _past(sort: Sort, column: Any, value: Any) -> Condition:
-    past: Condition = column > value
-    if sort.descending:
-        past = column < value
-    return past

@@ -6,7 +6,7 @@ from marshmallow import Schema, post_load, validate
 
 from taskapp.tasks.dates import Reminder, RepeatSchema
 from taskapp.tasks.models import PRIORITIES, STATUSES
-from taskapp.tasks.query import SORTS
+from taskapp.tasks.statements import SORTS
 from taskapp.web import fields
 from taskapp.web.dates import Day, TimeZone
 from taskapp.web.fields import PageQuerySchema, example, page_of

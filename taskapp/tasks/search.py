@@ -16,35 +16,75 @@ from taskapp.tasks.models import TASK
 LIKE_WILDCARDS = re.compile(r"[/%_]")
 # Not `false()`, which takes the place of all conditions beside it, and so of their parameters.
 NOTHING = sa.literal_column("1") == sa.literal_column("0")
-_ROW_ID = sa.column("rowid", sa.Integer)
-_MATCHING = sa.text("SELECT rowid FROM task_words WHERE task_words MATCH :terms")
-_TERMS = sa.cast(bindparam("terms"), TSQUERY)
-_HAS_WORDS = {
-    "sqlite": TASK.id.in_(_MATCHING.columns(_ROW_ID)),
-    "postgresql": TASK.words.op("@@")(_TERMS),
-}
+MAX_TERMS_LENGTH = 400_000  # characters; a tsquery holds 1 MB of words
 _TEXT = TASK.title + "\n" + TASK.description
 _FOLDED = sa.func.coalesce(TASK.folded, sa.func.lower(_TEXT))
+# Literally the expression that is indexed: see migration 0017.
+_WORDS_IN_PROJECT: sa.ColumnElement[str] = sa.literal_column(
+    "replace(' ' || tasks.words::text, ' ''', ' ''' || tasks.project_id || 'x')::tsvector"
+)
+# FTS5 is asked by the name of its table, as if that were a column.
+_FTS5: sa.ColumnElement[str] = sa.literal_column("task_words")
+_ROW_IDS = sa.select(sa.column("rowid", sa.Integer)).select_from(sa.table("task_words"))
 # How rows were folded before migration 0005, and how workers of an older release still do.
 _FORMER_WORD = re.compile(r"[^\W_]+")
+
+
+class Term(NamedTuple):
+    """A word that is searched for, or the beginning of one."""
+
+    word: str
+    is_beginning: bool
+
+    def spelled(self, dialect: str, project: str = "") -> str:
+        """As a query of words has it; those of project 12 are indexed as `12xwater`."""
+        word = project + self.word
+        quoted, wildcard = f'"{word}"', "*"
+        if dialect == "postgresql":
+            quoted, wildcard = f"'{word}'", ":*"
+        return quoted + wildcard if self.is_beginning else quoted
+
+    def pattern(self) -> str:
+        """A regular expression, to be matched at the start of a task's words."""
+        end = "" if self.is_beginning else r"(?:\s|$)"
+        return rf"(?=(?:.*\s)?{re.escape(self.word)}{end})"
 
 
 class Search(NamedTuple):
     """How a text is searched for: the part of it that a statement depends on."""
 
     dialect: str
-    words: bool  # it holds words
+    pieces: int  # of the terms; 0: it holds no words
     signs: int  # how many of its parts are searched for literally
     former_signs: int  # the same for rows that are not refolded yet; 0 if there is no difference
 
-    def conditions(self) -> Iterator[sa.ColumnElement[bool]]:
-        """The conditions; their parameters come from `search_for`."""
-        if self.words:
-            yield _HAS_WORDS[self.dialect]
+    def conditions(self, *, by_index: bool) -> Iterator[sa.ColumnElement[bool]]:
+        """The conditions; their parameters come from `search_for`.
+
+        By the index of words, or by the words of each row.
+        """
+        if self.pieces:
+            yield self._has_words() if by_index else self._shows_words()
         if self.signs:
             yield self._has_signs()
-        if not self.words and not self.signs:
+        if not self.pieces and not self.signs:
             yield NOTHING
+
+    def _has_words(self) -> sa.ColumnElement[bool]:
+        ways: list[sa.ColumnElement[bool]] = []
+        for number in range(self.pieces):
+            terms: sa.BindParameter[str] = bindparam(f"terms_{number}")
+            if self.dialect == "postgresql":
+                ways.append(_WORDS_IN_PROJECT.op("@@")(sa.cast(terms, TSQUERY)))
+            else:
+                found = _ROW_IDS.where(_FTS5.op("MATCH")(terms))
+                ways.append(TASK.id.in_(found))
+        return sa.or_(*ways)
+
+    def _shows_words(self) -> sa.ColumnElement[bool]:
+        if self.dialect == "postgresql":
+            return TASK.words.op("@@")(sa.cast(bindparam("plain_terms"), TSQUERY))
+        return TASK.words.regexp_match(bindparam("words_pattern", type_=sa.Text))
 
     def _has_signs(self) -> sa.ColumnElement[bool]:
         conditions = []
@@ -71,19 +111,58 @@ def index(title: str, description: str) -> Body:
     return found
 
 
-def search_for(text: str, dialect: str) -> tuple[Search, Body]:
+def search_for(text: str, dialect: str, project_ids: list[int]) -> tuple[Search, Body]:
     """How to search for a text, and its parameters: all words, the last possibly unfinished."""
     folded = fold(text)
     signs = list(_literal_parts(folded))
     former_signs = [part for part in text.split() if _FORMER_WORD.sub("", part)]
     if former_signs == signs or text.isascii():
         former_signs = []
-    terms = _either(dialect, _terms(folded, dialect), _former_terms(text, dialect))
-    values: Body = {"terms": terms}
+    ways = _ways(folded, text)
+    pieces = list(_in_projects(dialect, ways, project_ids)) if ways else []
+    values: Body = {f"terms_{number}": piece for number, piece in enumerate(pieces)}
+    values["plain_terms"] = _spelled(dialect, ways)
+    values["words_pattern"] = "|".join(_pattern(way) for way in ways)
     values.update(_escaped("sign", signs))
     values.update(_escaped("former_sign", former_signs))
-    search = Search(dialect, bool(terms), len(signs), len(former_signs))
+    search = Search(dialect, len(pieces), len(signs), len(former_signs))
     return search, values
+
+
+def _ways(folded: str, text: str) -> list[list[Term]]:
+    """All terms of the present folding, and all of the former one where that has others."""
+    terms, former_terms = list(_terms(folded)), list(_former_terms(text))
+    ways = [terms] if former_terms == terms else [terms, former_terms]
+    return list(filter(None, ways))
+
+
+def _in_projects(dialect: str, ways: list[list[Term]], project_ids: list[int]) -> Iterator[str]:
+    """The terms in each of the projects, in pieces that a database takes."""
+    either = " | " if dialect == "postgresql" else " OR "
+    piece = ""
+    for project_id in project_ids:
+        spelled = _spelled(dialect, ways, f"{project_id}x")
+        if len(piece) + len(spelled) > MAX_TERMS_LENGTH:
+            yield piece
+            piece = ""
+        piece = f"{piece}{either}{spelled}" if piece else spelled
+    if piece:
+        yield piece
+
+
+def _spelled(dialect: str, ways: list[list[Term]], project: str = "") -> str:
+    both, either = " AND ", " OR "
+    if dialect == "postgresql":
+        both, either = " & ", " | "
+    together = []
+    for way in ways:
+        terms = [term.spelled(dialect, project) for term in way]
+        together.append(f"({both.join(terms)})")
+    return either.join(together)
+
+
+def _pattern(way: list[Term]) -> str:
+    return "^" + "".join(term.pattern() for term in way)
 
 
 def _escaped(name: str, parts: list[str]) -> Body:
@@ -105,48 +184,22 @@ def _literal_parts(folded: str) -> Iterator[str]:
                 yield run
 
 
-def _terms(folded: str, dialect: str) -> list[str]:
+def _terms(folded: str) -> Iterator[Term]:
     """A term for each word; in an unspaced script for each pair of neighbouring letters."""
     found = list(runs(folded))
-    terms = []
     for run in found:
         if not IS_UNSPACED.match(run):
             is_last = run is found[-1]
-            terms.append(_term(run[:MAX_WORD_LENGTH], dialect, is_beginning=is_last))
+            yield Term(run[:MAX_WORD_LENGTH], is_last)
         elif len(run) == 1:
-            terms.append(_term(run, dialect, is_beginning=True))
+            yield Term(run, is_beginning=True)
         else:
             for first, second in pairwise(run):
-                pair = first + second
-                terms.append(_term(pair, dialect, is_beginning=False))
-    return terms
+                yield Term(first + second, is_beginning=False)
 
 
-def _former_terms(text: str, dialect: str) -> list[str]:
+def _former_terms(text: str) -> Iterator[Term]:
     found = _FORMER_WORD.findall(text.casefold())
     last = len(found) - 1
-    terms = []
     for number, word in enumerate(found):
-        is_last = number == last
-        terms.append(_term(word[:MAX_WORD_LENGTH], dialect, is_beginning=is_last))
-    return terms
-
-
-def _term(word: str, dialect: str, *, is_beginning: bool) -> str:
-    quoted, wildcard = f'"{word}"', "*"
-    if dialect == "postgresql":
-        quoted, wildcard = f"'{word}'", ":*"
-    return quoted + wildcard if is_beginning else quoted
-
-
-def _either(dialect: str, terms: list[str], former: list[str]) -> str:
-    """All terms of the present folding, or all of the former one."""
-    both, either = " AND ", " OR "
-    if dialect == "postgresql":
-        both, either = " & ", " | "
-    ways = []
-    for way in filter(None, (terms, former)):
-        together = f"({both.join(way)})"
-        if together not in ways:
-            ways.append(together)
-    return either.join(ways)
+        yield Term(word[:MAX_WORD_LENGTH], number == last)

@@ -102,7 +102,8 @@ def test_labels_are_read_from_their_index_project_by_project(app: Flask, alice: 
     for query in ("label=label7", "label=label7,label8", "label=label7&sort=title"):
         with listening(app) as sent:
             assert alice.get(f"{URL}?{query}").status_code == 200
-        statement, parameters = next(each for each in sent if "FROM tasks" in each[0])
+        # The nearest rows, which may be asked first, do not hold a page of them.
+        statement, parameters = [each for each in sent if "FROM tasks" in each[0]][-1]
         explained = plan(app, statement, parameters)
         assert "ix_task_labels_project_id_key_task_id" in explained, f"{query}: {explained}"
     with listening(app) as sent:

@@ -1,0 +1,185 @@
+"""The statement of one page of the task list, for each shape of query.
+
+It is built once for a shape and kept, because building one takes longer than running it. The values
+that the client sent are its parameters.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from taskapp.database.hot import Hot
+from taskapp.database.pages import MOST
+from taskapp.tasks.filters import FILTERS, IN_PROJECTS, Condition, FilterKey, has_label, shows_label
+from taskapp.tasks.models import COLUMNS, SHOWN, TASK
+from taskapp.tasks.search import Search
+
+NEAREST = bindparam("nearest", type_=sa.Integer)
+Limit = sa.BindParameter[int]
+Way = Literal["in order", "nearest", "by words"]
+# What clients sort by, and the column that has its order.
+SORTS: dict[str, sa.Column[Any]] = {
+    "id": TASK.id,
+    "title": TASK.title_key,
+    "status": TASK.status,
+    "priority": TASK.priority,
+    "due_at": TASK.due,
+    "created_at": TASK.created_at,
+    "updated_at": TASK.updated_at,
+}
+
+
+class Sort(NamedTuple):
+    """What to sort by: a key of SORTS."""
+
+    name: str
+    descending: bool
+
+    @property
+    def column(self) -> sa.Column[Any]:
+        return SORTS[self.name]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a statement depends on, and is kept by: everything but the values of its parameters."""
+
+    dialect: str
+    filters: tuple[FilterKey, ...]
+    labels: int  # how many parameters label_0, label_1 …
+    search: Search | None
+    sorts: tuple[Sort, ...]
+    empty: tuple[bool, ...]  # of the last row's sort values: which are NULL; () on the first page
+    projects: int  # how many are read separately; 0: all at once
+    way: Way = "in order"
+
+    def conditions(self, project: int | None = None) -> list[Condition]:
+        """The conditions of the list without those of its projects and its page.
+
+        `project` is the number of the one that is read separately.
+        """
+        chosen = [FILTERS[key] for key in self.filters]
+        is_near = self.way == "nearest"
+        numbers = range(self.labels)
+        if is_near:
+            chosen += [shows_label(number) for number in numbers]
+        else:
+            chosen += [has_label(number, project) for number in numbers]
+        if self.search is not None:
+            chosen += self.search.conditions(by_index=not is_near)
+        return chosen
+
+
+@lru_cache(128)
+def hot(shape: Shape) -> Hot:
+    return Hot(_statement(shape))
+
+
+def _statement(shape: Shape) -> sa.Select[Any]:
+    """One page of a list of this shape."""
+    shown = set(COLUMNS)
+    hidden = [sort.column for sort in shape.sorts if sort.column not in shown]
+    chosen = SHOWN.add_columns(*hidden)
+    if shape.way == "nearest":
+        chosen = chosen.where(_is_near(shape), *shape.conditions())
+        return _ordered(chosen, TASK, shape.sorts)
+    if shape.way == "by words":
+        return _by_words(shape, chosen)
+    return _in_order(shape, chosen)
+
+
+def _is_near(shape: Shape) -> Condition:
+    """The task is one of the next rows in the order of the list, whatever its filters."""
+    unfiltered = replace(shape, filters=(), labels=0, search=None)
+    columns = dict.fromkeys([TASK.id, *(sort.column for sort in shape.sorts)])
+    rows = _in_order(unfiltered, sa.select(*columns), NEAREST).subquery()
+    ids = sa.select(rows.c.id)
+    if shape.dialect == "postgresql":  # of an array, its planner knows that it is short
+        return TASK.id == sa.any_(sa.func.array(ids.scalar_subquery()))
+    return TASK.id.in_(ids)
+
+
+def _by_words(shape: Shape, chosen: sa.Select[Any]) -> sa.Select[Any]:
+    """All that has the words, then in order: no planner knows how rare they are together."""
+    if shape.empty:
+        chosen = chosen.where(_after(shape.sorts, shape.empty))
+    chosen = chosen.where(*shape.conditions(), IN_PROJECTS)
+    matching = chosen.offset(0).subquery()  # it is a fence: the order is not looked for inside
+    return _ordered(sa.select(matching), matching.c, shape.sorts)
+
+
+def _in_order(shape: Shape, chosen: sa.Select[Any], most: Limit = MOST) -> sa.Select[Any]:
+    if shape.empty:
+        chosen = chosen.where(_after(shape.sorts, shape.empty))
+    if not shape.projects:
+        chosen = chosen.where(*shape.conditions(), IN_PROJECTS)
+        return _ordered(chosen, TASK, shape.sorts, most)
+    parts = []
+    for number in range(shape.projects):
+        in_project = TASK.project_id == bindparam(f"project_{number}")
+        part = chosen.where(*shape.conditions(number), in_project)
+        parts.append(_ordered(part, TASK, shape.sorts, most))
+    if len(parts) == 1:
+        return parts[0]
+    subqueries = [sa.select(part.subquery()) for part in parts]
+    merged = sa.union_all(*subqueries).subquery()
+    return _ordered(sa.select(merged), merged.c, shape.sorts, most)
+
+
+def _ordered(
+    chosen: sa.Select[Any], columns: Any, sorts: tuple[Sort, ...], most: Limit = MOST
+) -> sa.Select[Any]:
+    for sort in sorts:
+        column = columns[sort.column.key]
+        order = column.desc() if sort.descending else column.asc()
+        if sort.column.nullable:
+            order = order.nulls_last()
+        chosen = chosen.order_by(order)
+    return chosen.limit(most)
+
+
+def _after(sorts: tuple[Sort, ...], empty: tuple[bool, ...]) -> Condition:
+    """The rows after the last page: compared as a row value where an index can use that."""
+    columns = [sort.column for sort in sorts]
+    values = []
+    for number, column in enumerate(columns):
+        values.append(bindparam(f"last_{number}", type_=column.type))
+    directions = {sort.descending for sort in sorts}
+    some_are_nullable = any(column.nullable for column in columns)
+    if len(directions) == 1 and not some_are_nullable:
+        whole, last = sa.tuple_(*columns), sa.tuple_(*values)
+        return _past(sorts[0], whole, last)
+    conditions: list[Condition] = []
+    equal: list[Condition] = []
+    for sort, value, is_empty in zip(sorts, values, empty, strict=True):
+        further = _further(sort, value, is_empty)
+        conditions.append(sa.and_(*equal, further))
+        equal.append(_equal(sort, value, is_empty))
+    return sa.or_(*conditions)
+
+
+def _equal(sort: Sort, value: Any, is_empty: bool) -> Condition:
+    if is_empty:
+        return sort.column.is_(None)
+    equal: Condition = sort.column == value
+    return equal
+
+
+def _further(sort: Sort, value: Any, is_empty: bool) -> Condition:
+    """The rows after this value of one column; none are after an empty one, which sorts last."""
+    if is_empty:
+        return sa.false()
+    further = _past(sort, sort.column, value)
+    if sort.column.nullable:
+        return sa.or_(further, sort.column.is_(None))
+    return further
+
+
+def _past(sort: Sort, column: Any, value: Any) -> Condition:
+    past: Condition = column > value
+    if sort.descending:
+        past = column < value
+    return past
