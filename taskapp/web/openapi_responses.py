@@ -85,9 +85,10 @@ class Components:
             self.responses[name] = _problem(status, codes)
         return _reference("responses", name)
 
-    def page(self, codes: list[str]) -> Described:
-        """The response that has these codes; a person's browser gets it as a page."""
-        problem = self.responses[".".join(codes)]
+    def page(self, status: int, codes: list[str]) -> Described:
+        """The response with one of these codes; a person's browser gets it as a page."""
+        self.codes.update(codes)
+        problem = _problem(status, codes)
         content = {**problem["content"], "text/html": {"schema": STREAM}}
         return {**problem, "content": content}
 
@@ -111,8 +112,8 @@ def responses_of(route: Route, components: Components) -> Described:
         headers = _headers(route, 304)
         responses["304"] = {"description": "What you have is still true.", "headers": headers}
     for status, codes in _problems(route):
-        problem = components.problem(status, codes)
-        responses[str(status)] = components.page(codes) if contract.explains_refusals else problem
+        described = components.page if contract.explains_refusals else components.problem
+        responses[str(status)] = described(status, codes)
     for status in contract.also:
         _add_reply(responses, route, status, components)
     return responses
