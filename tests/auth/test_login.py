@@ -71,7 +71,8 @@ def test_names_what_is_missing(anonymous: Client) -> None:
 def test_stores_argon2id_and_no_secret_in_clear(anonymous: Client, app: Any) -> None:
     pair = pair_of(anonymous)
     with app.app_context(), db.engine.connect() as connection:
-        names = sa.inspect(connection).get_table_names()
+        names = set(sa.inspect(connection).get_table_names())
+        names.discard("task_words")  # of SQLite: it keeps no text, and cannot be read
         tables = [sa.select(sa.text("*")).select_from(sa.table(name)) for name in names]
         dump = "".join(repr(connection.execute(table).all()) for table in tables)
 

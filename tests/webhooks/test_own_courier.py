@@ -76,9 +76,15 @@ def test_it_takes_little_memory_of_its_own(base: str, receiver: Receiver) -> Non
 
 def test_it_is_no_worker(base: str) -> None:
     wait_until(lambda: any(child.children() for child in servers.masters[base].children()))
+    wait_until(lambda: workers_in_metrics(base) > 1)
+    assert workers_in_metrics(base) == 2
+
+
+def workers_in_metrics(base: str) -> float:
     with urllib.request.urlopen(f"{base}/metrics", timeout=30) as answer:  # noqa: S310 - our own
-        metrics = answer.read().decode()
-    assert re.search(r"^taskapp_workers 2\.0$", metrics, re.MULTILINE)
+        found = re.search(r"^taskapp_workers (.+)$", answer.read().decode(), re.MULTILINE)
+    assert found
+    return float(found[1])
 
 
 @pytest.mark.parametrize("end", [psutil.Process.terminate, psutil.Process.kill])
