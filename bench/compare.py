@@ -28,10 +28,10 @@ class Plan:
     """How much to measure; seconds are of each cell, a server asked one question."""
 
     tasks: int = 100_000
-    rounds: int = 5
+    rounds: int = 4
     warm_up: float = 0.5
     seconds: float = 3.0
-    latency_rounds: int = 3
+    latency_rounds: int = 1
     latency_seconds: float = 5.0
     rate: float = 150.0  # requests a second, a third of what the slowest of them can do
     starts: int = 5

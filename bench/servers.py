@@ -148,9 +148,15 @@ def _first_answer(port: int, process: subprocess.Popen[bytes], began: float) -> 
 
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process and its descendants, dead ones too."""
-    times = [process.cpu_times() for process in tree(pid)]
-    own = sum(time.user + time.system for time in times)
-    return own + sum(time.children_user + time.children_system for time in times)
+    return sum(_seconds_of(process) for process in tree(pid))
+
+
+def _seconds_of(process: psutil.Process) -> float:
+    try:
+        time = process.cpu_times()
+    except psutil.NoSuchProcess:  # PostgreSQL ends workers of its own; their parent counts them
+        return 0.0
+    return float(time.user + time.system + time.children_user + time.children_system)
 
 
 def _pss_bytes(process: psutil.Process) -> int:
