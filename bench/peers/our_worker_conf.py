@@ -6,3 +6,4 @@ from bench.peers.gunicorn_conf import *  # noqa: F403 - the same numbers
 from taskapp.server.worker import FastWorker
 
 worker_class = FastWorker
+forwarded_allow_ips = ""  # as taskapp has it: only then does the worker read requests itself
