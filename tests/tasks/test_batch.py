@@ -317,6 +317,7 @@ STEP = st.tuples(
 
 @hypothesis.settings(max_examples=25)
 @hypothesis.given(st.lists(STEP, min_size=2, max_size=8))
+@hypothesis.example([(1, None, {}), (0, None, None)])  # changed, then deleted with its parent
 def test_updates_and_deletes_together_are_what_they_would_be_one_by_one(
     alice: Client, bob: Client, charlie: Client, steps: list[tuple[int, str | None, Json | None]]
 ) -> None:
@@ -350,8 +351,9 @@ def test_updates_and_deletes_together_are_what_they_would_be_one_by_one(
     shown = {result["id"]: result for result in response.get_json()["results"]}
     for task_id, result in shown.items():
         answer = alice.get(f"{TASKS}/{task_id}")
-        assert answer.get_json() == result.get("task", answer.get_json())
-        assert (answer.status_code == 200) == ("task" in result) or answer.status_code == 404
+        if answer.status_code == 404:  # deleted, or a task above it was later on
+            continue
+        assert answer.get_json() == result["task"]
 
 
 def operations_on(
