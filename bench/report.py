@@ -66,9 +66,8 @@ def comparison(told: dict[str, Any]) -> str:
     parts += [
         _questions(told, told["cpu_us"], lambda s: f"{_mid(s):,.0f} ({min(s):,.0f}-{max(s):,.0f})")
     ]
-    if "database_us" in told:
-        parts += ["**PostgreSQL's own CPU** beside it, µs per request; median."]
-        parts += [_questions(told, told["database_us"], lambda s: f"{_mid(s):,.0f}")]
+    parts += ["**PostgreSQL's own CPU** beside it, µs per request; median."]
+    parts += [_questions(told, told["database_us"], lambda s: f"{_mid(s):,.0f}")]
     parts += ["**The goals**, by the medians of the servers:", _goals(told["cpu_us"])]
     parts += ["**Requests per second**, closed loop, 8 connections."]
     parts += [

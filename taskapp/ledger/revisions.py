@@ -38,14 +38,14 @@ _WITH_ROLE = sa.select(*_LOCKED_COLUMNS).join(MEMBERSHIPS, _OF_PROJECT)
 # Locking both rows makes PostgreSQL read both as they are once the lock is held. On SQLite
 # the transaction holds the database's one lock from its beginning.
 LOCKED = _WITH_ROLE.where(OF_CALLER).with_for_update(key_share=True)
-_BY_ID = PROJECTS.c.id == PROJECT_ID
-_IS_INBOX = PROJECTS.c.inbox_of == USER_ID
-_LOCK = HotWrite(LOCKED.where(_BY_ID))
-_LOCK_INBOX = HotWrite(LOCKED.where(_IS_INBOX))
+IS_THIS = PROJECTS.c.id == PROJECT_ID
+IS_INBOX = PROJECTS.c.inbox_of == USER_ID
+_LOCK = HotWrite(LOCKED.where(IS_THIS))
+_LOCK_INBOX = HotWrite(LOCKED.where(IS_INBOX))
 _NEXT: sa.BindParameter[int] = sa.bindparam("next")
 _TASK_COUNT = PROJECTS.c.task_count + sa.bindparam("tasks")
 _NEXT_COUNTED = {"revision": _NEXT, "task_count": _TASK_COUNT}
-_ADVANCE = HotWrite(sa.update(PROJECTS).where(_BY_ID).values(_NEXT_COUNTED))
+_ADVANCE = HotWrite(sa.update(PROJECTS).where(IS_THIS).values(_NEXT_COUNTED))
 _RECORD = sa.insert(EVENTS)
 _RECORD_ONE = HotWrite(_RECORD.inline())
 UNCOUNTED = "locks whose count of tasks changed after they had advanced"

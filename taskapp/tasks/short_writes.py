@@ -19,7 +19,7 @@ from taskapp.database.session import Body, Precondition, Row, changed_fields, no
 from taskapp.errors import NotFound, StaleRevision
 from taskapp.extensions import db
 from taskapp.ledger import revisions
-from taskapp.ledger.access import EDIT, EVENTS, MEMBERSHIPS, PROJECT_ID, PROJECTS, USER_ID
+from taskapp.ledger.access import EDIT, EVENTS, MEMBERSHIPS, PROJECTS, USER_ID
 from taskapp.tasks.access import TASK_ID, visible_task
 from taskapp.tasks.models import COLUMNS, TASK, TASKS
 from taskapp.tasks.rows import BLANK, computed, faults, new_values
@@ -28,8 +28,6 @@ from taskapp.tasks.writes import from_nothing
 CHANGEABLE = {"title", "description", "status", "priority", "due_at", "due_on"}
 SENT = CHANGEABLE | {"project_id"}
 _EDITABLE = revisions.LOCKED.where(MEMBERSHIPS.c.role.in_(EDIT))
-_IS_THIS = PROJECTS.c.id == PROJECT_ID
-_IS_INBOX = PROJECTS.c.inbox_of == USER_ID
 _HAS_ROOM = PROJECTS.c.task_count < sa.bindparam("most")
 _EVENT_NAMES = ("project_id", "revision", "task_id", "user_id", "kind", "changes", "at")
 
@@ -123,7 +121,7 @@ def _event(kind: str, task: sa.CTE) -> sa.Select[Any]:
 
 @lru_cache(64)
 def _create(names: tuple[str, ...], in_inbox: bool) -> ShortWrite:
-    which = _IS_INBOX if in_inbox else _IS_THIS
+    which = revisions.IS_INBOX if in_inbox else revisions.IS_THIS
     locked = _EDITABLE.where(which, _HAS_ROOM).cte("locked")
     row = sa.select(locked.c.id, locked.c.revision + 1, *_new(names).values())
     insert = sa.insert(TASKS).from_select(["project_id", "revision", *names], row)
@@ -132,7 +130,7 @@ def _create(names: tuple[str, ...], in_inbox: bool) -> ShortWrite:
 
 @lru_cache(64)
 def _update(names: tuple[str, ...]) -> ShortWrite:
-    locked = _EDITABLE.where(_IS_THIS).cte("locked")
+    locked = _EDITABLE.where(revisions.IS_THIS).cte("locked")
     is_there = sa.and_(TASK.id == TASK_ID, TASK.project_id == locked.c.id)
     is_same = TASK.revision == sa.bindparam("seen")
     change = sa.update(TASKS).where(is_there, is_same)
