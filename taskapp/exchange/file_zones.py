@@ -86,7 +86,11 @@ class FileZone(dt.tzinfo):
 
     def utcoffset(self, moment: dt.datetime | None) -> dt.timedelta:
         """A time that is missing on the clock has the offset before, one that comes twice is the
-        first."""
+        first.
+
+        Raises:
+            UnknownZone: The file's rules have next to no dates, or its tasks too many years.
+        """
         if moment is None:
             return ZERO
         local = moment.replace(tzinfo=None, fold=0)
@@ -103,8 +107,12 @@ class FileZone(dt.tzinfo):
         return self.name
 
     def _begins(self, year: int) -> list[Begin]:
-        if year not in self.begins:
-            self.begins[year] = list(self._computed(year))
+        try:
+            if year not in self.begins:
+                self.begins[year] = list(self._computed(year))
+        except TooManySteps:
+            detail = f"the rules of its time zone {self.name[:100]!r} are too long to follow"
+            raise UnknownZone(detail) from None
         return self.begins[year]
 
     def _computed(self, year: int) -> Iterator[Begin]:
@@ -179,12 +187,9 @@ def in_utc(local: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
     """A local time of a zone, in UTC.
 
     Raises:
-        UnknownZone: The rules of its zone have next to no dates.
+        UnknownZone: As `FileZone.utcoffset` says.
     """
-    try:
-        return local.replace(tzinfo=zone).astimezone(dt.UTC)
-    except TooManySteps:
-        raise UnknownZone("the rules of its time zone have no dates") from None
+    return local.replace(tzinfo=zone).astimezone(dt.UTC)
 
 
 def _known(name: str) -> ZoneInfo | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
 
+from taskapp.exchange.file_zones import FileZones, UnknownZone, database_name, in_utc
 from tests.conftest import Client, Json, refused
 
 URL = "/api/v1/tasks"
@@ -166,6 +168,19 @@ def test_a_rule_without_dates_is_given_up_soon(alice: Client) -> None:
     response = sent(alice, zone, f"DESCRIPTION:first\nEND:VTODO\nBEGIN:VTODO\n{lines}")
 
     assert refused(response) == (400, "malformed-request")
+
+
+def test_a_file_of_too_many_years_is_refused_wherever_its_zone_is_asked() -> None:
+    """A day may be in another year in UTC: to name its zone for a repeat then needs that year."""
+    rule = "FREQ=YEARLY;BYMONTH=11;BYDAY=1SU"
+    zones = FileZones([NONSENSE.format(offset="+0000", rule=rule).encode()])
+    zone = zones.find("Office")
+
+    with pytest.raises(UnknownZone):
+        [in_utc(dt.datetime(year, 12, 31), zone) for year in range(2000, 9000)]  # noqa: DTZ001 - it is local
+
+    with pytest.raises(UnknownZone):
+        database_name(zone, 9000)
 
 
 def test_a_name_in_a_text_is_left_alone(alice: Client) -> None:
