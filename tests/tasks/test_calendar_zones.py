@@ -177,10 +177,10 @@ def test_a_file_of_too_many_years_is_refused_wherever_its_zone_is_asked() -> Non
     zone = zones.find("Office")
 
     with pytest.raises(UnknownZone):
-        [in_utc(dt.datetime(year, 12, 31), zone) for year in range(2000, 9000)]  # noqa: DTZ001 - it is local
+        [in_utc(dt.datetime(year, 12, 31), zone) for year in range(2000, 2900)]  # noqa: DTZ001 - it is local
 
     with pytest.raises(UnknownZone):
-        database_name(zone, 9000)
+        database_name(zone, 2900)
 
 
 def test_a_name_in_a_text_is_left_alone(alice: Client) -> None:
