@@ -14,7 +14,7 @@ from prometheus_client import Gauge
 from psycopg2 import extensions as driver
 
 from config import Settings
-from taskapp.database import sqlite
+from taskapp.database import prepared, sqlite
 from taskapp.database.encoding import encode
 from taskapp.database.timing import OnStatement, timed
 from taskapp.errors import DatabaseUnavailable
@@ -101,6 +101,8 @@ def _listen(app: Flask, path: Path | None) -> None:
     if path is None:
         for engine in db.engines.values():
             sa.event.listen(engine, "connect", _check_encoding)
+            sa.event.listen(engine, "connect", prepared.allow)
+            sa.event.listen(engine, "handle_error", prepared.drop_spoiled)
             _ping_after_idle(engine)
         return
     file = sqlite.DatabaseFile(path)
@@ -114,7 +116,8 @@ def _postgresql(on_statement: OnStatement) -> dict[str, Any]:
     timeouts = f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT}"
     driver.set_wait_callback(_wait)
     cursor = timed(driver.cursor, on_statement)
-    connect_args = {"options": f"{STARTUP} {timeouts}", "cursor_factory": cursor}
+    startup = f"{STARTUP} {prepared.STARTUP} {timeouts}"
+    connect_args = {"options": startup, "cursor_factory": cursor}
     # Many UPDATEs go in one message; the driver's own executemany waits for each.
     return {"connect_args": connect_args, "executemany_mode": "values_plus_batch"}
 

@@ -14,6 +14,7 @@ from flask import g
 from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.sql import visitors
 
+from taskapp.database.prepared import Prepared
 from taskapp.database.session import Body, Row, reads, writes
 from taskapp.extensions import settings
 
@@ -35,11 +36,12 @@ class Hot:
     """A statement that is made once and run often: a SELECT of a request's reads.
 
     It runs as any other by `FAST=0`, where a replica may answer, and while somebody listens to the
-    engine's statements.
+    engine's statements. PostgreSQL keeps its plan, unless the best one depends on the values.
     """
 
-    def __init__(self, statement: Statement) -> None:
+    def __init__(self, statement: Statement, *, keeps_plan: bool = True) -> None:
         self.statement = statement
+        self.keeps_plan = keeps_plan
         self.names = tuple(map(str, statement.exported_columns.keys()))
         self.parent = SimpleResultMetaData(self.names)
         self.texts: dict[Any, Text] = {}
@@ -98,7 +100,9 @@ class Hot:
         if pair is None:
             these, single = cast("Select", self.statement), cast("Select", other.statement)
             one = single.subquery()
-            pair = self.pairs[other] = Hot(these.add_columns(*one.c).join(one, sa.true()))
+            both = these.add_columns(*one.c).join(one, sa.true())
+            keeps_plan = self.keeps_plan and other.keeps_plan
+            pair = self.pairs[other] = Hot(both, keeps_plan=keeps_plan)
         return pair
 
     def _plainly(self, connection: sa.Connection, values: Body) -> list[tuple[Any, ...]]:
@@ -112,6 +116,8 @@ class Hot:
             if len(self.texts) > MOST_TEXTS:
                 self.texts.clear()
             text = self.texts[key] = Text(self.statement, self.lists, dialect, values)
+            if self.keeps_plan and not self.lists and dialect.name == "postgresql":
+                text.prepare()
         return text
 
     def _form(self, values: Body) -> Iterable[Any]:
@@ -161,6 +167,7 @@ class Text:
             if convert is not None and not parameter.expanding:
                 self.converts_in[name] = convert
         own = values.keys() | set(chain(*self.lists.values()))
+        self.names = [name for name in state.parameters if name in own]
         self.constants = {name: state.parameters[name] for name in state.parameters.keys() - own}
         self.converts_out: list[tuple[int, Convert]] = []
         for number, column in enumerate(statement.exported_columns):
@@ -168,12 +175,23 @@ class Text:
             if convert is not None:
                 self.converts_out.append((number, convert))
         self.errors = dialect.loaded_dbapi.Error
+        self.prepared: Prepared | None = None
+
+    def prepare(self) -> None:
+        """From now on PostgreSQL keeps it, on each connection that runs it."""
+        constants = dict(self.constants)
+        for name in constants.keys() & self.converts_in.keys():
+            constants[name] = self.converts_in[name](constants[name])
+        if self.names:
+            self.prepared = Prepared(self.text, self.names, constants)
 
     def run(self, connection: sa.Connection, values: Body) -> list[tuple[Any, ...]]:
         parameters = self._parameters(values)
-        cursor = connection.connection.cursor()
+        pooled = connection.connection
+        cursor = pooled.cursor()
         try:
-            cursor.execute(self.text, parameters)
+            text = self.prepared.text_on(pooled) if self.prepared else self.text
+            cursor.execute(text, parameters)
             found: Any = cursor.fetchall() if cursor.description else []
         except self.errors as error:
             # The one way in to what `execute` does with it: wrap it, and drop a lost connection.

@@ -75,7 +75,7 @@ class Shape:
 
 @lru_cache(128)
 def hot(shape: Shape) -> Hot:
-    return Hot(_statement(shape))
+    return Hot(_statement(shape), keeps_plan=False)
 
 
 def _statement(shape: Shape) -> sa.Select[Any]:

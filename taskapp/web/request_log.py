@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response, g, has_request_context
 
+from taskapp.database.prepared import Call
 from taskapp.web import metrics
 from taskapp.web.current import Current
 from taskapp.web.log_lines import note
@@ -118,4 +119,6 @@ def _without_values(statement: Any) -> str:
     """The text of a statement, which has places for values; many in one message hold the values."""
     if isinstance(statement, bytes):
         return "several in one message"
+    if isinstance(statement, Call):
+        statement = statement.statement
     return " ".join(str(statement).split())[:1000]
