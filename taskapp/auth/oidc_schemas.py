@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from marshmallow import Schema, pre_load
+from marshmallow import Schema, pre_load, validate
 
+from taskapp.auth.places import NO_PATH, PATH
 from taskapp.web import fields
 from taskapp.web.fields import example
 
@@ -41,7 +42,12 @@ class OidcLoginQuerySchema(Schema):
         next: A path of this service; the page by default.
     """
 
-    next = fields.Text(min=1, max=2000)
+    next = fields.Text(
+        min=1,
+        max=2000,
+        validate=[validate.Regexp(rf"{PATH}\Z", error=NO_PATH)],
+        metadata={"pattern": f"^{PATH}$", **example("/?view=board")},
+    )
 
 
 class OidcCallbackQuerySchema(Schema):

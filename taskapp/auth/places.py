@@ -1,7 +1,6 @@
 """How one can sign in here, where a sign-in goes on, and that it holds up one worker at most."""
 
 import fcntl
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +13,13 @@ from taskapp.web.current import current
 
 START = "/api/v1/auth/oidc/login"
 CALLBACK = "/api/v1/auth/oidc/callback"
-# A path and a query; no host, and nothing that a browser takes for one.
-PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
+# A path and a query (RFC 3986): no host and nothing that a browser takes for one, no fragment, and
+# no segment `..`, in whatever spelling: a browser would leave the path of this service with it.
+NO_DOT = r"%([013-9A-Fa-f][0-9A-Fa-f]|2[0-9A-DFa-df])"
+SIGN = rf'([!"$&-\-0-\[\]-~]|{NO_DOT})'
+NAME = rf"\.?{SIGN}({SIGN}|\.)*"
+PATH = rf"/(({NAME}|\.)(/({NAME}|\.?))*)?"
+NO_PATH = "Must be a path of this service."
 WAIT = 0.5  # seconds for the one place
 LOOK_EVERY = 0.05  # seconds
 
@@ -37,15 +41,13 @@ def address_of(path: str | None) -> str:
     """The address of a path of this service; without one, of the page.
 
     Raises:
-        Invalid: It is none.
+        Invalid: It is outside the path that this service is served below.
     """
     prefix = current().prefix
     if path is None:
         return absolute("/")
-    is_ours = path == prefix or path.startswith(f"{prefix}/")
-    if not PATH.fullmatch(path) or not is_ours or "#" in path or "/.." in path:
-        reason = {"parameter": "next", "detail": "Must be a path of this service."}
-        raise Invalid(errors=[reason])
+    if path != prefix and not path.startswith(f"{prefix}/"):
+        raise Invalid(errors=[{"parameter": "next", "detail": NO_PATH}])
     return absolute(path.removeprefix(prefix) or "/")
 
 

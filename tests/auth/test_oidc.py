@@ -167,6 +167,10 @@ def test_the_page_goes_on_where_it_wants_with_a_code_that_is_no_token(
         "/\\evil.example",
         "evil.example",
         "/../x",
+        "/a/..",
+        "/%2e%2E/x",
+        "/.%2e/x",
+        "/%2",
         "/a#code=x",
         "/a b",
         "/\té",
@@ -179,6 +183,14 @@ def test_goes_on_nowhere_else(browser: Client, path: str) -> None:
     assert named(response) == ["next"]
 
 
+@pytest.mark.parametrize("path", ["/", "/?q=%C3%A9&view=a/b", "/.well-known/a..b/.", "/a//b/"])
+def test_goes_on_to_any_path_of_this_service(browser: Client, idp: Provider, path: str) -> None:
+    request = begin(browser, f"{LOGIN}?{urlencode({'next': path})}")
+    back = come_back(browser, code=idp.vouch(request), state=request["state"])
+
+    assert back.headers["Location"].startswith(f"http://localhost{path}#code=")
+
+
 def test_below_a_path_everything_stays_there(
     app: Flask, browser: Client, idp: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,7 +200,7 @@ def test_below_a_path_everything_stays_there(
 
     assert request["redirect_uri"] == f"http://localhost/tasks{CALLBACK}"
     assert back.headers["Location"].startswith("http://localhost/tasks/#code=")
-    for path in ("/other/", "/tasksother", "/tasks/../x"):
+    for path in ("/other/", "/tasksother", "/tasks/../x", "/tasks/%2e%2e/x"):
         assert named(browser.get(f"{LOGIN}?next={path}")) == ["next"]
     start = browser.get(f"{AUTH}/providers").get_json()["oidc"]["start"]
     assert start == f"http://localhost/tasks{LOGIN}"
