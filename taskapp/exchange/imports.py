@@ -69,13 +69,16 @@ class TaskImportSchema(Schema):
 
     Attributes:
         items: The tasks.
-        next_cursor: As a list has it; not looked at.
-        total: As a list has it; not looked at.
+        next_cursor: As a list has it; nothing follows from it.
+        total: As a list has it; nothing follows from it.
     """
 
     items = fields.many(ROW)  # MAX_IMPORT_BYTES is what bounds it in practice
     next_cursor = fields.Text(max=4096, allow_none=True)
     total = fields.Int(min=0)
+
+
+AROUND_ITEMS = TaskImportSchema(partial=("items",))
 
 
 class ImportQuerySchema(Schema):
@@ -165,8 +168,10 @@ def _reasons(error: ValidationError, number: int, line: int | None) -> Iterator[
 
 
 def _json(sent: Upload) -> Rows:
-    items = Document(sent.file).items(TaskImportSchema().fields)
-    yield from map(SentRow, items)
+    """Raises MarshmallowError where what stands around the items is not as a list has it."""
+    document = Document(sent.file)
+    yield from map(SentRow, document.items(AROUND_ITEMS.fields))
+    AROUND_ITEMS.load(document.others)
 
 
 def _ndjson(sent: Upload) -> Rows:

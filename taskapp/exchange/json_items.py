@@ -33,6 +33,7 @@ class Document:
         self.text = ""
         self.at = 0  # where in the text that was read
         self.ended = False
+        self.others: dict[str, Any] = {}  # the members beside the items, once those were read
 
     def items(self, known: Collection[str]) -> Iterator[Any]:
         """The items, as they are; `known` are the members that the object may have.
@@ -54,8 +55,10 @@ class Document:
                 break
             if name == "items":
                 yield from self._list()
-            else:
-                self._value()
+                continue
+            value = self._value()
+            if name in known:
+                self.others[name] = value
         _refuse_unknown(unknown)
         if "items" not in seen:
             raise Invalid.field("items", NO_LIST)

@@ -77,6 +77,32 @@ def test_leaves_the_history_that_single_writes_would(alice: Client) -> None:
     assert listed(alice, "&q=fern") == []
 
 
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("total", -1), ("total", None), ("total", "1"), ("total", 1.5), ("next_cursor", 7)],
+)
+@pytest.mark.parametrize("is_last", [True, False])
+def test_what_stands_around_a_list_is_what_a_list_has(
+    alice: Client, member: str, value: Any, is_last: bool
+) -> None:
+    members = [(member, value), ("items", [{"title": "Fern"}])]
+    body = json.dumps(dict(reversed(members) if is_last else members))
+
+    response = send(alice, body, "json")
+
+    assert named(response) == [f"/{member}"]
+    assert listed(alice) == []
+
+
+def test_a_page_of_a_list_is_taken_as_it_was_answered(alice: Client) -> None:
+    for title in ("Fern", "Moss"):
+        alice.post(URL, json={"title": title})
+    page = alice.get(f"{URL}?total=true&limit=1").get_json()
+
+    assert (page["total"], page["next_cursor"] is None) == (2, False)
+    assert send(alice, json.dumps(page), "json").get_json()["created"] == 1
+
+
 def test_a_row_with_an_external_id_sets_only_its_own_fields(alice: Client) -> None:
     send_rows(alice, {"external_id": "a", "title": "Fern", "priority": "high", "labels": ["x"]})
 
