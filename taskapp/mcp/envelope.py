@@ -21,7 +21,7 @@ PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND = -32700, -32600, -32601
 INVALID_PARAMS, INTERNAL_ERROR = -32602, -32603
 HEADER_MISMATCH, UNSUPPORTED_VERSION = -32020, -32022
 STATUSES = {METHOD_NOT_FOUND: 404, INTERNAL_ERROR: 500}  # all others are 400
-MAX_ID = 1000  # characters
+MAX_ID, MAX_METHOD = 1000, 200  # characters
 
 
 class Fault(Exception):
@@ -53,6 +53,8 @@ def read_call(body: Any, request: Request) -> Call:
     method, params = body.get("method"), body.get("params", {})
     if not isinstance(method, str) or not isinstance(params, dict):
         raise Fault(INVALID_REQUEST, "A request has a method, and params that are an object.")
+    if len(method) > MAX_METHOD:
+        raise Fault(INVALID_REQUEST, f"A method has at most {MAX_METHOD} characters.")
     version = _header(request, "MCP-Protocol-Version")
     meta = _meta_of(params)
     modern = version not in {"", *LEGACY} or f"{META}protocolVersion" in meta

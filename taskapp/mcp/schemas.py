@@ -39,7 +39,7 @@ class MessageSchema(Schema):
 
     jsonrpc = fields.Choice(("2.0",), required=True)
     id = fields.Raw(metadata=ID)
-    method = fields.Text(max=200)
+    method = fields.String(validate=validate.Length(max=200))
     params = fields.Dict(keys=fields.String())
 
 

@@ -66,6 +66,8 @@ def test_only_post_is_served(alice: Client, method: str) -> None:
         (b'{"jsonrpc": "2.0", "id": 1.5, "method": "ping"}', -32600),
         (b'{"jsonrpc": "2.0", "id": 1, "result": {}}', -32600),
         (b'{"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": []}', -32600),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "%s"}' % (b"x" * 201), -32600),
+        (b'{"jsonrpc": "2.0", "id": "%s", "method": "ping"}' % (b"x" * 1001), -32600),
     ],
 )
 def test_what_is_no_request_is_refused_without_an_id(alice: Client, body: bytes, code: int) -> None:
@@ -164,6 +166,14 @@ def test_an_older_client_pings_lists_and_calls(alice: Client) -> None:
     params = {"name": "list_projects", "arguments": {}}
     result = legacy(alice, "tools/call", params, **LEGACY).get_json()["result"]
     assert result["structuredContent"]["items"][0]["kind"] == "inbox"
+
+
+@pytest.mark.parametrize("method", ["", "tools\x00", "\x1f", "x" * 200])
+def test_a_method_is_any_text(alice: Client, method: str) -> None:
+    """JSON-RPC 2.0 names no character that a method may not have: it is only not served."""
+    response = legacy(alice, method, {}, **LEGACY)
+
+    assert (response.status_code, error_of(response)) == (200, -32601)
 
 
 def test_errors_of_an_older_client_come_with_200(alice: Client) -> None:
