@@ -17,6 +17,7 @@ from taskapp.web.idempotency import KEY
 # Refusals of what the schema allows: only what is stored, or the clock, can tell.
 RIGHTLY = {
     "invalid-cursor": "opaque and signed: only a list can give one",
+    "cursor-expired": "how far back events are kept: those are rows",
     "precondition-failed": "an ETag or a revision that is not the present one",
 }
 # The same for single fields of a body, by the words of the refusal.
