@@ -44,9 +44,10 @@ limit_request_field_size = 8190  # bytes; our tokens take less than 1,000
 forwarded_allow_ips = ""  # TRUSTED_PROXIES alone says whom to believe, and taskapp does that
 control_socket_disable = True  # nobody needs to steer a running server through a file
 with suppress(AttributeError):  # not every C library has it
-    # Blocks over 1 MiB go back to the system when freed: glibc would keep the 19 MiB that hashing a
-    # password takes, in each worker (mallopt(3), M_MMAP_THRESHOLD).
-    ctypes.CDLL(None).mallopt(-3, 1024 * 1024)
+    # Blocks of 64 KiB and more go back to the system when freed: glibc would keep the 19 MiB that
+    # hashing a password takes, and the texts of long lists, in each worker (mallopt(3),
+    # M_MMAP_THRESHOLD).
+    ctypes.CDLL(None).mallopt(-3, 64 * 1024)
 logconfig_dict = _logs.configuration(_settings)  # and gunicorn's lines look like them
 loglevel = _settings.log_level
 proc_name = "taskapp"

@@ -180,3 +180,19 @@ def test_a_time_is_as_long_as_the_document_says(alice: Client) -> None:
         response = alice.post("/api/v1/tasks", json={"title": "x", "due_at": due_at})
         assert response.status_code == status, digits
     assert named(response) == ["/due_at"]
+
+
+@pytest.mark.parametrize(("alarms", "status"), [(249, 200), (250, 400)])
+def test_a_calendar_task_of_many_components_is_refused_before_it_is_read(
+    alice: Client, alarms: int, status: int
+) -> None:
+    alarm = "BEGIN:VALARM\nTRIGGER:-PT1H\nACTION:DISPLAY\nEND:VALARM\n"
+    todo = f"BEGIN:VTODO\nSUMMARY:Fern\n{alarm * alarms}END:VTODO\n"
+    calendar = f"BEGIN:VCALENDAR\nVERSION:2.0\n{todo}END:VCALENDAR\n"
+    headers = {"Content-Type": "text/calendar"}
+
+    response = alice.post("/api/v1/tasks/import", data=calendar, headers=headers)
+
+    assert response.status_code == status
+    if status == 400:
+        assert response.get_json()["detail"] == "VTODO 1 has more than 1,000 lines."

@@ -12,6 +12,7 @@ from taskapp.exchange.file_zones import HIDDEN, FileZones, UnknownZone, database
 from taskapp.tasks.reminders import MORNING
 
 MAX_LENGTH = 1024 * 1024  # bytes of one VTODO; the longest task takes less
+MAX_LINES = 1_000  # of one VTODO, unfolded; each of its properties and alarms takes a few
 OURS = re.compile("task-(?P<id>[1-9][0-9]{0,17})@taskapp")  # as our exports name a task
 UID = re.compile(rb"^UID(?:;[^:\r\n]*)?:([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
 PARENT = re.compile(rb"^RELATED-TO((?:;[^:\r\n]*)?):([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
@@ -73,6 +74,8 @@ def read(file: IO[bytes], zone: ZoneInfo) -> Iterator[dict[str, Any]]:
 
 
 def _text_of(component: bytes, number: int) -> str:
+    if component.count(b"\n") > MAX_LINES:
+        raise MalformedRequest(f"VTODO {number} has more than {MAX_LINES:,} lines.")
     try:
         return hide(EMPTY.sub(b"", component)).decode()
     except UnicodeDecodeError:
