@@ -60,8 +60,11 @@ def login(body: Body, user_agent: str, address: str) -> Body:
             account = audit.account_of(key, user)
             audit.note("sign-in refused", account)
             raise WrongCredentials
+    renewed = passwords.renewed(body["password"], user.password_hash)
     locked = db.session.execute(users.unchanged(user))
     one_or_raise(locked, WrongCredentials)
+    if renewed is not None:
+        users.renew_hash(user, renewed)
     if totp.is_on(user.id):
         ticket = tickets.issue(tickets.SECOND_FACTOR, user.id)
         db.session.commit()
@@ -207,10 +210,15 @@ def change_password(caller: Caller, prepared: Body) -> None:
     audit.note("password changed", caller.user_id, session=session_id)
 
 
+def sign_out(user_id: int, *, end_tokens: bool) -> None:
+    """By the operator: every session of a user ends."""
+    credentials.end_sessions(user_id)
+    if end_tokens:
+        credentials.end_tokens(user_id)
+
+
 def reset_password(user_id: int, password: str, *, end_tokens: bool) -> None:
     """By the operator: no questions asked, and every session ends."""
     hashed = users.hash_new_password(user_id, "password", password)
     users.set_password(user_id, hashed)
-    credentials.end_sessions(user_id)
-    if end_tokens:
-        credentials.end_tokens(user_id)
+    sign_out(user_id, end_tokens=end_tokens)

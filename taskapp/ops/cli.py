@@ -103,6 +103,19 @@ def set_password(email: str, end_tokens: bool) -> None:
     auth.reset_password(_id_of(email), read_password(), end_tokens=end_tokens)
 
 
+@accounts.command("sign-out")
+@click.argument("email", required=False)
+@click.option("--all", "everybody", is_flag=True, help="Of every account, instead of one.")
+@click.option("--end-tokens", is_flag=True, help="End personal tokens, too.")
+def sign_out(email: str | None, everybody: bool, end_tokens: bool) -> None:
+    """End all sessions of an account, or of every account; the accounts stay as they are."""
+    if everybody == bool(email):
+        raise click.UsageError("Give either EMAIL or --all.")
+    ids = [_id_of(email)] if email else read(sa.select(USERS.c.id)).scalars().all()
+    for user_id in ids:
+        auth.sign_out(user_id, end_tokens=end_tokens)
+
+
 @accounts.command("reset-totp")
 @click.argument("email")
 def reset_totp(email: str) -> None:

@@ -87,6 +87,14 @@ def unchanged(user: Row) -> sa.Select[Any]:
     return same.with_for_update(read=True)
 
 
+def renew_hash(user: Row, password_hash: str) -> None:
+    """Exchange the hash of the same password, but not while somebody else signs in."""
+    same = sa.select(USER.id).filter_by(id=user.id, password_hash=user.password_hash)
+    alone = same.with_for_update(skip_locked=True)
+    update = sa.update(USERS).where(USER.id.in_(alone))
+    db.session.execute(update.values(password_hash=password_hash))
+
+
 def claim_unproved(user_id: int) -> bool:
     """Give an account to whoever has just proved its address, if nobody had; its password goes."""
     update = sa.update(USERS).filter_by(id=user_id, email_verified=False)

@@ -39,6 +39,11 @@ def verify(password: str, hashed: str | None) -> bool:
     return bool(matches and hashed)
 
 
+def renewed(password: str, hashed: str) -> str | None:
+    """A hash by today's parameters, if this one has others (ASVS 11.2.2)."""
+    return hash_password(password) if _hasher.check_needs_rehash(hashed) else None
+
+
 def refuse_guessable(field: str, password: str, *context: str) -> None:
     """Length and an estimate, no composition rules (NIST SP 800-63B, 5.1.1.2)."""
     from zxcvbn import zxcvbn  # its word lists are large, and most workers never need them

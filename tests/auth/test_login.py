@@ -12,6 +12,7 @@ from typing import Any
 import jwt
 import pytest
 import sqlalchemy as sa
+from argon2 import PasswordHasher
 
 from config import Settings
 from taskapp.extensions import db
@@ -80,6 +81,28 @@ def test_stores_argon2id_and_no_secret_in_clear(anonymous: Client, app: Any) -> 
     assert PASSWORD not in dump
     assert pair["access_token"] not in dump
     assert pair["refresh_token"] not in dump
+
+
+def test_a_hash_of_older_parameters_is_renewed_at_the_next_sign_in(
+    anonymous: Client, app: Any
+) -> None:
+    older = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE users SET password_hash = :older"), {"older": older})
+
+    assert anonymous.post(URL, json={**ALICE, "password": "another one"}).status_code == 401
+    assert hash_of_alice(app) == older
+    pair_of(anonymous)
+    renewed = hash_of_alice(app)
+    assert renewed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    pair_of(anonymous)
+    assert hash_of_alice(app) == renewed
+
+
+def hash_of_alice(app: Any) -> str:
+    select = sa.text("SELECT password_hash FROM users WHERE email_key = :email")
+    with app.app_context(), db.engine.begin() as connection:
+        return str(connection.scalar(select, {"email": ALICE["email"]}))
 
 
 def test_logs_no_secret(anonymous: Client, caplog: pytest.LogCaptureFixture) -> None:

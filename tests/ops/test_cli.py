@@ -90,6 +90,35 @@ def test_switches_accounts_off_and_on_and_sets_passwords(environment: dict[str, 
         assert servers.ask(url, {**login, "password": "seven mossy lanterns"})[0] == 200
 
 
+@pytest.mark.parametrize("whom", [("dora@example.com",), ("--all",)])
+def test_signs_an_account_out_or_all_of_them(
+    fresh_environment: dict[str, str], whom: tuple[str, ...]
+) -> None:
+    with servers.gunicorn(**fresh_environment) as base:
+        dora, erin = (servers.sign_up(base, f"{name}@example.com") for name in ("dora", "erin"))
+        body = {"name": "script", "scopes": ["read"]}
+        made = servers.ask(f"{base}/api/v1/auth/tokens", body, token=dora)[2]["token"]
+
+        def statuses() -> list[int]:
+            url = f"{base}/api/v1/users/me"
+            return [servers.ask(url, token=token)[0] for token in (dora, erin, made)]
+
+        assert servers.flask("users", "sign-out", *whom, **fresh_environment).returncode == 0
+        assert statuses() == [401, 401 if whom == ("--all",) else 200, 200]
+        ended = servers.flask("users", "sign-out", *whom, "--end-tokens", **fresh_environment)
+        assert ended.returncode == 0
+        assert statuses()[2] == 401
+        login = {"email": "dora@example.com", "password": "seven mossy lanterns"}
+        assert servers.ask(f"{base}/api/v1/auth/login", login)[0] == 200
+
+
+@pytest.mark.parametrize("whom", [(), ("dora@example.com", "--all")])
+def test_whom_to_sign_out_is_said_once(environment: dict[str, str], whom: tuple[str, ...]) -> None:
+    told = servers.flask("users", "sign-out", *whom, **environment)
+
+    assert (told.returncode, "either EMAIL or --all" in told.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("command", ["purge", "seed", "backup"])
 @pytest.mark.parametrize("fresh_environment", ["sqlite"], indirect=True)
 def test_what_cannot_be_done_is_one_line_too(
