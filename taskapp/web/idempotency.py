@@ -70,6 +70,16 @@ def once(
     return response
 
 
+def name_of_request() -> str:
+    """What the answer to this request is kept under; empty where it carries no key.
+
+    Raises:
+        Invalid: The key is none.
+    """
+    key = _key() if request.method == "POST" else None
+    return "" if key is None else _name(key)
+
+
 def _name(key: str) -> str:
     """Keys belong to one user, method and path."""
     caller = current().caller

@@ -1,21 +1,26 @@
 """Exports, imports and large batches never take all workers: short requests go on beside them.
 
-A place is a lock on a file, which the kernel lets go of when a worker is killed (flock(2)).
+A place is a lock on a file, which the kernel lets go of when a worker is killed (flock(2)). In the
+file stands which Idempotency-Key has it, so that a retry learns that its request is in progress.
 """
 
 import fcntl
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from flask import g
 
 from taskapp.database.session import Body
-from taskapp.errors import DatabaseBusy
+from taskapp.errors import DatabaseBusy, RequestInProgress
 from taskapp.extensions import settings
+from taskapp.web import idempotency
 from taskapp.web.current import current
 
 RETRY_AFTER = 5  # seconds
 LARGE_BATCH = 50  # operations
+LONGEST_NAME = 100  # bytes
 TOO_MANY = "Too many exports, imports or large batches at once. Try again when one has ended."
 
 
@@ -24,11 +29,13 @@ def begin() -> None:
 
     Raises:
         DatabaseBusy: All are taken.
+        RequestInProgress: One is taken by a request with the same Idempotency-Key.
     """
     folder = settings().instance / "long-operations"
+    name = idempotency.name_of_request().encode()
     try:
         folder.mkdir(exist_ok=True)
-        place = _free_place(folder)
+        place = _free_place(folder, name)
     except OSError:  # a full disk refuses no export
         return
     if place is None:
@@ -53,14 +60,31 @@ def end(_: BaseException | None) -> None:
         record.long_operation = None
 
 
-def _free_place(folder: Path) -> IO[bytes] | None:
+def _free_place(folder: Path, name: bytes) -> IO[bytes] | None:
     places = max(1, settings().web_concurrency - 1)
     for number in range(places):
-        file = (folder / f"{number}.lock").open("ab")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        file = (folder / f"{number}.lock").open("a+b", buffering=0)
+        if _is_taken(file):
+            holder = os.pread(file.fileno(), LONGEST_NAME, 0)
             file.close()
+            if name and holder == name:
+                raise RequestInProgress
         else:
+            _note_holder(file, name)
             return file
     return None
+
+
+def _is_taken(file: IO[bytes]) -> bool:
+    """Whether another request has the place; if not, it is ours from now on."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _note_holder(file: IO[bytes], name: bytes) -> None:
+    file.truncate(0)
+    with suppress(OSError):  # a full disk refuses no export
+        file.write(name)

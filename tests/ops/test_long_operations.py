@@ -5,9 +5,12 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,6 +18,7 @@ from tests import servers
 from tests.faults.conftest import URL, Service, running
 
 BUSY = (503, "database-busy")
+REST = b"]}"  # of an import
 HOLD = """
 import fcntl, sys
 file = open(sys.argv[1], "ab")
@@ -72,6 +76,56 @@ def test_the_next_long_operation_is_refused_and_short_ones_go_on(
 
     assert long_ones(service)[1:] == [(200, ""), (200, "")]
     assert long_ones(service)[1:] == [(200, ""), (200, "")]  # each gave its place back
+
+
+def key(name: str) -> dict[str, str]:
+    return {"Idempotency_Key": f"{name} of the retried import".replace(" ", "-")}
+
+
+@contextmanager
+def import_in_progress(service: Service, place: Path) -> Iterator[HTTPConnection]:
+    """An import whose first half has arrived, so that it has its place."""
+    half = b'{"items": [{"title": "Fern"}'
+    connection = HTTPConnection(urlsplit(service.base).netloc, timeout=30)
+    connection.putrequest("POST", f"{URL}/import")
+    headers = {"Authorization": f"Bearer {service.token}", "Content-Type": "application/json"}
+    headers |= {"Idempotency-Key": key("first")["Idempotency_Key"]}
+    headers["Content-Length"] = str(len(half) + len(REST))
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders(half)
+    deadline = time.monotonic() + 10
+    while not is_taken(place) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    yield connection
+    connection.close()
+
+
+def is_taken(place: Path) -> bool:
+    with place.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def test_a_retry_learns_that_its_long_operation_is_in_progress(
+    service: Service, fresh_environment: dict[str, str]
+) -> None:
+    place = Path(fresh_environment["TASKAPP_INSTANCE"], "long-operations", "0.lock")
+    rows = {"items": [{"title": "Fern"}]}
+    with import_in_progress(service, place) as first:
+        again = service.ask(f"{URL}/import", rows, **key("first"))
+        other = service.ask(f"{URL}/import", rows, **key("other"))
+        unnamed = service.ask(f"{URL}/import", rows)
+        first.send(REST)
+        status = first.getresponse().status
+
+    codes = [(status, reply["code"]) for status, _, reply in (again, other, unnamed)]
+    assert (status, codes) == (200, [(409, "request-in-progress"), BUSY, BUSY])
+    status, headers, counts = service.ask(f"{URL}/import", rows, **key("first"))
+    assert (status, headers["Idempotency-Replayed"], counts["created"]) == (200, "true", 1)
 
 
 @pytest.mark.parametrize("fresh_environment", ["sqlite"], indirect=True)
