@@ -8,9 +8,10 @@ import sys
 import config
 from taskapp import create_app
 
-stays = "gunicorn.arbiter" in sys.modules or "courier" in sys.argv
+serves = "gunicorn.arbiter" in sys.modules
+stays = serves or "courier" in sys.argv
 
 try:
-    app = create_app(config.load(os.environ), migrates=not stays)
+    app = create_app(config.load(os.environ), commands=not serves, migrates=not stays)
 except config.ConfigError as error:
     raise SystemExit(f"taskapp: {error}") from None

@@ -16,12 +16,14 @@ from taskapp.schema import Base
 
 # What migrations leave to be done in pieces, once the schema is committed.
 AFTER_COMMIT: list[Callable[[sa.Connection], object]] = []
+INDEXES_OF_MIGRATIONS = {"ix_tasks_open_due", "ix_tasks_repeating"}
+INDEXES_OF_MIGRATIONS |= {"ix_tasks_latest_due", "ix_tasks_project_words"}
 LOCK = 0x7461736B  # any number, the same for all: "task"
 
 
 def ours(_: Any, name: str | None, kind: str, *__: Any) -> bool:
-    """Leave out what only one database has: FTS5's tables, and two indexes of PostgreSQL's."""
-    if name in {"ix_tasks_latest_due", "ix_tasks_project_words"}:  # no model names them
+    """Leave out what no model names: FTS5's tables, and indexes with options of one database."""
+    if name in INDEXES_OF_MIGRATIONS:
         return False
     return not (kind == "table" and (name or "").startswith("task_words"))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
-from werkzeug.routing import BaseConverter, IntegerConverter
+from werkzeug.routing import BaseConverter, IntegerConverter, Rule
 
 from config import Settings
 
@@ -31,17 +31,34 @@ class AnythingConverter(BaseConverter):
     part_isolating = False
 
 
+class MatchedRule(Rule):
+    """A rule that views are found by. It compiles what builds its address if that is asked for.
+
+    Werkzeug would compile two functions for each rule at start, and nothing here calls `url_for`.
+    """
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        def build(rule: Rule, /, **values: Any) -> tuple[str, str]:
+            compiled = Rule._compile_builder(rule, append_unknown)
+            return compiled(rule, **values)
+
+        return build
+
+
 class Taskapp(Flask):
     """No view is a coroutine, and Flask would look at a dozen functions a request to see that."""
+
+    url_rule_class = MatchedRule
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
 
 
-def create_app(settings: Settings, *, migrates: bool = True) -> Flask:
+def create_app(settings: Settings, *, commands: bool = True, migrates: bool = True) -> Flask:
     """Build the application: settings, extensions, what surrounds a request, then the rooms.
 
-    Without `migrates` there is no `flask db`, and the process is 11 MiB smaller.
+    A process that serves needs no `commands`. Without `migrates` there is no `flask db`, and the
+    process is 11 MiB smaller.
     """
     from taskapp import errors
     from taskapp.database import engines
@@ -71,6 +88,8 @@ def create_app(settings: Settings, *, migrates: bool = True) -> Flask:
     _surround(app, settings)
     app.teardown_appcontext(release)
     _add_rooms(app)
+    if commands:
+        _add_commands(app)
     reporting.configure(app, settings)
     return app
 
@@ -116,18 +135,9 @@ def _add_rooms(app: Flask) -> None:
     from taskapp.auth.routes import auth
     from taskapp.auth.totp_routes import second_factor
     from taskapp.comments.routes import comments
-    from taskapp.courier.loop import courier
     from taskapp.exchange.routes import exchange
     from taskapp.mcp.routes import mcp
-    from taskapp.ops.backup import backup
-    from taskapp.ops.cli import OperatorCommand, accounts, doctor, print_openapi
-    from taskapp.ops.copy_to import copy_to
     from taskapp.ops.health import health
-    from taskapp.ops.purge import purge
-    from taskapp.ops.reseal import reseal
-    from taskapp.ops.restore import restore
-    from taskapp.ops.resume_mail import resume_mail
-    from taskapp.ops.seed import seed
     from taskapp.personal_tokens.routes import personal_tokens
     from taskapp.projects.routes import invitations, projects
     from taskapp.reports.routes import reports
@@ -141,6 +151,19 @@ def _add_rooms(app: Flask) -> None:
     work = (tasks, comments, attachments, sync, exchange, reports, webhooks, mcp)
     for room in (*people, *work, health, docs):
         app.register_blueprint(room)
+
+
+def _add_commands(app: Flask) -> None:
+    from taskapp.courier.loop import courier
+    from taskapp.ops.backup import backup
+    from taskapp.ops.cli import OperatorCommand, accounts, doctor, print_openapi
+    from taskapp.ops.copy_to import copy_to
+    from taskapp.ops.purge import purge
+    from taskapp.ops.reseal import reseal
+    from taskapp.ops.restore import restore
+    from taskapp.ops.resume_mail import resume_mail
+    from taskapp.ops.seed import seed
+
     for command in (seed, doctor, backup, restore, copy_to, purge, reseal, resume_mail, courier):
         app.cli.command(cls=OperatorCommand)(command)
     app.cli.command("openapi")(print_openapi)

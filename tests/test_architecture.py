@@ -20,7 +20,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FACTORY = PACKAGE / "__init__.py"  # it knows all, and nobody knows it
 # Each room imports from those above it in this list only, and from none of its own line.
 LAYERS = (
-    {"schema", "caller", "errors"},
+    {"schema", "caller", "errors", "marks"},
     {"extensions"},
     {"database"},
     {"web", "ledger"},

@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from flask import Flask, g
+from flask import Flask, g, url_for
 
 from taskapp.tasks.schemas import TaskQuerySchema
 from taskapp.web import contract
@@ -58,6 +58,12 @@ def test_options_work_everywhere_and_for_everybody(app: Flask, anonymous: Client
         assert (response.status_code, response.data) == (200, b"")
         assert set(response.headers["Allow"].split(", ")) == known
         assert "Content-Type" not in response.headers
+
+
+def test_addresses_are_built_as_flask_builds_them(app: Flask) -> None:
+    with app.test_request_context():
+        assert url_for("tasks.get_task", task_id=7) == "/api/v1/tasks/7"
+        assert url_for("tasks.get_task", task_id=7, rule="x y") == "/api/v1/tasks/7?rule=x+y"
 
 
 def test_what_has_no_body_has_no_type(alice: Client) -> None:

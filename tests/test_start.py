@@ -1,13 +1,64 @@
-"""What gunicorn says: where to go, and no secret."""
+"""What gunicorn loads, and what it says: where to go, and no secret."""
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests import servers
+
+# What a server on SQLite does not load, and who does. All processes together have it once: only
+# what a master loads before it forks is shared.
+LOADED_BY_OTHERS = {
+    "alembic": "`flask db`",
+    "icalendar": "tests",
+    "psycopg2": "a service on PostgreSQL",
+    "redis": "a service with REDIS_URL",
+    "smtplib": "the courier",
+    "sqlalchemy.dialects.postgresql": "a service on PostgreSQL",
+    "taskapp.courier": "the courier",
+    "taskapp.ops.backup": "commands",
+    "taskapp.ops.cli": "commands",
+    "taskapp.ops.seed": "commands",
+    "zxcvbn": "who chooses a password: most workers never see one",
+}
+# As `python -m gunicorn wsgi:app` begins, up to its first worker.
+BEGIN = """
+import gc, json, sys
+from gunicorn.app.wsgiapp import WSGIApplication
+from gunicorn.arbiter import Arbiter
+
+sys.argv = ["gunicorn", "wsgi:app", "--bind=127.0.0.1:0", "--log-level=error"]
+Arbiter(WSGIApplication()).start()
+told = {"modules": list(sys.modules), "collects": gc.isenabled(), "left": gc.get_freeze_count()}
+print(json.dumps(told))
+"""
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What stands in gunicorn's master once everything is loaded."""
+    folder = tmp_path_factory.mktemp("begun")
+    variables = servers.environment(TASKAPP_INSTANCE=str(folder), ENVIRONMENT="production")
+    variables["SECRET_KEY"] = "0123456789abcdef" * 4
+    command = [sys.executable, "-c", BEGIN]
+    return json.loads(subprocess.check_output(command, cwd=servers.ROOT, env=variables))
+
+
+@pytest.mark.parametrize("module", LOADED_BY_OTHERS)
+def test_what_others_need_is_not_loaded_to_serve(module: str, begun: Any) -> None:
+    assert module not in begun["modules"]
+
+
+def test_garbage_is_collected_once_everything_is_loaded(begun: Any) -> None:
+    assert begun["collects"]
+    assert begun["left"] > 10_000
 
 
 def test_a_server_on_ones_own_machine_says_what_to_open(tmp_path: Path) -> None:

@@ -1,23 +1,20 @@
-"""The engines: one for writes, in transactions; for reads one or two, in AUTOCOMMIT."""
+"""The engines: one for writes, in transactions; for reads one or two, in AUTOCOMMIT.
 
-import math
-import time
+What concerns PostgreSQL alone is imported late: a service on SQLite does not need the driver.
+"""
+
 from pathlib import Path
-from select import select
 from typing import Any
 
 import orjson
-import psycopg2
 import sqlalchemy as sa
 from flask import Flask
 from prometheus_client import Gauge
-from psycopg2 import extensions as driver
 
 from config import Settings
-from taskapp.database import prepared, sqlite
+from taskapp.database import sqlite
 from taskapp.database.encoding import encode
-from taskapp.database.timing import OnStatement, timed
-from taskapp.errors import DatabaseUnavailable
+from taskapp.database.timing import OnStatement
 from taskapp.extensions import db
 
 POOL_CONNECTIONS = Gauge(
@@ -25,12 +22,6 @@ POOL_CONNECTIONS = Gauge(
 )
 # A sync worker runs one request at a time; the rest is for threads of tests and of gthread.
 POOL = {"pool_size": 2, "max_overflow": 14, "pool_timeout": 5}
-# Milliseconds: a statement may not hold a worker for longer, a lock may not be waited for longer.
-STATEMENT_TIMEOUT, LOCK_TIMEOUT = 10_000, 5_000
-# Seconds without a byte from the server: one that is alive ends a statement before that.
-CONNECT_TIMEOUT, RESPONSE_TIMEOUT = 3, 12
-STARTUP = "-c timezone=UTC -c client_encoding=UTF8"  # options of each connection to PostgreSQL
-PING_AFTER_IDLE = 0.1  # seconds
 COMMON: dict[str, Any] = {
     "json_serializer": lambda value: encode(value).decode(),
     "json_deserializer": orjson.loads,
@@ -45,7 +36,9 @@ def configure(app: Flask, settings: Settings, on_statement: OnStatement) -> None
         sqlite.check_file(path)
         options = sqlite.options(on_statement)
     else:
-        options = _postgresql(on_statement)
+        from taskapp.database import postgresql
+
+        options = postgresql.options(on_statement)
     writes = {**options, **COMMON, **POOL, "url": _url(settings.database_url)}
     # Nothing of a read has to be rolled back.
     reads = {**writes, "isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
@@ -68,9 +61,11 @@ def apart(database_url: str) -> sa.Engine:
     """
     path = sqlite_path(database_url)
     if path is None:
-        connect_args = {"options": STARTUP}
+        from taskapp.database import postgresql
+
+        connect_args = {"options": postgresql.STARTUP}
         engine = sa.create_engine(_url(database_url), connect_args=connect_args, **COMMON)
-        sa.event.listen(engine, "connect", _check_encoding)
+        sa.event.listen(engine, "connect", postgresql.check_encoding)
         return engine
     sqlite.check_file(path)
     file = sqlite.DatabaseFile(path)
@@ -99,67 +94,13 @@ def _listen(app: Flask, path: Path | None) -> None:
         sa.event.listen(engine, "connect", lambda *_: POOL_CONNECTIONS.inc())
         sa.event.listen(engine, "close", lambda *_: POOL_CONNECTIONS.dec())
     if path is None:
+        from taskapp.database import postgresql
+
         for engine in db.engines.values():
-            sa.event.listen(engine, "connect", _check_encoding)
-            sa.event.listen(engine, "connect", prepared.allow)
-            sa.event.listen(engine, "handle_error", prepared.drop_spoiled)
-            _ping_after_idle(engine)
+            postgresql.listen(engine)
         return
     file = sqlite.DatabaseFile(path)
     app.extensions["taskapp.database_file"] = file
     for engine in db.engines.values():
         sqlite.listen(engine, file)
     sqlite.listen_to_writes(db.engine, file)
-
-
-def _postgresql(on_statement: OnStatement) -> dict[str, Any]:
-    timeouts = f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT}"
-    driver.set_wait_callback(_wait)
-    cursor = timed(driver.cursor, on_statement)
-    startup = f"{STARTUP} {prepared.STARTUP} {timeouts}"
-    connect_args = {"options": startup, "cursor_factory": cursor}
-    # Many UPDATEs go in one message; the driver's own executemany waits for each.
-    return {"connect_args": connect_args, "executemany_mode": "values_plus_batch"}
-
-
-def _check_encoding(connection: Any, _: Any) -> None:
-    """A database in another encoding fails at the first letter that it lacks."""
-    encoding = connection.get_parameter_status("server_encoding")
-    if encoding != "UTF8":
-        raise DatabaseUnavailable(
-            f"DATABASE_URL: the database is in {encoding}; create one with ENCODING 'UTF8'"
-            " TEMPLATE template0, and copy the data with pg_dump and pg_restore"
-        )
-
-
-def _ping_after_idle(engine: sa.Engine) -> None:
-    """An idle connection may be gone; one just used hardly is, and a ping costs a round trip."""
-
-    def note_use(_: Any, record: Any) -> None:
-        record.info["used"] = time.monotonic()
-
-    def ping(connection: Any, record: Any, _: Any) -> None:
-        idle = time.monotonic() - record.info.get("used", math.inf)
-        if idle <= PING_AFTER_IDLE:
-            return
-        try:
-            engine.dialect.do_ping(connection)
-        except psycopg2.Error:
-            raise sa.exc.InvalidatePoolError from None
-
-    sa.event.listen(engine, "checkin", note_use)
-    sa.event.listen(engine, "checkout", ping)
-
-
-def _wait(connection: Any) -> None:
-    """Wait for PostgreSQL, but not for ever: a frozen one keeps connections and sends nothing."""
-    connecting = connection.status == driver.STATUS_SETUP
-    timeout = CONNECT_TIMEOUT if connecting else RESPONSE_TIMEOUT
-    while True:
-        state = connection.poll()
-        if state == driver.POLL_OK:
-            return
-        readers = [connection] if state == driver.POLL_READ else []
-        writers = [connection] if state == driver.POLL_WRITE else []
-        if not any(select(readers, writers, [], timeout)):
-            raise psycopg2.OperationalError("the server does not answer")

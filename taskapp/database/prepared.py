@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
-from psycopg2 import extensions as driver
-
 KNOWN = "names of prepared statements"  # in the info of a connection that may have some
 MOST = 100  # on one connection: PostgreSQL keeps each in memory
 # A pooler that hands out another connection for each transaction drops the start-up options: where
@@ -34,8 +32,10 @@ class Prepared:
     """A statement by its name; its constants stand in it, its parameters are called by theirs."""
 
     def __init__(self, text: str, names: Sequence[str], constants: dict[str, Any]) -> None:
+        from psycopg2.extensions import AsIs  # which a service on SQLite does not load
+
         self.text = text
-        places = {name: driver.AsIs(f"${number}") for number, name in enumerate(names, 1)}
+        places = {name: AsIs(f"${number}") for number, name in enumerate(names, 1)}
         self.values = constants | places
         digest = blake2b(repr((text, constants)).encode(), digest_size=12).hexdigest()
         self.name = f"taskapp_{digest}"
@@ -79,4 +79,6 @@ def drop_spoiled(context: Any) -> None:
 
 def untimed(connection: Any) -> Any:
     """A cursor for what is no statement of a request."""
-    return connection.cursor(cursor_factory=driver.cursor)
+    from psycopg2.extensions import cursor  # as above
+
+    return connection.cursor(cursor_factory=cursor)

@@ -9,6 +9,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from taskapp import marks
+
 MAX_WORDS = 5_000  # different ones of a task; PostgreSQL takes a tsvector of 1 MB
 MAX_WORD_LENGTH = 100  # code points; PostgreSQL refuses lexemes past 2 KB
 MAX_FOLDED = 140_000  # code points: some signs fold to eighteen
@@ -54,12 +56,7 @@ def _ranges(numbers: Iterable[int]) -> str:
     return "".join(parts)
 
 
-def _is_inside_a_word(number: int) -> bool:
-    category = unicodedata.category(chr(number))
-    return category in {"Mn", "Mc"} and number not in FOLDED
-
-
-MARKS = _ranges(filter(_is_inside_a_word, range(0x300, 0x20000)))
+MARKS = _ranges(number for number in map(ord, marks.MARKS) if number not in FOLDED)
 WORD = re.compile(rf"(?:[^\W_]|[{MARKS}])+")
 # Scripts that put no space between words, and Korean, where what is looked for stands inside one:
 # Thai, Lao, Burmese, Khmer, kana, bopomofo, Chinese characters, Hangul.

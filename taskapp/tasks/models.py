@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -19,11 +18,7 @@ SORTED_BY = ("title_key", "priority", "due", "created_at", "updated_at")
 COUNTED = ("due", "due_on", "due_at", "created_at")  # with the status
 
 # As literal text: a partial index is used only if the query has the same condition.
-_OPEN = f"status < {len(OPEN)}"
-_WHERE_OPEN: dict[str, Any] = {"postgresql_where": sa.text(_OPEN), "sqlite_where": sa.text(_OPEN)}
-_REPEATS = sa.text("repeat IS NOT NULL")
-_WHERE_REPEATS: dict[str, Any] = {"postgresql_where": _REPEATS, "sqlite_where": _REPEATS}
-IS_OPEN = sa.literal_column(f"tasks.{_OPEN}", sa.Boolean)
+IS_OPEN = sa.literal_column(f"tasks.status < {len(OPEN)}", sa.Boolean)
 
 
 class Ranked(TypeDecorator[str]):
@@ -54,7 +49,9 @@ class Words(TypeDecorator[list[str]]):
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.TSVECTOR())
+            from sqlalchemy.dialects.postgresql import TSVECTOR  # which SQLite does not load
+
+            return dialect.type_descriptor(TSVECTOR())
         return dialect.type_descriptor(sa.Text())
 
     def process_bind_param(self, value: list[str] | None, dialect: sa.Dialect) -> str:
@@ -80,19 +77,18 @@ class Task(Base):
         sa.UniqueConstraint("project_id", "external_id"),
         sa.Index(None, "project_id", "id"),
         sa.Index(None, "project_id", "revision"),
-        # PostgreSQL has one more, by migration 0004: the latest due date first, tasks without last.
         *(sa.Index(None, "project_id", name, "id") for name in SORTED_BY),
         # With all that `/stats` counts of open tasks, so that it reads nothing else.
         sa.Index("ix_tasks_status", "project_id", "status", "id", *COUNTED),
-        sa.Index("ix_tasks_open_due", "project_id", "due", **_WHERE_OPEN),
-        sa.Index("ix_tasks_repeating", "project_id", "id", **_WHERE_REPEATS),
         sa.Index(None, "project_id", "completed_at"),
         sa.Index(None, "assignee_id", "project_id", "id"),
         sa.Index(None, "parent_id", "id"),
         sa.Index(None, "next_reminder_at"),
         # However often a task becomes done, it has one next occurrence.
         sa.Index(None, "series_id", "occurrence", unique=True),
-        # And the words of each project, by migration 0017.
+        # Migrations alone name those with options of one database, for which SQLAlchemy would load
+        # its dialect: of open tasks by due (0004), of repeating tasks (0016); on PostgreSQL the
+        # latest due date first, tasks without last (0004), and the words of each project (0017).
         {"sqlite_autoincrement": True},  # a deleted task's id must never come back
     )
 

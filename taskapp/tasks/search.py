@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
-from sqlalchemy.dialects.postgresql import TSQUERY
 
 from taskapp.database.session import Body
 from taskapp.tasks.folding import IS_UNSPACED, MAX_WORD_LENGTH, WORD, fold, runs, title_key, words
@@ -75,7 +74,7 @@ class Search(NamedTuple):
         for number in range(self.pieces):
             terms: sa.BindParameter[str] = bindparam(f"terms_{number}")
             if self.dialect == "postgresql":
-                ways.append(_WORDS_IN_PROJECT.op("@@")(sa.cast(terms, TSQUERY)))
+                ways.append(_WORDS_IN_PROJECT.op("@@")(_as_query(terms)))
             else:
                 found = _ROW_IDS.where(_FTS5.op("MATCH")(terms))
                 ways.append(TASK.id.in_(found))
@@ -83,7 +82,7 @@ class Search(NamedTuple):
 
     def _shows_words(self) -> sa.ColumnElement[bool]:
         if self.dialect == "postgresql":
-            return TASK.words.op("@@")(sa.cast(bindparam("plain_terms"), TSQUERY))
+            return TASK.words.op("@@")(_as_query(bindparam("plain_terms")))
         return TASK.words.regexp_match(bindparam("words_pattern", type_=sa.Text))
 
     def _has_signs(self) -> sa.ColumnElement[bool]:
@@ -100,6 +99,13 @@ class Search(NamedTuple):
             former_conditions.append(_TEXT.icontains(bindparam(name), escape="/"))
         had_all = sa.and_(TASK.folded.is_(None), *former_conditions)
         return sa.or_(has_all, had_all)
+
+
+def _as_query(terms: sa.BindParameter[str]) -> sa.ColumnElement[str]:
+    """For PostgreSQL, whose types nobody else loads."""
+    from sqlalchemy.dialects.postgresql import TSQUERY
+
+    return sa.cast(terms, TSQUERY)
 
 
 def index(title: str, description: str) -> Body:

@@ -12,8 +12,8 @@ from taskapp.users.breached import is_breached
 
 # OWASP's minimum for argon2id: 19 MiB, two passes, one lane; kind to a server with 256 MB.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-# The hash of a password nobody has, for sign-ins of nobody.
-_DUMMY = _hasher.hash("no account has this password")
+# The hash of no password, for sign-ins of nobody: to verify one takes the same work.
+HASH_OF_NOBODY = f"$argon2id$v=19$m=19456,t=2,p=1${'A' * 22}${'A' * 43}"
 SAFELY_UNGUESSABLE = 3  # zxcvbn: at least 10^8 guesses
 # Enough to judge by; zxcvbn's time grows with the cube of the length, and with signs for letters.
 ESTIMATED_CHARACTERS = 24
@@ -33,7 +33,7 @@ def hash_password(password: str) -> str:
 def verify(password: str, hashed: str | None) -> bool:
     """Whether they belong together; the same work where there is no account, or no password."""
     try:
-        matches = _hasher.verify(hashed or _DUMMY, password)
+        matches = _hasher.verify(hashed or HASH_OF_NOBODY, password)
     except (VerificationError, InvalidHashError):
         return False
     return bool(matches and hashed)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from marshmallow import Schema, fields, validate
 from marshmallow.exceptions import ValidationError
 
+from taskapp import marks
 from taskapp.errors import MAX_REASONS
 
 # So that schemas find every type in one place.
@@ -37,7 +38,7 @@ MAX_TIME = 40  # characters; fractions of a second may have any number of digits
 YEARS = "^(19[7-9]|2[0-9]{2})[0-9]-"
 # Code points of a text that NFC may make one of, as in Vietnamese or pointed Hebrew.
 MAX_GROWTH = 4
-MARKS = "".join(char for char in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(char))
+MARKS = "".join(filter(unicodedata.combining, marks.MARKS))
 RUN_OF_MARKS = re.compile(f"[{MARKS}]{{31}}")
 LONG_RUN_OF_MARKS = re.compile(f"[{MARKS}]{{35}}")
 CANONICAL_INT = re.compile(r"0|-?[1-9][0-9]{0,18}")

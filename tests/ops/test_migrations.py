@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -112,16 +109,6 @@ def test_the_schema_that_is_wanted_is_the_last_migrations(empty: Flask) -> None:
     upgrade()
 
     assert checks.schema_found() == checks.schema_wanted()
-
-
-def test_what_only_migrates_or_speaks_to_redis_is_not_loaded_to_serve(tmp_path: Path) -> None:
-    serve = "import sys, gunicorn.arbiter, wsgi; print(*LARGE & set(sys.modules))"
-    serve = f"LARGE = {{'alembic', 'redis', 'icalendar'}}; {serve}"
-    environment = {**os.environ, "TASKAPP_INSTANCE": str(tmp_path), "REDIS_URL": ""}
-
-    told = subprocess.check_output([sys.executable, "-c", serve], env=environment, text=True)
-
-    assert told.split() == []
 
 
 def test_an_empty_note_of_the_schema_is_none(empty: Flask) -> None:

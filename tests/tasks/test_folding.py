@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from unicodedata import category
+
 import pytest
 
+from taskapp.marks import MARKS
 from taskapp.tasks.folding import MAX_KEY_BYTES, MAX_WORDS, fold, title_key, words
 
 
@@ -70,3 +74,12 @@ def test_titles_sort_by_what_is_folded_first() -> None:
 def test_what_people_take_for_equal_is_equal_when_folded(first: str, second: str) -> None:
     assert fold(first) == fold(second)
     assert words(fold(first)) == words(fold(second))
+
+
+def test_every_combining_mark_of_unicode_is_known() -> None:
+    selectors = range(0xE0000, 0xF0000)  # tags, and which picture of a sign is meant
+    numbers = [number for number in range(sys.maxunicode + 1) if number not in selectors]
+
+    expected = [char for char in map(chr, numbers) if category(char) in {"Mn", "Mc"}]
+
+    assert list(MARKS) == expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from argon2 import extract_parameters
 from flask import Flask
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
@@ -89,3 +90,10 @@ def test_a_list_of_ones_own_is_written_and_read(
     breached._digests.cache_clear()
 
     assert found == [True, True, False, False]
+
+
+def test_where_there_is_no_account_the_work_is_the_same_and_in_vain() -> None:
+    of_nobody = extract_parameters(passwords.HASH_OF_NOBODY)
+
+    assert of_nobody == extract_parameters(passwords.hash_password("mossy lantern seven"))
+    assert not passwords.verify("mossy lantern seven", None)
