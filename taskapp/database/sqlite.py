@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from flask import current_app, has_request_context
 
 from config import ConfigError
+from taskapp.database import long_writes
 from taskapp.database.files import Identity, create_private, identity_of
 from taskapp.database.redis import shared
 from taskapp.database.timing import OnStatement, timed
@@ -19,6 +20,7 @@ from taskapp.errors import DatabaseUnavailable
 
 STATEMENT_TIMEOUT = 10.0  # seconds, of a request's statement
 BUSY_TIMEOUT = 10.0  # seconds that a writer waits for the other writers
+LOOK_EVERY = 20  # milliseconds that it waits before it looks who they are
 STEPS_BETWEEN_LOOKS = 50_000  # of SQLite's virtual machine: about a millisecond
 HEADERS = (b"", b"SQLite format 3\0")
 PRAGMAS = ("journal_mode = WAL", "foreign_keys = ON", "synchronous = FULL")
@@ -116,6 +118,7 @@ def listen_to_writes(engine: sa.Engine, file: DatabaseFile) -> None:
         file.check()
         _begin_immediate(connection)
 
+    sa.event.listen(engine, "connect", _wait_briefly)
     sa.event.listen(engine, "begin", begin)
 
 
@@ -123,11 +126,34 @@ def _begin_immediate(connection: sa.Connection) -> None:
     """On the driver's cursor, as hot statements are; an error is SQLAlchemy's all the same."""
     cursor = connection.connection.cursor()
     try:
-        cursor.execute(BEGIN)
+        _wait_for_lock(cursor)
     except sqlite3.Error as error:
         connection._handle_dbapi_exception(error, BEGIN, None, cursor, None)
     finally:
         cursor.close()
+
+
+def _wait_for_lock(cursor: Any) -> None:
+    """Begin, after other writers; behind a long write only as long as it may hold others up."""
+    ends = 0.0
+    while True:
+        try:
+            cursor.execute(BEGIN)
+        except sqlite3.OperationalError as error:
+            at = time.monotonic()
+            ends = ends or at + BUSY_TIMEOUT
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or at > ends or _is_in_the_way():
+                raise
+        else:
+            return
+
+
+def _is_in_the_way() -> bool:
+    return has_request_context() and long_writes.is_in_the_way()
+
+
+def _wait_briefly(connection: Any, _: Any) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {LOOK_EVERY}")
 
 
 def empty_log(connection: Any) -> None:

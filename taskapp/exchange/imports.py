@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from flask import g
 from marshmallow import Schema, ValidationError, pre_load
 
+from taskapp.database import long_writes
 from taskapp.database.session import Body
 from taskapp.errors import (
     MAX_REASONS,
@@ -124,11 +125,13 @@ def read(_: Body) -> Body:
     sent: Upload = current().upload
     with sent.file, closing(READERS[sent.media_type](sent)) as rows:
         current().rows = ValidRows(ROW, _checked(rows))
+    long_writes.begin()
     return {"items": current().rows}
 
 
 def close(_: BaseException | None) -> None:
     """Close the files of an import, however its request ended."""
+    long_writes.end()
     record = g.get("current")
     if record is None:
         return

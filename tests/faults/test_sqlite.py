@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import shutil
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from taskapp.database import long_writes
 from tests import servers
 from tests.faults.conftest import Service, running
 
@@ -150,6 +152,41 @@ def test_a_file_that_becomes_unreadable_is_a_503(on_sqlite: dict[str, str], tmp_
         statuses = {service.ask("/health/ready")[0] for _ in range(4)}
         assert statuses == {503}
         assert service.create("refused") == (503, "database-unavailable")
+
+
+@contextmanager
+def writing(tmp_path: Path, seconds: float) -> Iterator[None]:
+    """As another worker whose import has written for so long."""
+    sign = tmp_path / "long-write.lock"
+    with (
+        closing(sqlite3.connect(tmp_path / "taskapp.db", isolation_level=None)) as other,
+        sign.open("ab") as file,
+    ):
+        fcntl.flock(file, fcntl.LOCK_SH)
+        began = time.time() - seconds
+        os.utime(sign, (began, began))
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+def test_an_import_holds_nobody_up_for_long(on_sqlite: dict[str, str], tmp_path: Path) -> None:
+    """A write that waits holds a worker, behind which reads would wait."""
+    with running(**on_sqlite, WEB_CONCURRENCY="1") as service:
+        with writing(tmp_path, seconds=long_writes.PATIENCE):
+            answers = [service.create(f"refused {number}") for number in range(20)]
+            assert answers == [(503, "database-busy")] * 20
+            assert service.read() == 200
+        assert service.create("taken") == (201, "")
+        assert service.total() == 1
+
+
+def test_a_write_waits_for_a_short_import(on_sqlite: dict[str, str], tmp_path: Path) -> None:
+    with running(**on_sqlite) as service, ThreadPoolExecutor(1) as pool:
+        with writing(tmp_path, seconds=-60):  # it will be for long in a minute
+            waiting = pool.submit(service.create, "waiting")
+            time.sleep(0.2)
+            assert not waiting.done()
+        assert waiting.result() == (201, "")
 
 
 @pytest.mark.faults

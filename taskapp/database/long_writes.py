@@ -1,0 +1,58 @@
+"""An import holds SQLite's one lock for seconds: who else writes waits for it only briefly.
+
+A worker that waits serves nobody, so reads would wait behind it. The sign is a lock on a file,
+which the kernel lets go of when a worker is killed (flock(2)); the file's time says since when.
+"""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from flask import g
+
+from taskapp.extensions import settings
+
+PATIENCE = 0.5  # seconds that an import may hold up other writes
+
+
+def begin() -> None:
+    """Say that this request begins a long write; `end` says that it is over."""
+    try:
+        file = _sign().open("ab")
+        if _is_free(file.fileno()):  # a second one begins no new half second
+            os.utime(file.fileno())
+        fcntl.flock(file, fcntl.LOCK_SH)
+    except OSError:  # a full disk refuses no import for this
+        return
+    g.long_write = file
+
+
+def end() -> None:
+    file = g.pop("long_write", None)
+    if file is not None:
+        file.close()
+
+
+def is_in_the_way() -> bool:
+    """Whether another request has been at a long write for longer than others wait for it."""
+    if "long_write" in g:
+        return False
+    try:
+        with _sign().open("rb") as file:
+            age = time.time() - os.fstat(file.fileno()).st_mtime
+            return age > PATIENCE and not _is_free(file.fileno())
+    except OSError:
+        return False
+
+
+def _is_free(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sign() -> Path:
+    return settings().instance / "long-write.lock"
