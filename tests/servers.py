@@ -171,6 +171,7 @@ def migrate(**variables: str) -> None:
     """Migrate a database; an SQLite file is a copy of the first one, which saves a process."""
     path = Path(variables["TASKAPP_INSTANCE"], "taskapp.db")
     if _migrated and "DATABASE_URL" not in variables:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_bytes(_migrated[0])
         return
