@@ -16,7 +16,7 @@ from taskapp.schema import Base
 
 # What migrations leave to be done in pieces, once the schema is committed.
 AFTER_COMMIT: list[Callable[[sa.Connection], object]] = []
-INDEXES_OF_MIGRATIONS = {"ix_tasks_open_due", "ix_tasks_repeating"}
+INDEXES_OF_MIGRATIONS = {"ix_tasks_open_due", "ix_tasks_open_created", "ix_tasks_repeating"}
 INDEXES_OF_MIGRATIONS |= {"ix_tasks_latest_due", "ix_tasks_project_words"}
 LOCK = 0x7461736B  # any number, the same for all: "task"
 

@@ -12,13 +12,12 @@ from taskapp.database.pages import Page, page_by
 from taskapp.database.session import Body, now, read
 from taskapp.ledger import access, events
 from taskapp.ledger.access import MEMBERSHIPS
+from taskapp.reports.ranges import AGES, count_ranges
 from taskapp.tasks.access import TaskNotFound, visible_task, was_deleted
 from taskapp.tasks.due import start_of
-from taskapp.tasks.models import IS_OPEN, LABELS, PRIORITIES, STATUSES, TASKS
-from taskapp.tasks.query import is_overdue
+from taskapp.tasks.models import LABELS, PRIORITIES, STATUSES, TASKS
 
 DAYS = 30
-AGES = (7, 30, 90)  # days
 NUMBER = sa.func.count().label("number")
 Condition = sa.ColumnElement[bool]
 _LABEL_NAME = sa.func.min(LABELS.c.name).label("name")
@@ -88,26 +87,19 @@ def get_stats(caller: Caller, query: Body) -> Body:
     timezone = query.get("tz", caller.timezone)
     zone = ZoneInfo(timezone)
     inside = TASKS.c.project_id.in_(project_ids)
+    counts = count_ranges(project_ids, timezone)
     stats: Body = {}
-    stats["status"] = _count_each(STATUSES, TASKS.c.status, inside)
-    stats["priority"] = _count_each(PRIORITIES, TASKS.c.priority, inside)
+    stats["status"] = {name: counts["status", name] for name in STATUSES}
+    stats["priority"] = {name: counts["priority", name] for name in PRIORITIES}
     tasks = sum(stats["status"].values())
     stats["assignee"] = _count_assignees(project_ids, tasks)
-    of_open = _count_open(inside, timezone)
-    stats |= of_open
+    stats["overdue"] = counts["due", "before today"] + counts["due", "today"]
+    stats["open_by_age"] = []
+    for days in (*AGES, None):
+        age = {"under_days": days, "count": counts["open", days]}
+        stats["open_by_age"].append(age)
     stats["done_per_day"] = _done_per_day(inside, zone)
     return stats
-
-
-def _count_each(names: tuple[str, ...], column: sa.Column[Any], inside: Condition) -> Body:
-    """How many tasks have each value of a column, project by project: the order of its index."""
-    counted = sa.select(column.label("value"), NUMBER)
-    counted = counted.where(inside)
-    counted = counted.group_by(TASKS.c.project_id, column)
-    counts: Body = dict.fromkeys(names, 0)
-    for row in read(counted):
-        counts[row.value] += row.number
-    return counts
 
 
 def _count_assignees(project_ids: list[int], tasks: int) -> list[Body]:
@@ -128,28 +120,6 @@ def _count_assignees(project_ids: list[int], tasks: int) -> list[Body]:
         nobody = {"user_id": None, "count": unassigned}
         rows.append(nobody)
     return rows
-
-
-def _count_open(inside: Condition, timezone: str) -> Body:
-    """How many open tasks are overdue, and how many were created how long ago, each once."""
-    is_late, values = is_overdue(timezone)
-    moment = now()
-    columns: list[sa.ColumnElement[int]] = [
-        NUMBER,
-        sa.func.count().filter(is_late).label("overdue"),
-    ]
-    for days in AGES:
-        is_younger = TASKS.c.created_at >= moment - dt.timedelta(days=days)
-        columns.append(sa.func.count().filter(is_younger).label(f"under_{days}"))
-    counted = sa.select(*columns).select_from(TASKS).where(inside, IS_OPEN)
-    every, overdue, *younger = list(read(counted, values).one())
-    by_age: list[Body] = []
-    former = 0
-    limits: list[int | None] = [*AGES, None]
-    for under_days, number in zip(limits, [*younger, every], strict=True):
-        by_age.append({"under_days": under_days, "count": number - former})
-        former = number
-    return {"overdue": overdue, "open_by_age": by_age}
 
 
 def _done_per_day(inside: Condition, zone: ZoneInfo) -> list[Body]:

@@ -13,12 +13,10 @@ from taskapp.schema import Base, part_of, table
 STATUSES = ("todo", "in_progress", "done", "cancelled")
 OPEN = ("todo", "in_progress")
 PRIORITIES = ("none", "low", "medium", "high", "urgent")
-SORTED_BY = ("title_key", "priority", "due", "created_at", "updated_at")
-
-COUNTED = ("due", "due_on", "due_at", "created_at")  # with the status
+SORTED_BY = ("title_key", "status", "priority", "due", "created_at", "updated_at")
 
 # As literal text: a partial index is used only if the query has the same condition.
-IS_OPEN = sa.literal_column(f"tasks.status < {len(OPEN)}", sa.Boolean)
+IS_OPEN = sa.literal_column("tasks.status") < sa.literal_column(str(len(OPEN)))
 
 
 class Ranked(TypeDecorator[str]):
@@ -78,8 +76,6 @@ class Task(Base):
         sa.Index(None, "project_id", "id"),
         sa.Index(None, "project_id", "revision"),
         *(sa.Index(None, "project_id", name, "id") for name in SORTED_BY),
-        # With all that `/stats` counts of open tasks, so that it reads nothing else.
-        sa.Index("ix_tasks_status", "project_id", "status", "id", *COUNTED),
         sa.Index(None, "project_id", "completed_at"),
         sa.Index(None, "assignee_id", "project_id", "id"),
         sa.Index(None, "parent_id", "id"),
@@ -87,8 +83,9 @@ class Task(Base):
         # However often a task becomes done, it has one next occurrence.
         sa.Index(None, "series_id", "occurrence", unique=True),
         # Migrations alone name those with options of one database, for which SQLAlchemy would load
-        # its dialect: of open tasks by due (0004), of repeating tasks (0016); on PostgreSQL the
-        # latest due date first, tasks without last (0004), and the words of each project (0017).
+        # its dialect: of open tasks by due (0004) and by age (0019), of repeating tasks (0016); on
+        # PostgreSQL the latest due date first, tasks without last (0004), and the words of each
+        # project (0017).
         {"sqlite_autoincrement": True},  # a deleted task's id must never come back
     )
 

@@ -11,7 +11,7 @@ from taskapp.database.pages import Page, count, cut
 from taskapp.database.session import Body, now, read
 from taskapp.extensions import db
 from taskapp.tasks.due import with_days
-from taskapp.tasks.filters import FILTERS, IN_PROJECTS, Condition, filters_of
+from taskapp.tasks.filters import FILTERS, Condition, filters_of
 from taskapp.tasks.models import COLUMNS, SHOWN, TASK
 from taskapp.tasks.search import Search, search_for
 from taskapp.tasks.statements import Shape, Sort, hot
@@ -61,7 +61,7 @@ def page(project_ids: list[int], query: Body) -> Page:
     if "fields" in query:
         result = result.only(*query["fields"])
     if query["total"]:
-        every = SHOWN.where(IN_PROJECTS, *shape.conditions())
+        every = SHOWN.where(*shape.everywhere())
         result = result._replace(total=count(every, values))
     return result
 

@@ -13,7 +13,15 @@ from sqlalchemy import bindparam
 
 from taskapp.database.hot import Hot
 from taskapp.database.pages import MOST
-from taskapp.tasks.filters import FILTERS, IN_PROJECTS, Condition, FilterKey, has_label, shows_label
+from taskapp.tasks.filters import (
+    FILTERS,
+    IN_PROJECTS,
+    SHOWS_PROJECT,
+    Condition,
+    FilterKey,
+    has_label,
+    shows_label,
+)
 from taskapp.tasks.models import COLUMNS, SHOWN, TASK
 from taskapp.tasks.search import Search
 
@@ -72,6 +80,12 @@ class Shape:
             chosen += self.search.conditions(by_index=not is_near)
         return chosen
 
+    def everywhere(self) -> list[Condition]:
+        """The conditions, with that of all projects of the list."""
+        if self.search is not None and self.search.pieces:  # words are of the projects already
+            return [*self.conditions(), SHOWS_PROJECT]
+        return [*self.conditions(), IN_PROJECTS]
+
 
 @lru_cache(128)
 def hot(shape: Shape) -> Hot:
@@ -106,7 +120,7 @@ def _by_words(shape: Shape, chosen: sa.Select[Any]) -> sa.Select[Any]:
     """All that has the words, then in order: no planner knows how rare they are together."""
     if shape.empty:
         chosen = chosen.where(_after(shape.sorts, shape.empty))
-    chosen = chosen.where(*shape.conditions(), IN_PROJECTS)
+    chosen = chosen.where(*shape.everywhere())
     matching = chosen.offset(0).subquery()  # it is a fence: the order is not looked for inside
     return _ordered(sa.select(matching), matching.c, shape.sorts)
 
@@ -115,7 +129,7 @@ def _in_order(shape: Shape, chosen: sa.Select[Any], most: Limit = MOST) -> sa.Se
     if shape.empty:
         chosen = chosen.where(_after(shape.sorts, shape.empty))
     if not shape.projects:
-        chosen = chosen.where(*shape.conditions(), IN_PROJECTS)
+        chosen = chosen.where(*shape.everywhere())
         return _ordered(chosen, TASK, shape.sorts, most)
     parts = []
     for number in range(shape.projects):

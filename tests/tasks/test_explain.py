@@ -267,9 +267,15 @@ def test_stats_read_indexes_alone(app: Flask, alice: Client) -> None:
         assert alice.get("/api/v1/stats").status_code == 200
 
     of_tasks = [each for each in sent if "tasks" in each[0]]
-    assert len(of_tasks) == 5
+    assert len(of_tasks) == 3
+    # SQLite calls a partial index covering only if its condition is asked for, too.
+    alone = re.compile(r"Index Only|COVERING INDEX|USING INDEX ix_tasks_open_")
+    of_rows = []
     for statement, parameters in of_tasks:
         explained = plan(app, statement, parameters, small=True)
         rows = [line for line in explained.splitlines() if re.search(r"(Scan|SEARCH).*tasks", line)]
         assert rows
-        assert all("Index Only" in row or "COVERING INDEX" in row for row in rows), explained
+        of_rows += [row for row in rows if not alone.search(row)]
+    # Of what is due on a day that is today somewhere, PostgreSQL reads whether it is late.
+    assert len(of_rows) <= 1
+    assert all("ix_tasks_open_due" in row for row in of_rows), of_rows
