@@ -12,7 +12,7 @@ from taskapp.tasks.models import IS_OPEN, LABELS, TASK
 Condition = sa.ColumnElement[bool]
 # A parameter, and its value where that has a meaning of its own.
 FilterKey = tuple[str, str | bool | None]
-_PROJECTS = bindparam("projects", expanding=True)
+_PROJECTS: sa.BindParameter[int] = bindparam("projects", expanding=True)
 IN_PROJECTS = TASK.project_id.in_(_PROJECTS)
 # The same, looked at in each row: a planner that combined indexes would read all of the projects.
 _OUT_OF_INDEX = TASK.project_id + sa.literal_column("0")
