@@ -28,10 +28,21 @@ def transaction() -> Iterator[None]:
     """Commit what is written inside, or leave nothing of it behind."""
     try:
         yield
-        db.session.commit()
+        if _has_session():
+            db.session.commit()
     except BaseException:
         db.session.rollback()
         raise
+
+
+def in_transaction() -> bool:
+    """Whether one has begun, with its first statement."""
+    return _has_session() and db.session().in_transaction()
+
+
+def _has_session() -> bool:
+    """Not where nothing was written, nor where one statement did all: to make one costs more."""
+    return db.session.registry.has()
 
 
 def read(statement: sa.Executable, values: dict[str, Any] | None = None) -> sa.Result[Any]:

@@ -48,6 +48,7 @@ _NEXT_COUNTED = {"revision": _NEXT, "task_count": _TASK_COUNT}
 _ADVANCE = HotWrite(sa.update(PROJECTS).where(IS_THIS).values(_NEXT_COUNTED))
 _RECORD = sa.insert(EVENTS)
 _RECORD_ONE = HotWrite(_RECORD.inline())
+Counted = tuple[str, bool, str | None]  # the kind, whether it is of a task, its new status
 UNCOUNTED = "locks whose count of tasks changed after they had advanced"
 
 
@@ -177,16 +178,21 @@ def record_each(revision: Revision, kind: str, changes: Iterable[tuple[int | Non
     events = []
     for task_id, fields in changes:
         events.append({**common, "task_id": task_id, "changes": fields})
-        count_event(kind, task_id, fields)
+        _count_event(kind, task_id, fields)
     if len(events) == 1:
         _RECORD_ONE.tuples(events[0])
     elif events:
         db.session.execute(_RECORD, events)
 
 
-def count_event(kind: str, task_id: int | None, fields: Body) -> None:
+def counted(kind: str, task_id: int | None, changes: Body) -> Counted:
+    """What the metrics count of an event."""
+    status = changes.get("status")
+    return kind, task_id is not None, status[-1] if status else None
+
+
+def _count_event(kind: str, task_id: int | None, changes: Body) -> None:
     """Note what `web/metrics.py` adds up on commit."""
     counts = db.session.info.setdefault("event counts", {})
-    status = fields.get("status")
-    what = (kind, task_id is not None, status[-1] if status else None)
+    what = counted(kind, task_id, changes)
     counts[what] = counts.get(what, 0) + 1

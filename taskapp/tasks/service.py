@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from taskapp.caller import Caller
 from taskapp.database.pages import Created, Page
-from taskapp.database.session import Body, Precondition, Row, read
+from taskapp.database.session import Body, Precondition, Row, in_transaction, read
 from taskapp.errors import Invalid
 from taskapp.extensions import db
 from taskapp.ledger import access, revisions
@@ -133,8 +133,7 @@ def next_occurrence(task: Row | Created) -> int | None:
         return None
     after = sa.select(TASK.next_id).where(TASK.id == row.id)
     # A write must see what it has just written; a read needs no transaction.
-    is_writing = db.session().in_transaction()
-    result = db.session.execute(after) if is_writing else read(after)
+    result = db.session.execute(after) if in_transaction() else read(after)
     next_id: int | None = result.scalar()
     return next_id
 

@@ -15,15 +15,23 @@ import sqlalchemy as sa
 from taskapp.caller import Caller
 from taskapp.database.hot import Hot, is_hot
 from taskapp.database.quotas import TASKS_OF_PROJECT
-from taskapp.database.session import Body, Precondition, Row, changed_fields, now, reads
+from taskapp.database.session import (
+    Body,
+    Precondition,
+    Row,
+    changed_fields,
+    in_transaction,
+    now,
+    reads,
+)
 from taskapp.errors import NotFound, StaleRevision
-from taskapp.extensions import db
 from taskapp.ledger import revisions
 from taskapp.ledger.access import EDIT, EVENTS, MEMBERSHIPS, PROJECTS, USER_ID
 from taskapp.tasks.access import TASK_ID, visible_task
 from taskapp.tasks.models import COLUMNS, TASK, TASKS
 from taskapp.tasks.rows import BLANK, computed, faults, new_values
 from taskapp.tasks.writes import from_nothing
+from taskapp.web import metrics
 
 CHANGEABLE = {"title", "description", "status", "priority", "due_at", "due_on"}
 SENT = CHANGEABLE | {"project_id"}
@@ -39,6 +47,7 @@ def create(caller: Caller, body: Body) -> Row | None:
     project_id = body.get("project_id")
     values = new_values({**BLANK, **body, "created_by": caller.user_id})
     values.pop("project_id", None)
+    values = {name: value for name, value in values.items() if value is not None}
     statement = _create(tuple(sorted(values)), project_id is None)
     parameters = _parameters(caller, values, from_nothing(body))
     parameters["most"] = TASKS_OF_PROJECT.most
@@ -74,7 +83,7 @@ def _is_possible() -> bool:
     connection = reads()
     if connection.dialect.name != "postgresql" or not is_hot(connection):
         return False
-    return not db.session().in_transaction()
+    return not in_transaction()
 
 
 def _is_plain(before: Row, body: Body) -> bool:
@@ -95,7 +104,7 @@ def _written(statement: "ShortWrite", parameters: Body) -> Row | None:
     rows = statement.rows(parameters)
     if not rows:
         return None
-    revisions.count_event(statement.kind, rows[0].id, parameters["changes"])
+    metrics.count_event(*revisions.counted(statement.kind, rows[0].id, parameters["changes"]))
     return rows[0]
 
 

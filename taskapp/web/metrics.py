@@ -47,14 +47,19 @@ def count_request(method: str, route: str, status: int, seconds: float, database
         SIGN_INS.labels(SIGN_IN_OUTCOMES[status]).inc()
 
 
+def count_event(kind: str, of_task: bool, status: str | None, times: int = 1) -> None:
+    """Count an event that is committed; `status` is the one that it brings."""
+    if kind == "created" and of_task:
+        CREATED.inc(times)
+    if status == "done":
+        DONE.inc(times)
+
+
 @sa.event.listens_for(db.session, "after_commit")
 def _count_events(session: Session) -> None:
     counts = session.info.pop("event counts", {})
-    for (kind, of_task, status), count in counts.items():
-        if kind == "created" and of_task:
-            CREATED.inc(count)
-        if status == "done":
-            DONE.inc(count)
+    for (kind, of_task, status), times in counts.items():
+        count_event(kind, of_task, status, times)
 
 
 @sa.event.listens_for(db.session, "after_rollback")
