@@ -77,6 +77,7 @@ def get_task(task_id: int) -> Reply:
 
 
 @tasks.patch(TASK)
+@reads_first(VISIBLE_TASK)
 @accepts(body=TaskSchema(partial=True))
 @replies(TaskSchema(), 200, *WRITES)
 def update_task(task_id: int, body: Body) -> Reply:
