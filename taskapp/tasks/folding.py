@@ -91,6 +91,9 @@ def words(folded: str) -> list[str]:
     In a script without spaces each pair of neighbouring letters is a word, and so is the last
     letter, so that any part of the text is found.
     """
+    if folded.isascii():  # where each word is one run
+        known = dict.fromkeys([word[:MAX_WORD_LENGTH] for word in WORD.findall(folded)])
+        return list(known)[:MAX_WORDS]
     found: dict[str, None] = {}
     for run in runs(folded):
         found.update(dict.fromkeys(_words_of(run)))

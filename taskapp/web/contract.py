@@ -35,7 +35,7 @@ from taskapp.database.pages import Accepted, Created, Linked
 from taskapp.database.session import Body, transaction
 from taskapp.web import conditional, cursors, idempotency
 from taskapp.web.addresses import absolute
-from taskapp.web.body import load_json
+from taskapp.web.body import load as load_body
 from taskapp.web.current import current
 from taskapp.web.dates import TimeZone
 from taskapp.web.fields import Address, Resource, Time
@@ -108,7 +108,7 @@ def accepts(
     body: Schema | None = None,
     query: Schema | None = None,
     takes: tuple[str, ...] = (),
-    load: Callable[[Schema], Any] = lambda schema: schema.load(load_json()),
+    load: Callable[[Schema], Any] = load_body,
     prepare: Prepare | None = None,
 ) -> Callable[[View], View]:
     """Hand the view what the client sent, validated, as `body` and `query`.

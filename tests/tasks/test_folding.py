@@ -8,7 +8,7 @@ from unicodedata import category
 import pytest
 
 from taskapp.marks import MARKS
-from taskapp.tasks.folding import MAX_KEY_BYTES, MAX_WORDS, fold, title_key, words
+from taskapp.tasks.folding import MAX_KEY_BYTES, MAX_WORD_LENGTH, MAX_WORDS, fold, title_key, words
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,14 @@ def test_at_most_5_000_words_of_a_task_are_found() -> None:
 
     assert len(words(many)) == MAX_WORDS
     assert words(many)[-1] == f"word{MAX_WORDS - 1}"
+    assert words(f"☃ {many}") == words(many)
+
+
+def test_a_long_word_is_found_by_its_beginning_whatever_stands_beside_it() -> None:
+    long = "x" * MAX_WORD_LENGTH
+    text = f"{long}yz {long}z fern's"
+
+    assert words(text) == words(f"{text} ☃") == [long, "fern", "s"]
 
 
 def test_titles_sort_by_what_is_folded_first() -> None:
