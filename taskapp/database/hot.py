@@ -71,6 +71,15 @@ class Hot:
         parent, index = self.parent, self.parent._key_to_index
         return [sa.Row(parent, None, index, values) for values in self.tuples(values)]
 
+    def row(self, values: Body) -> Row:
+        """The row that it would read where these are known, by name; there may be more."""
+        known = tuple(map(values.__getitem__, self.names))
+        return sa.Row(self.parent, None, self.parent._key_to_index, known)
+
+    def values_of(self, row: Row) -> Body:
+        """The values of one of its rows, by name."""
+        return dict(zip(self.names, row, strict=True))
+
     def one_or_raise(self, values: Body, refusal: type[Exception]) -> Row:
         """The one row of it.
 

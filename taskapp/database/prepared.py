@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any
 
 KNOWN = "names of prepared statements"  # in the info of a connection that may have some
-MOST = 100  # on one connection: PostgreSQL keeps each in memory
+MOST = 50  # on one connection, whose process at PostgreSQL takes some 100 KB for each
 # A pooler that hands out another connection for each transaction drops the start-up options: where
 # this one does not arrive, what is prepared now may not be there the next time.
 _MARK = "taskapp.direct"

@@ -27,8 +27,8 @@ from taskapp.database.session import (
 from taskapp.errors import NotFound, StaleRevision
 from taskapp.ledger import revisions
 from taskapp.ledger.access import EDIT, EVENTS, MEMBERSHIPS, PROJECTS, USER_ID
-from taskapp.tasks.access import TASK_ID, visible_task
-from taskapp.tasks.models import COLUMNS, TASK, TASKS
+from taskapp.tasks.access import TASK_ID, VISIBLE_TASK, visible_task
+from taskapp.tasks.models import TASK, TASKS
 from taskapp.tasks.rows import BLANK, computed, faults, new_values
 from taskapp.tasks.writes import from_nothing
 from taskapp.web import metrics
@@ -37,6 +37,7 @@ CHANGEABLE = {"title", "description", "status", "priority", "due_at", "due_on"}
 SENT = CHANGEABLE | {"project_id"}
 _EDITABLE = revisions.LOCKED.where(MEMBERSHIPS.c.role.in_(EDIT))
 _HAS_ROOM = PROJECTS.c.task_count < sa.bindparam("most")
+_WRITTEN = (TASK.id, TASK.project_id, TASK.revision)
 _EVENT_NAMES = ("project_id", "revision", "task_id", "user_id", "kind", "changes", "at")
 
 
@@ -47,13 +48,13 @@ def create(caller: Caller, body: Body) -> Row | None:
     project_id = body.get("project_id")
     values = new_values({**BLANK, **body, "created_by": caller.user_id})
     values.pop("project_id", None)
-    values = {name: value for name, value in values.items() if value is not None}
-    statement = _create(tuple(sorted(values)), project_id is None)
-    parameters = _parameters(caller, values, from_nothing(body))
+    present = {name: value for name, value in values.items() if value is not None}
+    statement = _create(tuple(sorted(present)), project_id is None)
+    parameters = _parameters(caller, present, from_nothing(body))
     parameters["most"] = TASKS_OF_PROJECT.most
     if project_id is not None:
         parameters["in_id"] = project_id
-    return _written(statement, parameters)
+    return _written(statement, parameters, values)
 
 
 def update(caller: Caller, task_id: int, body: Body, precondition: Precondition) -> Row | None:
@@ -75,7 +76,8 @@ def update(caller: Caller, task_id: int, body: Body, precondition: Precondition)
     values = computed(new, before._mapping)
     parameters = _parameters(caller, values, changes)
     parameters.update(in_id=before.project_id, task_id=task_id, seen=before.revision)
-    return _written(_update(tuple(sorted(values))), parameters)
+    task = VISIBLE_TASK.values_of(before) | values
+    return _written(_update(tuple(sorted(values))), parameters, task)
 
 
 def _is_possible() -> bool:
@@ -100,16 +102,18 @@ def _parameters(caller: Caller, values: Body, changes: Body) -> Body:
     return parameters
 
 
-def _written(statement: "ShortWrite", parameters: Body) -> Row | None:
+def _written(statement: "ShortWrite", parameters: Body, task: Body) -> Row | None:
+    """The task as it is now: but for what the statement returns, everything of it is known."""
     rows = statement.rows(parameters)
     if not rows:
         return None
-    metrics.count_event(*revisions.counted(statement.kind, rows[0].id, parameters["changes"]))
-    return rows[0]
+    task.update(statement.values_of(rows[0]))
+    metrics.count_event(*revisions.counted(statement.kind, task["id"], parameters["changes"]))
+    return VISIBLE_TASK.row(task)
 
 
 class ShortWrite(Hot):
-    """What writes a task and returns it, with the project's revision and the event."""
+    """What writes a task, with the project's revision and the event."""
 
     def __init__(self, kind: str, task: sa.CTE, tasks: int) -> None:
         self.kind = kind
@@ -134,7 +138,7 @@ def _create(names: tuple[str, ...], in_inbox: bool) -> ShortWrite:
     locked = _EDITABLE.where(which, _HAS_ROOM).cte("locked")
     row = sa.select(locked.c.id, locked.c.revision + 1, *_new(names).values())
     insert = sa.insert(TASKS).from_select(["project_id", "revision", *names], row)
-    return ShortWrite("created", insert.returning(*COLUMNS).cte("task"), 1)
+    return ShortWrite("created", insert.returning(*_WRITTEN).cte("task"), 1)
 
 
 @lru_cache(64)
@@ -144,7 +148,7 @@ def _update(names: tuple[str, ...]) -> ShortWrite:
     is_same = TASK.revision == sa.bindparam("seen")
     change = sa.update(TASKS).where(is_there, is_same)
     change = change.values({"revision": locked.c.revision + 1, **_new(names)})
-    return ShortWrite("updated", change.returning(*COLUMNS).cte("task"), 0)
+    return ShortWrite("updated", change.returning(*_WRITTEN).cte("task"), 0)
 
 
 def _new(names: tuple[str, ...]) -> Mapping[str, sa.BindParameter[Any]]:

@@ -10,6 +10,8 @@ from typing import Any
 
 from flask import request
 from marshmallow import Schema, missing
+from werkzeug.http import parse_options_header
+from werkzeug.wsgi import get_content_length
 
 from taskapp import errors
 from taskapp.extensions import settings
@@ -54,8 +56,8 @@ def read_json_body() -> bytes:
 def read_object(readers: Mapping[str, Callable[[bytes], Any]], most: int) -> dict[str, Any]:
     """The body, read as its media type says; an object, whatever the type."""
     raw = read_body(most)
-    _check_media_type(raw, readers)
-    value = readers.get(request.mimetype, strict_json)(raw)
+    media_type = _check_media_type(raw, readers)
+    value = readers.get(media_type, strict_json)(raw)
     if not isinstance(value, dict):
         raise errors.Invalid(errors=[{"pointer": "", "detail": "The body must be an object."}])
     return value
@@ -75,13 +77,14 @@ def strict_json(raw: bytes) -> Any:
 
 def read_body(most: int) -> bytes:
     """The whole body: neither longer than allowed nor shorter than it says it is."""
-    length = request.content_length
-    if request.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+    environ = request.environ
+    length = get_content_length(environ)
+    if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
         raise errors.MalformedRequest
     if length is not None and length > most:
         raise errors.PayloadTooLarge
     try:
-        raw: bytes = request.environ["wsgi.input"].read(most + 1 if length is None else length)
+        raw: bytes = environ["wsgi.input"].read(most + 1 if length is None else length)
     except OSError:  # gunicorn's word for a malformed chunk
         raise errors.MalformedRequest from None
     if len(raw) > most:
@@ -97,17 +100,28 @@ def media_types(method: str) -> tuple[str, ...]:
     return ("application/json", *merge_patch)
 
 
-def _check_media_type(raw: bytes, known: Collection[str]) -> None:
-    """Refuse what this route does not take; a charset says nothing of JSON (RFC 8259, 11).
+def _check_media_type(raw: bytes, known: Collection[str]) -> str:
+    """The media type, which this route takes; a charset says nothing of JSON (RFC 8259, 11).
 
     Raises:
         UnsupportedMediaType: It says what the route takes.
     """
-    compressed = request.content_encoding not in (None, "", "identity")
-    sent = bool(raw or request.content_type)
-    if compressed or (sent and request.mimetype not in known):
+    environ = request.environ
+    compressed = environ.get("HTTP_CONTENT_ENCODING", "") not in {"", "identity"}
+    content_type = environ.get("CONTENT_TYPE", "")
+    media_type = _media_type(content_type)
+    sent = bool(raw or content_type)
+    if compressed or (sent and media_type not in known):
         detail = f"The body must be {' or '.join(known)}, uncompressed and in UTF-8."
         raise errors.UnsupportedMediaType(detail)
+    return media_type
+
+
+@lru_cache(100)
+def _media_type(content_type: str) -> str:
+    """Without its parameters (RFC 9110, 8.3.1)."""
+    media_type, _ = parse_options_header(content_type)
+    return media_type.lower()
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

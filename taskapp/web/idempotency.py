@@ -105,7 +105,7 @@ def _keep(name: str, key: str, response: Response) -> None:
 
 
 def _key() -> str | None:
-    sent = request.headers.get("Idempotency-Key")
+    sent: str | None = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if sent is not None and not KEY.fullmatch(sent):
         detail = "Idempotency-Key must be 8 to 255 visible ASCII characters."
         raise errors.Invalid(errors=[{"parameter": "Idempotency-Key", "detail": detail}])

@@ -95,7 +95,12 @@ def statements(client: Client, method: str, url: str, **options: Any) -> int:
 def test_a_create_leaves_the_same_behind_as_the_plain_one(
     alice: Client, app: Flask, body: Json
 ) -> None:
-    short, plain = both_ways(app, lambda: add(alice, **body))
+    def write() -> Json:
+        task = add(alice, **body)
+        assert alice.get(f"{URL}/{task['id']}").get_json() == task
+        return task
+
+    short, plain = both_ways(app, write)
 
     assert short == plain
 
