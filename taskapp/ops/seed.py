@@ -11,7 +11,7 @@ import click
 from taskapp.caller import Caller, acting_as
 from taskapp.database.session import Body, Row, now
 from taskapp.errors import EmailTaken
-from taskapp.extensions import db
+from taskapp.extensions import db, settings
 from taskapp.projects import service as projects
 from taskapp.tasks import service
 from taskapp.tasks.models import PRIORITIES, STATUSES
@@ -32,6 +32,7 @@ DEMO_EXISTS = (
     " the password that was printed then, or set another:"
     " flask --app wsgi users set-password alice@example.com"
 )
+NOT_IN_PRODUCTION = "ENVIRONMENT: this is production, where a demo's accounts have no place."
 
 
 class Workshop(NamedTuple):
@@ -45,6 +46,8 @@ class Workshop(NamedTuple):
 @click.option("--users", "people", default=5, show_default=True, type=click.IntRange(1))
 def seed(tasks: int, people: int) -> None:
     """Fill a demo, the same each time for the same numbers. Prints how to sign in."""
+    if settings().environment == "production":
+        raise click.ClickException(NOT_IN_PRODUCTION)
     password = "-".join(secrets.token_hex(3) for _ in range(4))
     try:
         accounts = _add_accounts(people, password)

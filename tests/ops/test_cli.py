@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 
 import pytest
 
@@ -154,6 +155,16 @@ def test_seeds_a_demo_that_answers(fresh_environment: dict[str, str]) -> None:
         ):
             status, _, page = servers.ask(f"{base}/api/v1/tasks?total=true{query}", token=token)
             assert (status, page["total"] > 0) == (200, True)
+
+
+@pytest.mark.parametrize("fresh_environment", ["sqlite"], indirect=True)
+def test_production_takes_no_demo(fresh_environment: dict[str, str]) -> None:
+    production = {"ENVIRONMENT": "production", "SECRET_KEY": secrets.token_hex(32)}
+
+    seeded = servers.flask("seed", **fresh_environment, **production)
+
+    assert (seeded.returncode, "this is production" in seeded.stderr) == (1, True)
+    assert servers.flask("users", "list", **fresh_environment).stdout == ""
 
 
 def test_to_seed_again_adds_nothing_and_says_what_is_there(
