@@ -224,7 +224,8 @@ def call(app: Any, environ: Body) -> tuple[str, dict[str, str], bytes]:
     answered: list[Any] = []
     parts = app(environ, lambda status, headers, _=None: answered.extend((status, headers)))
     body = b"".join(parts)
-    parts.close()
+    if hasattr(parts, "close"):  # PEP 3333
+        parts.close()
     return answered[0], dict(answered[1]), body
 
 

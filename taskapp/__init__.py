@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
-from werkzeug.routing import BaseConverter, IntegerConverter, Rule
+from flask import Flask, Request
+from werkzeug.routing import BaseConverter, IntegerConverter, MapAdapter, Rule
 
 from config import Settings
+from taskapp.web.responses import WholeResponse
 
 JWT_CONFIG = {
     "JWT_ALGORITHM": "HS256",
@@ -46,12 +47,28 @@ class MatchedRule(Rule):
 
 
 class Taskapp(Flask):
-    """No view is a coroutine, and Flask would look at a dozen functions a request to see that."""
+    """Flask, which looks at each request for what this service never has.
+
+    No view is a coroutine, most return a response, and no route depends on the host.
+    """
 
     url_rule_class = MatchedRule
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
+
+    def make_response(self, rv: Any) -> Any:
+        return rv if isinstance(rv, WholeResponse) else super().make_response(rv)
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """What finds the route; the host stands in redirects alone, and a hook has checked it."""
+        if request is None:
+            return super().create_url_adapter(None)
+        host = request.environ.get("HTTP_HOST", "")
+        path = request.path if request.environ.get("PATH_INFO") else ""
+        return MapAdapter(
+            self.url_map, host, request.root_path, "", request.scheme, path, request.method
+        )
 
 
 def create_app(settings: Settings, *, commands: bool = True, migrates: bool = True) -> Flask:

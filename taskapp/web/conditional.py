@@ -16,6 +16,7 @@ from taskapp.errors import PreconditionRequired, StaleRevision
 from taskapp.extensions import cache, settings
 from taskapp.web.current import caller
 from taskapp.web.metrics import LOOKUPS
+from taskapp.web.responses import not_modified, whole
 
 View = Callable[..., Any]
 CACHED_SECONDS = 300
@@ -44,9 +45,17 @@ def answer(body: bytes, status: int, tag: str | None, headers: dict[str, str]) -
     """The body with its ETag, or 304 for a client that has it already."""
     if tag is not None:
         headers["ETag"] = f'"{tag}"'
-        if request.method in {"GET", "HEAD"} and is_named(tag, request.if_none_match):
-            return Response(status=304, headers=headers)
-    return Response(body, status, headers, content_type="application/json")
+        if is_known(tag):
+            return not_modified(headers)
+    return whole(body, status, headers)
+
+
+def is_known(tag: str) -> bool:
+    """Whether the client that asks has this version already."""
+    asking = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
+    if "HTTP_IF_NONE_MATCH" not in asking.environ or asking.method not in {"GET", "HEAD"}:
+        return False
+    return is_named(tag, asking.if_none_match)
 
 
 def is_named(tag: str, sent: ETags) -> bool:
@@ -97,8 +106,8 @@ def cached(revisions: Callable[[Any], Any]) -> Callable[[View], View]:
         def wrapper(query: dict[str, Any]) -> Response:
             seen = revisions(caller())
             tag = _tag_of(query, seen)
-            if is_named(tag, request.if_none_match):
-                return answer(b"", 200, tag, {})
+            if is_known(tag):
+                return not_modified({"ETag": f'"{tag}"'})
             make = partial(view, query=query, seen=seen)
             # A stream may be larger than memory, and to write it is what it costs.
             cacheable = query["format"] == "json"

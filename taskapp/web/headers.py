@@ -8,12 +8,12 @@ from uuid import uuid4
 
 from flask import Flask, Response
 from flask_cors import CORS
-from werkzeug.datastructures import Headers
 
 from config import Settings
 from taskapp.web.addresses import BehindProxies
 from taskapp.web.current import Current
 from taskapp.web.hooks import HEADERS
+from taskapp.web.responses import PlainResponse
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
@@ -27,17 +27,6 @@ ON_ALL = [
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
 ]
-
-
-class PlainResponse(Response):
-    """Sends our headers as they are; Werkzeug copies them, to correct what these never need."""
-
-    default_mimetype = None  # what has no body has no type
-
-    def get_wsgi_headers(self, environ: Any) -> Headers:
-        if self.status_code in {200, 201}:
-            return self.headers
-        return super().get_wsgi_headers(environ)
 
 
 def configure(app: Flask, settings: Settings) -> None:
