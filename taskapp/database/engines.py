@@ -12,7 +12,7 @@ from flask import Flask
 from prometheus_client import Gauge
 
 from config import Settings
-from taskapp.database import sqlite
+from taskapp.database import kept, sqlite
 from taskapp.database.encoding import encode
 from taskapp.database.timing import OnStatement
 from taskapp.extensions import db
@@ -90,6 +90,7 @@ def _url(database_url: str) -> sa.URL:
 
 
 def _listen(app: Flask, path: Path | None) -> None:
+    kept.configure(app, db.engines["reads"])
     for engine in db.engines.values():
         sa.event.listen(engine, "connect", lambda *_: POOL_CONNECTIONS.inc())
         sa.event.listen(engine, "close", lambda *_: POOL_CONNECTIONS.dec())

@@ -53,9 +53,13 @@ class Hot:
 
     def tuples(self, values: Body) -> list[tuple[Any, ...]]:
         """All rows of it."""
-        along: Along | None = g.pop("along", None)
+        held = g._get_current_object()  # a proxy: it costs
+        along: Along | None = held.pop("along", None)
         if along is not None and along.hot is self and values.items() <= along.values.items():
             return along.rows
+        return self._fetch(values)
+
+    def _fetch(self, values: Body) -> list[tuple[Any, ...]]:
         connection = self.connection()
         if not is_hot(connection):
             return self._plainly(connection, values)
@@ -96,7 +100,7 @@ class Hot:
 
         None where either has no row: whoever needs to know which asks for them apart.
         """
-        rows = self._pair(other).tuples(values)
+        rows = self._pair(other)._fetch(values)
         if not rows:
             return None
         width = len(self.names)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from psycopg2 import extensions as driver
 
 from taskapp.database import prepared
+from taskapp.database.kept import RESTED
 from taskapp.database.timing import OnStatement, timed
 from taskapp.errors import DatabaseUnavailable
 
@@ -18,7 +19,6 @@ STATEMENT_TIMEOUT, LOCK_TIMEOUT = 10_000, 5_000
 # Seconds without a byte from the server: one that is alive ends a statement before that.
 CONNECT_TIMEOUT, RESPONSE_TIMEOUT = 3, 12
 STARTUP = "-c timezone=UTC -c client_encoding=UTF8"  # options of each connection
-PING_AFTER_IDLE = 0.1  # seconds
 
 
 def options(on_statement: OnStatement) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def _ping_after_idle(engine: sa.Engine) -> None:
 
     def ping(connection: Any, record: Any, _: Any) -> None:
         idle = time.monotonic() - record.info.get("used", math.inf)
-        if idle <= PING_AFTER_IDLE:
+        if idle <= RESTED:
             return
         try:
             engine.dialect.do_ping(connection)

@@ -10,7 +10,8 @@ from flask import g
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, SessionTransaction
 
-from taskapp.extensions import db
+from taskapp.database.kept import kept
+from taskapp.extensions import db, settings
 
 Row = sa.Row[Any]
 Body = dict[str, Any]  # what a client sent, validated
@@ -52,9 +53,10 @@ def read(statement: sa.Executable, values: dict[str, Any] | None = None) -> sa.R
 
 def reads() -> sa.Connection:
     """The request's one connection for reads; `release` hands it back."""
-    connection: sa.Connection | None = g.get("reads")
+    held = g._get_current_object()  # a proxy: it costs
+    connection: sa.Connection | None = held.get("reads")
     if connection is None:
-        connection = g.reads = db.engines["reads"].connect()
+        connection = held.reads = kept().take()
     return connection
 
 
@@ -79,7 +81,9 @@ def _forget_connection(session: Session, _: SessionTransaction) -> None:
 def release(_: BaseException | None = None) -> None:
     """Hand the connection for reads back, when the request or the command ends."""
     connection = g.pop("reads", None)
-    if connection is not None:
+    if type(connection) is sa.Connection and settings().fast:
+        kept().put(connection)
+    elif connection is not None:  # a replica may have a part in it
         connection.close()
 
 
