@@ -129,9 +129,7 @@ def _surround(app: Flask, settings: Settings) -> None:
         guard.authorize,
     ]
     after = [rate_limits.explain, addresses.complete, headers.finish, request_log.write]
-    surround(app, before, after)
-    app.teardown_request(long_operations.end)
-    app.teardown_request(request_log.end)
+    surround(app, before, after, at_end=[request_log.end, long_operations.end])
     app.view_functions["static"] = public(assets.send)
     app.add_template_global(assets.address, "asset")
 

@@ -20,7 +20,7 @@ from taskapp.database.session import Body, Row
 from taskapp.personal_tokens import access as personal_tokens
 from taskapp.users import access as users
 from taskapp.web.contract import Contract, contract_of
-from taskapp.web.current import SAFE_METHODS, Current, caller, require_scope
+from taskapp.web.current import SAFE_METHODS, Current
 
 _active = users.active()
 _of_user = SESSION.user_id == _active.c.id
@@ -38,8 +38,9 @@ class SessionEnded(errors.TokenRevoked):
 
 def authenticate(current: Current) -> None:
     """Find out who is calling; `current.refusal` says why it is nobody."""
+    current.contract = _contract(current.request)
     try:
-        current.caller = _caller_of(current.request)
+        current.caller = _caller_of(current)
     except errors.Refusal as refusal:
         current.refusal = refusal
     except sa.exc.DBAPIError as error:  # public routes must work while the database is down
@@ -53,7 +54,7 @@ def authorize(current: Current) -> None:
         Refusal: There is no credential, or it lacks the scope.
     """
     request = current.request
-    contract = _contract(request)
+    contract: Contract | None = current.contract
     if contract is None or request.method == "OPTIONS":  # the router's own 404, 405 and Allow
         return
     if contract.access == ANYONE:
@@ -63,13 +64,13 @@ def authorize(current: Current) -> None:
     proxy.refuse_foreign_write(current)
     if contract.access == ANY_SCOPE:
         current.asks_for_basic = True
-        caller()
+        current.signed_in()
     elif contract.access in SCOPES:
-        require_scope(contract.access)
+        current.require_scope(contract.access)
     elif request.method in SAFE_METHODS:
-        require_scope("read")
+        current.require_scope("read")
     else:
-        require_scope("write")
+        current.require_scope("write")
 
 
 def _contract(request: Request) -> Contract | None:
@@ -79,14 +80,15 @@ def _contract(request: Request) -> Contract | None:
     return None if view is None else contract_of(view)
 
 
-def _caller_of(request: Request) -> Caller:
+def _caller_of(current: Current) -> Caller:
     """What the client sends itself counts before what a proxy in front says of it."""
-    header = request.environ.get("HTTP_AUTHORIZATION")
-    vouched = None if header else proxy.caller_by(request.environ)
-    return vouched or _caller_behind(header, request)
+    variables = current.request.environ
+    header = variables.get("HTTP_AUTHORIZATION")
+    vouched = None if header else proxy.caller_by(variables)
+    return vouched or _caller_behind(header, current)
 
 
-def _caller_behind(header: str | None, request: Request) -> Caller:
+def _caller_behind(header: str | None, current: Current) -> Caller:
     """RFC 6750 and RFC 7617; a scheme's name is compared without case (RFC 9110, 11.1)."""
     scheme, _, token = (header or "").partition(" ")
     token = token.strip()
@@ -98,7 +100,7 @@ def _caller_behind(header: str | None, request: Request) -> Caller:
         raise errors.Unauthorized
     if token.startswith(personal_tokens.PREFIX):
         return personal_tokens.caller_by(token)
-    return _caller_by_session(token, request)
+    return _caller_by_session(token, current)
 
 
 def _password(credentials: str) -> str:
@@ -110,10 +112,10 @@ def _password(credentials: str) -> str:
     return password
 
 
-def _caller_by_session(token: str, request: Request) -> Caller:
+def _caller_by_session(token: str, current: Current) -> Caller:
     claims = tokens.check(token, "access")
     values = {"session_id": claims.session_id, "user_id": claims.user_id, "nonce": claims.nonce}
-    user = _user_along(values, request) or _LIVE_SESSION.one_or_raise(values, SessionEnded)
+    user = _user_along(values, current) or _LIVE_SESSION.one_or_raise(values, SessionEnded)
     widest = ADMIN if user.role == ADMIN else "write"
     expires_at = dt.datetime.fromtimestamp(claims.expires, dt.UTC)
     return Caller(
@@ -126,13 +128,13 @@ def _caller_by_session(token: str, request: Request) -> Caller:
     )
 
 
-def _user_along(session: Body, request: Request) -> Row | None:
+def _user_along(session: Body, current: Current) -> Row | None:
     """The user of the session, asked for in one statement with what the view reads first.
 
     None where nothing of that kind is declared, or either is not found.
     """
-    contract = _contract(request)
+    contract: Contract | None = current.contract
     if contract is None or contract.first is None:
         return None
-    arguments = request.view_args or {}
+    arguments = current.request.view_args or {}
     return contract.first.along(_LIVE_SESSION, {**arguments, **session})

@@ -15,7 +15,6 @@ from werkzeug.http import parse_list_header
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from taskapp.errors import InvalidHost
-from taskapp.extensions import settings
 from taskapp.web.current import Current, current
 
 PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
@@ -94,9 +93,10 @@ def check_host(current: Current) -> None:
     name = _host_name(host)
     if not name:
         raise InvalidHost("The Host header is missing, or it is not a host name.")
-    # Probes come by address: they know no name of ours.
-    trusted = () if current.request.blueprint == "health" else settings().trusted_hosts
-    if trusted and not any(_matches(name, known) for known in trusted):
+    trusted = current.settings.trusted_hosts
+    if not trusted or current.request.blueprint == "health":  # probes come by address
+        return
+    if not any(_matches(name, known) for known in trusted):
         raise InvalidHost("The Host header names none of the hosts in TRUSTED_HOSTS.")
 
 
@@ -125,7 +125,7 @@ def locate(current: Current) -> None:
     """Note where the client sees this service: PUBLIC_URL, or where the request came to."""
     environ = current.request.environ
     current.prefix = environ.get("SCRIPT_NAME", "").rstrip("/")
-    public = settings().public_url
+    public = current.settings.public_url
     if public:
         current.base = public
         current.prefix = urlsplit(public).path
@@ -140,12 +140,12 @@ def own_origins(current: Current) -> set[str]:
     at this machine (DNS rebinding), but not an address.
     """
     origins = set()
-    public = settings().public_url
+    public = current.settings.public_url
     if public:
         parts = urlsplit(public)
         origins.add(f"{parts.scheme}://{parts.netloc}")
     name = _host_name(current.request.environ.get("HTTP_HOST", "").lower())
-    if settings().trusted_hosts or name == "localhost" or plain_address(name):
+    if current.settings.trusted_hosts or name == "localhost" or plain_address(name):
         origin = current.request.host_url.rstrip("/")
         origins.add(origin)
     return origins

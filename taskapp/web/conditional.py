@@ -14,7 +14,7 @@ from werkzeug.datastructures import ETags
 from taskapp.database.session import Precondition
 from taskapp.errors import PreconditionRequired, StaleRevision
 from taskapp.extensions import cache, settings
-from taskapp.web.current import caller
+from taskapp.web.current import Current, caller, current
 from taskapp.web.metrics import LOOKUPS
 from taskapp.web.responses import not_modified, whole
 
@@ -52,7 +52,7 @@ def answer(body: bytes, status: int, tag: str | None, headers: dict[str, str]) -
 
 def is_known(tag: str) -> bool:
     """Whether the client that asks has this version already."""
-    asking = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
+    asking = current().request
     if "HTTP_IF_NONE_MATCH" not in asking.environ or asking.method not in {"GET", "HEAD"}:
         return False
     return is_named(tag, asking.if_none_match)
@@ -105,7 +105,7 @@ def cached(revisions: Callable[[Any], Any]) -> Callable[[View], View]:
         @wraps(view)
         def wrapper(query: dict[str, Any]) -> Response:
             seen = revisions(caller())
-            tag = _tag_of(query, seen)
+            tag = _tag_of(current(), query, seen)
             if is_known(tag):
                 return not_modified({"ETag": f'"{tag}"'})
             make = partial(view, query=query, seen=seen)
@@ -120,10 +120,10 @@ def cached(revisions: Callable[[Any], Any]) -> Callable[[View], View]:
     return decorate
 
 
-def _tag_of(query: dict[str, Any], seen: Any) -> str:
+def _tag_of(asked: Current, query: dict[str, Any], seen: Any) -> str:
     """What an answer depends on, with our key: others may cache things in the same Redis."""
-    key = settings().secret_key
-    question = (key, request.path, caller().user_id, query, seen)
+    key, user_id = asked.settings.secret_key, asked.signed_in().user_id
+    question = (key, asked.request.path, user_id, query, seen)
     return digest(repr(question).encode())
 
 

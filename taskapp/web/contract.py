@@ -74,7 +74,9 @@ class Contract:
 
 def contract_of(view: View) -> Contract:
     """The one contract of a view: `functools.wraps` hands it on to whatever wraps the view."""
-    contract: Contract = view.__dict__.setdefault("contract", Contract())
+    contract: Contract | None = view.__dict__.get("contract")
+    if contract is None:
+        contract = view.__dict__["contract"] = Contract()
     return contract
 
 
@@ -165,13 +167,14 @@ def replies(  # noqa: PLR0913 - what a route says of itself stands in one place
                 result = view(**kwargs)
                 return result if isinstance(result, Response) else respond(result, contract)
 
-            if contract.query is None and request.query_string:
+            asking = current().request
+            if contract.query is None and asking.query_string:
                 load_query(NO_PARAMETERS)
-            if request.method in {"GET", "HEAD"}:
+            if asking.method in {"GET", "HEAD"}:
                 return run()
             if contract.prepare is not None:
                 kwargs["body"] = contract.prepare(sent["body"])
-            keyed = once and request.method == "POST"
+            keyed = once and asking.method == "POST"
             response = _retried(lambda: _write(run, sent if keyed else None))
             return _with_absolute(addresses, response) if addresses else response
 
@@ -222,10 +225,11 @@ def load_query(schema: Schema) -> Body:
         Invalid: One is not; `errors` names each.
         InvalidCursor
     """
-    raw = request.query_string
+    record = current()
+    raw = record.request.query_string
     parse = _remembered_query if len(raw) <= REMEMBERED_QUERY else _read_query
     sent, loaded = parse(schema, raw)
-    current().query = dict(sent)
+    record.query = dict(sent)
     query: Body = {}
     for name, value in loaded.items():
         query[name] = list(value) if type(value) is list else value
@@ -314,5 +318,6 @@ def _page_reply(page: Any, status: int) -> Response:
 
 def _json_reply(value: Any, status: int, headers: dict[str, str]) -> Response:
     body = encode(value)
-    tag = conditional.digest(body) if request.method in {"GET", "HEAD"} else None
+    is_read = current().request.method in {"GET", "HEAD"}
+    tag = conditional.digest(body) if is_read else None
     return conditional.answer(body, status, tag, headers)

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from flask import Request, g
 
+from config import Settings
 from taskapp import errors
 from taskapp.caller import ADMIN, Caller
 from taskapp.database.counters import Count
@@ -23,6 +24,8 @@ class Current:
 
     request: Request  # itself, not Flask's proxy: each look through that costs
     headers: list[tuple[str, str]]  # of the answer; web/headers.py adds them behind Flask
+    settings: Settings
+    contract: Any = None  # what the route promises (web/contract.py); None where there is none
     started: float = field(default_factory=time.perf_counter)
     request_id: str = ""
     prefix: str = ""  # the path that the service is below, as "/tasks"
@@ -42,10 +45,36 @@ class Current:
     asks_for_basic: bool = False  # a 401 makes calendar programs ask for a password
     problem: str = ""  # the code of the refusal that was answered
 
+    def signed_in(self) -> Caller:
+        """Who is calling.
+
+        Raises:
+            Refusal: Nobody that we know; the guard lets no such request into a view that is not
+                public.
+        """
+        if self.caller is None:
+            raise self.refusal or errors.Unauthorized
+        return self.caller
+
+    def require_scope(self, scope: str) -> None:
+        """Refuse unless the caller has a credential with this scope.
+
+        Raises:
+            Unauthorized: There is no credential, or it is no good; its own refusal says why.
+            InsufficientScope: A token lacks the scope.
+            Forbidden: Only an admin has it.
+        """
+        known = self.signed_in()
+        if scope in known.scopes:
+            return
+        if scope == ADMIN and known.role != ADMIN:
+            raise errors.Forbidden("Only an admin may do this.")
+        raise errors.InsufficientScope
+
 
 def current() -> Current:
     """The record of this request; `web/hooks.py` makes it before anything else runs."""
-    record: Current = g.current
+    record: Current = g._get_current_object().current  # a proxy
     return record
 
 
@@ -53,28 +82,14 @@ def caller() -> Caller:
     """The signed-in caller of this request.
 
     Raises:
-        Refusal: There is none; the guard lets no such request into a view that is not public.
+        Refusal: There is none.
     """
-    signed_in = current().caller
-    if signed_in is None:
-        raise current().refusal or errors.Unauthorized
-    return signed_in
+    return current().signed_in()
 
 
 def require_scope(scope: str) -> None:
-    """Refuse unless the caller has a credential with this scope.
-
-    Raises:
-        Unauthorized: There is no credential, or it is no good; its own refusal says why.
-        InsufficientScope: A token lacks the scope.
-        Forbidden: Only an admin has it.
-    """
-    known = caller()
-    if scope in known.scopes:
-        return
-    if scope == ADMIN and known.role != ADMIN:
-        raise errors.Forbidden("Only an admin may do this.")
-    raise errors.InsufficientScope
+    """As `Current.require_scope`, for a view."""
+    current().require_scope(scope)
 
 
 def own_id_or_admin(user_id: int) -> int:
@@ -90,13 +105,21 @@ def own_id_or_admin(user_id: int) -> int:
 
 def rate_limit_key() -> str:
     """Whom a limit counts: the user where there is one, else the address."""
-    known = current().caller
-    return f"user:{known.user_id}" if known else client_address()
+    return key_of_caller(current())
+
+
+def key_of_caller(record: Current) -> str:
+    known = record.caller
+    return f"user:{known.user_id}" if known else address_of(record)
 
 
 def client_address() -> str:
     """Where the request came from: an IPv4 address, or the /64 that one IPv6 client may roam in."""
-    return _client(current().request.remote_addr or "::")
+    return address_of(current())
+
+
+def address_of(record: Current) -> str:
+    return _client(record.request.remote_addr or "::")
 
 
 @lru_cache(1024)

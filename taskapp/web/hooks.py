@@ -8,28 +8,40 @@ from collections.abc import Callable, Sequence
 
 from flask import Flask, Response, g, request
 
-from taskapp.web.current import Current
+from taskapp.web.current import Current, current
 
 HEADERS = "taskapp.headers"  # the variable that the answer's headers are gathered in
 Before = Callable[[Current], None]  # may raise a Refusal
 After = Callable[[Current, Response], None]
 
 
-def surround(app: Flask, before: Sequence[Before], after: Sequence[After]) -> None:
-    """Run these pieces around every request, in their order."""
+def surround(
+    app: Flask, before: Sequence[Before], after: Sequence[After], at_end: Sequence[Before]
+) -> None:
+    """Run these pieces around every request, in their order.
+
+    Those `at_end` run however the request ended, once the last of its response was made.
+    """
 
     def enter() -> None:
         itself = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
         headers = itself.environ.setdefault(HEADERS, [])
-        current = g.current = Current(itself, headers)
+        record = g.current = Current(itself, headers, app.extensions["taskapp"])
         for piece in before:
-            piece(current)
+            piece(record)
 
     def leave(response: Response) -> Response:
-        current: Current = g.current
+        record = current()
         for piece in after:
-            piece(current, response)
+            piece(record, response)
         return response
+
+    def end(_: BaseException | None) -> None:
+        if "current" in g:
+            record = current()
+            for piece in at_end:
+                piece(record)
 
     app.before_request(enter)
     app.after_request(leave)
+    app.teardown_request(end)

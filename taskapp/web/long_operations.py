@@ -10,13 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from flask import g
-
 from taskapp.database.session import Body
 from taskapp.errors import DatabaseBusy, RequestInProgress
 from taskapp.extensions import settings
 from taskapp.web import idempotency
-from taskapp.web.current import current
+from taskapp.web.current import Current, current
 
 RETRY_AFTER = 5  # seconds
 LARGE_BATCH = 50  # operations
@@ -52,12 +50,11 @@ def begin_if_large(batch: Body) -> Body:
     return batch
 
 
-def end(_: BaseException | None) -> None:
+def end(current: Current) -> None:
     """Give the place back, however the request ended."""
-    record = g.get("current")
-    if record is not None and record.long_operation is not None:
-        record.long_operation.close()
-        record.long_operation = None
+    if current.long_operation is not None:
+        current.long_operation.close()
+        current.long_operation = None
 
 
 def _free_place(folder: Path, name: bytes) -> IO[bytes] | None:

@@ -9,11 +9,10 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Flask, Response, current_app, g
 from limits import RateLimitItem, parse_many
@@ -25,7 +24,7 @@ from taskapp.database.counters import Count, CountersFile
 from taskapp.database.redis import PREFIX, Shared
 from taskapp.errors import RateLimited
 from taskapp.extensions import limiter, settings
-from taskapp.web.current import Current, client_address, rate_limit_key
+from taskapp.web.current import Current, address_of, key_of_caller
 
 # Endpoints that meet no limit; all others do, and what is no route as well. Probes and Prometheus
 # must hear how a busy service is; wrong tokens are slowed there (users/throttle.py).
@@ -33,6 +32,7 @@ PROBES = {"health.alive", "health.started", "health.is_ready"}
 OPERATION = {"health.detailed", "health.expose_metrics"}
 FILES = {"static"}  # a page loads a dozen of them, each is sent in bounded pieces
 UNLIMITED = PROBES | OPERATION | FILES
+KeyOf = Callable[[Current], str]
 _ADD_IN_REDIS = """
 local answer = {}
 for number, key in ipairs(KEYS) do
@@ -59,8 +59,10 @@ class Counters(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """For sign-ins and registrations, too: these counts survive a restart of the machine."""
-        count, _ = self._add([(key, expiry)], amount, self.file)[key]
-        return count
+        counts = self._add([(key, expiry)], amount, self.file)
+        if "current" in g:
+            g.current.counts |= counts
+        return counts[key][0]
 
     def add_all(self, keys: Sequence[tuple[str, int]]) -> dict[str, Count]:
         """Add to the counters of a request, each with the seconds after which it ends."""
@@ -78,10 +80,7 @@ class Counters(Storage):
             answer = redis.eval(_ADD_IN_REDIS, len(keys), *prefixed, amount, *seconds)
             return dict(zip(names, map(_read, answer), strict=True))
 
-        counts = self.shared.use(add_in_redis, lambda: here.add_all(keys, amount))
-        if "current" in g:
-            g.current.counts |= counts
-        return counts
+        return self.shared.use(add_in_redis, lambda: here.add_all(keys, amount))
 
     def get(self, key: str) -> int:
         return self._get(key)[0]
@@ -134,29 +133,31 @@ def configure(app: Flask, settings: Settings) -> None:
 class Policy:
     """A rate that holds for every request, and what it counts by."""
 
-    def __init__(self, name: str, rate: RateLimitItem, key_of: Callable[[], str]) -> None:
+    def __init__(self, name: str, rate: RateLimitItem, key_of: KeyOf = key_of_caller) -> None:
         self.name, self.rate, self.key_of = name, rate, key_of
+        self.seconds = rate.get_expiry()
+        self.text = f'"{name}";q={rate.amount};w={self.seconds}'
         self.key_for = lru_cache(1024)(rate.key_for)
 
-    def key(self) -> str:
-        return self.key_for(self.key_of())
+    def key(self, current: Current) -> str:
+        return self.key_for(self.key_of(current))
 
 
 def policies(settings: Settings) -> list[Policy]:
     """By caller, and wider by address: accounts are free, an address is not."""
-    by_caller = _named("default", settings.ratelimit_default, rate_limit_key)
+    by_caller = _named("default", settings.ratelimit_default, key_of_caller)
     by_address = _named("address", settings.ratelimit_address, _address_key)
     return [*by_caller, *by_address]
 
 
-def _named(name: str, rates: str, key_of: Callable[[], str]) -> Iterator[Policy]:
+def _named(name: str, rates: str, key_of: KeyOf) -> Iterator[Policy]:
     """One policy for each rate: "default", "default-2" and so on."""
     for number, rate in enumerate(parse_many(rates), start=1):
         yield Policy(name if number == 1 else f"{name}-{number}", rate, key_of)
 
 
-def _address_key() -> str:
-    return f"address:{client_address()}"
+def _address_key(current: Current) -> str:
+    return f"address:{address_of(current)}"
 
 
 def registration_rate() -> str:
@@ -172,41 +173,26 @@ def counter(limits: Sequence[Policy]) -> Callable[[Current], None]:
             return
         if current.request.endpoint in UNLIMITED:
             return
-        keys = [(policy.key(), policy.rate.get_expiry()) for policy in limits]
-        counts = storage.add_all(keys)
-        for policy, (key, _) in zip(limits, keys, strict=True):
-            current.limits[key] = policy
-        for policy, (key, _) in zip(limits, keys, strict=True):
+        met = current.limits = {policy.key(current): policy for policy in limits}
+        counts = storage.add_all([(key, policy.seconds) for key, policy in met.items()])
+        current.counts |= counts
+        for key, policy in met.items():
             if counts[key][0] > policy.rate.amount:
                 raise RateLimited
 
     return count
 
 
-@dataclass
-class Limit:
+class Limit(NamedTuple):
     """A limit that this request met, and how far it is used."""
 
-    name: str
-    rate: RateLimitItem
-    count: int
-    ends: float  # seconds since the epoch
-
-    @property
-    def policy(self) -> str:
-        return f'"{self.name}";q={self.rate.amount};w={self.rate.get_expiry()}'
+    policy: Policy
+    left: int
+    seconds: int  # until it begins anew
 
     @property
     def state(self) -> str:
-        return f'"{self.name}";r={self.left};t={self.seconds}'
-
-    @property
-    def left(self) -> int:
-        return max(0, self.rate.amount - self.count)
-
-    @property
-    def seconds(self) -> int:
-        return max(0, math.ceil(self.ends - time.time()))
+        return f'"{self.policy.name}";r={self.left};t={self.seconds}'
 
 
 def explain(current: Current, response: Response) -> None:
@@ -214,22 +200,32 @@ def explain(current: Current, response: Response) -> None:
     if not current.counts:  # not limited
         return
     limits = sorted(_met(current), key=attrgetter("left"))
-    current.headers.append(("RateLimit-Policy", ", ".join([limit.policy for limit in limits])))
-    current.headers.append(("RateLimit", ", ".join([limit.state for limit in limits])))
+    policies = [limit.policy.text for limit in limits]
+    states = [limit.state for limit in limits]
+    current.headers.append(("RateLimit-Policy", ", ".join(policies)))
+    current.headers.append(("RateLimit", ", ".join(states)))
     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         waits = [limit.seconds for limit in limits if limit.left == 0]
         response.headers.setdefault("Retry-After", str(max(waits, default=1) or 1))
 
 
-def _met(current: Current) -> list["Limit"]:
+def _met(current: Current) -> Iterator[Limit]:
     """Every limit that this request counted against, those of all requests first."""
-    counts, common = current.counts, current.limits
-    met = []
-    for key, policy in common.items():
-        met.append(Limit(policy.name, policy.rate, *counts[key]))
-    if counts.keys() - common.keys():
-        for own in limiter.current_limits:
-            if own.key in counts and own.key not in common:
-                name = str(current.request.endpoint).rpartition(".")[2]
-                met.append(Limit(name, own.limit, *counts[own.key]))
-    return met
+    now = time.time()
+    policies = current.limits
+    if current.counts.keys() - policies.keys():
+        policies = policies | _of_its_own(current)
+    for key, policy in policies.items():
+        count, ends = current.counts[key]
+        left = max(0, policy.rate.amount - count)
+        yield Limit(policy, left, max(0, math.ceil(ends - now)))
+
+
+def _of_its_own(current: Current) -> dict[str, Policy]:
+    """The limits of the route alone, by key."""
+    name = str(current.request.endpoint).rpartition(".")[2]
+    policies = {}
+    for own in limiter.current_limits:
+        if own.key in current.counts and own.key not in current.limits:
+            policies[own.key] = Policy(name, own.limit)
+    return policies

@@ -6,11 +6,11 @@ import time
 from functools import partial
 from typing import Any
 
-from flask import Response, g, has_request_context
+from flask import Response, g, has_app_context
 
 from taskapp.database.prepared import Call
 from taskapp.web import metrics
-from taskapp.web.current import Current
+from taskapp.web.current import Current, current
 from taskapp.web.log_lines import note
 
 SLOW = 0.1  # seconds
@@ -30,10 +30,9 @@ def begin(current: Current) -> None:
         metrics.IN_PROGRESS.inc()
 
 
-def end(_: BaseException | None) -> None:
+def end(current: Current) -> None:
     """The request is no longer in progress, however it ended."""
-    current: Current | None = g.get("current")
-    if current is not None and current.in_progress:
+    if current.in_progress:
         current.in_progress = False
         metrics.IN_PROGRESS.dec()
 
@@ -94,7 +93,7 @@ def _level(status: int, fields: dict[str, Any]) -> int:
 
 def note_progress() -> None:
     """Say that this request goes on: a worker that makes no progress is replaced."""
-    _note_progress(g.current)
+    _note_progress(current())
 
 
 def _note_progress(current: Current) -> None:
@@ -105,10 +104,12 @@ def _note_progress(current: Current) -> None:
 
 def note_statement(statement: Any, seconds: float) -> None:
     """Add what a statement took to its request's time, and log one that was slow."""
-    current: Current | None = g.get("current") if has_request_context() else None
-    if current is not None:
-        current.database_seconds += seconds
-        _note_progress(current)
+    record: Current | None = None
+    if has_app_context():
+        record = g._get_current_object().get("current")  # a proxy
+    if record is not None:
+        record.database_seconds += seconds
+        _note_progress(record)
     if seconds > SLOW:
         text = _without_values(statement)
         fields = {"ms": round(seconds * 1e3, 1), "statement": text}

@@ -26,10 +26,9 @@ class WholeResponse(PlainResponse):
 
     def get_app_iter(self, environ: Any) -> Iterable[bytes]:
         """The body itself, where Werkzeug has an iterator that encodes, and closes what is open."""
-        if self._on_close or environ["REQUEST_METHOD"] == "HEAD":
+        if self._on_close or environ.get("REQUEST_METHOD") == "HEAD":
             return super().get_app_iter(environ)
-        body: Any = self.response
-        return body
+        return self.response  # type: ignore[return-value]  # bytes, as `whole` makes it
 
 
 def whole(body: bytes, status: int, headers: dict[str, str]) -> WholeResponse:

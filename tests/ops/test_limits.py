@@ -221,7 +221,7 @@ def test_of_all_hooks_only_ours_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     tables = (app.before_request_funcs, app.after_request_funcs, app.teardown_request_funcs)
     hooks = [hook for table in tables for hook in table[None]]
     assert [f"{hook.__module__.rpartition('.')[2]}.{hook.__name__}" for hook in hooks] == [
-        *("hooks.enter", "hooks.leave", "long_operations.end", "request_log.end")
+        *("hooks.enter", "hooks.leave", "hooks.end")
     ]
 
 
