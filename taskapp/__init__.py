@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Request
+from flask.sessions import NullSession, SessionInterface
 from werkzeug.routing import BaseConverter, IntegerConverter, MapAdapter, Rule
 
 from config import Settings
@@ -46,6 +47,15 @@ class MatchedRule(Rule):
         return build
 
 
+class NoSession(SessionInterface):
+    """No cookie of Flask's: who is signed in stands in a token, and its session in the database."""
+
+    nothing = NullSession()
+
+    def open_session(self, _app: Flask, _request: Request) -> NullSession:
+        return self.nothing
+
+
 class Taskapp(Flask):
     """Flask, which looks at each request for what this service never has.
 
@@ -53,6 +63,7 @@ class Taskapp(Flask):
     """
 
     url_rule_class = MatchedRule
+    session_interface = NoSession()
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func

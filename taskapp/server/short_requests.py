@@ -27,11 +27,10 @@ SHORT = 64 * 1024  # bytes
 FIRST_LOOK = 16 * 1024  # bytes; a head and, nearly always, the whole body
 TOKEN = "[!#$%&'*+.^`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110, section 5.6.2, without "_"
 # RFC 9112, sections 3 and 5; "//" and "#" in a target are for gunicorn to judge.
-HEAD = re.compile(
-    r'(GET|POST|PUT|PATCH|DELETE) (/(?!/)[!"$-~]*) HTTP/1\.1\r\n'
-    rf"((?:{TOKEN}:[\t -~\x80-\xff]*\r\n)+)"
-)
+LINE = re.compile(r'(GET|POST|PUT|PATCH|DELETE) (/(?!/)[!"$-~]*) HTTP/1\.1')
+FIELDS = re.compile(rf"(?:{TOKEN}:[\t -~\x80-\xff]*\r\n)+")
 LENGTH = re.compile("[0-9]{1,5}")  # of something short
+REMEMBERED = 2048  # bytes of fields
 ODD_FIELDS = {"HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"}
 NOT_IN_A_HEAD = re.compile(r"[^\t\r\n -~\x80-\xff]")
 BODILESS = ("204", "304")
@@ -88,28 +87,41 @@ class Reader:
         return variables
 
     def _variables(self, head: bytes) -> Variables | None:
-        match = HEAD.fullmatch(head.decode("latin-1"))
-        if match is None:
+        line, _, rest = head.decode("latin-1").partition("\r\n")
+        match = LINE.fullmatch(line)
+        read = _remembered_fields if len(rest) <= REMEMBERED else _fields
+        fields = read(rest)
+        if match is None or not 0 < len(fields) <= self.most_fields:
             return None
-        method, target, fields = match.groups()
+        method, target = match.groups()
         path, _, query = target.partition("?")
-        variables = {
+        return {
             **self.same_for_all,
+            **fields,
             "REQUEST_METHOD": method,
             "RAW_URI": target,
             "PATH_INFO": unquote_to_bytes(path).decode("latin-1") if "%" in path else path,
             "QUERY_STRING": query,
         }
-        expected = len(variables)
-        for line in fields.split("\r\n")[:-1]:
-            name, _, value = line.partition(":")
-            variables[_variable(name)] = value.strip("\t ")
-            expected += 1
-        came_twice = len(variables) != expected
-        too_many = expected - len(self.same_for_all) > self.most_fields
-        if came_twice or too_many or not ODD_FIELDS.isdisjoint(variables):
-            return None
+
+
+def _fields(lines: str) -> Variables:
+    """The variables of a head's fields; none where one of them is odd, or there is none."""
+    variables: Variables = {}
+    if FIELDS.fullmatch(lines) is None:
         return variables
+    count = 0
+    for line in lines.split("\r\n")[:-1]:
+        name, _, value = line.partition(":")
+        variables[_variable(name)] = value.strip("\t ")
+        count += 1
+    came_twice = len(variables) != count
+    if came_twice or not ODD_FIELDS.isdisjoint(variables):
+        variables.clear()
+    return variables
+
+
+_remembered_fields = lru_cache(128)(_fields)  # a client sends the same ones with each request
 
 
 def _begins(body: bytes, length: str) -> bool:

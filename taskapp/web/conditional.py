@@ -53,9 +53,10 @@ def answer(body: bytes, status: int, tag: str | None, headers: dict[str, str]) -
 def is_known(tag: str) -> bool:
     """Whether the client that asks has this version already."""
     asking = current().request
-    if "HTTP_IF_NONE_MATCH" not in asking.environ or asking.method not in {"GET", "HEAD"}:
+    sent = asking.environ.get("HTTP_IF_NONE_MATCH")
+    if sent is None or asking.method not in {"GET", "HEAD"}:
         return False
-    return is_named(tag, asking.if_none_match)
+    return sent == f'"{tag}"' or is_named(tag, asking.if_none_match)
 
 
 def is_named(tag: str, sent: ETags) -> bool:
