@@ -20,9 +20,11 @@ def begin() -> None:
     """Say that this request begins a long write; `end` says that it is over."""
     try:
         file = _sign().open("ab")
-        if _is_free(file.fileno()):  # a second one begins no new half second
-            os.utime(file.fileno())
-        fcntl.flock(file, fcntl.LOCK_SH)
+        with _look().open("ab") as look:
+            fcntl.flock(look, fcntl.LOCK_EX)
+            if _is_free(file.fileno()):  # a second one begins no new half second
+                os.utime(file.fileno())
+            fcntl.flock(file, fcntl.LOCK_SH)
     except OSError:  # a full disk refuses no import for this
         return
     g.long_write = file
@@ -39,9 +41,11 @@ def is_in_the_way() -> bool:
     if "long_write" in g:
         return False
     try:
-        with _sign().open("rb") as file:
+        with _look().open("ab") as look, _sign().open("rb") as file:
             age = time.time() - os.fstat(file.fileno()).st_mtime
-            return age > PATIENCE and not _is_free(file.fileno())
+            if age <= PATIENCE or not _is_free(look.fileno()):
+                return False  # somebody else looks, which is a lock, too: the next look tells
+            return not _is_free(file.fileno())
     except OSError:
         return False
 
@@ -56,3 +60,8 @@ def _is_free(descriptor: int) -> bool:
 
 def _sign() -> Path:
     return settings().instance / "long-write.lock"
+
+
+def _look() -> Path:
+    """Whoever looks holds this one, so that nobody takes another look for an import."""
+    return settings().instance / "long-write.look"
