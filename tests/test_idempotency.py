@@ -136,6 +136,32 @@ def test_of_twenty_at_once_all_have_one_answer(alice: Client) -> None:
     assert count(alice) == 1
 
 
+def test_a_dry_run_is_replayed_though_it_takes_everything_back(alice: Client) -> None:
+    rows = {"items": [{"title": "Fern", "external_id": "fern"}]}
+    first = alice.post(f"{URL}/import?dry_run=true", json=rows, headers=KEY)
+    assert alice.post(f"{URL}/import", json=rows).get_json()["created"] == 1
+    again = alice.post(f"{URL}/import?dry_run=true", json=rows, headers=KEY)
+    carried_out = alice.post(f"{URL}/import", json=rows, headers=KEY)
+
+    assert (first.get_json()["created"], again.data) == (1, first.data)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert refused(carried_out) == (422, "idempotency-mismatch")
+
+
+def test_of_dry_runs_at_once_none_breaks(alice: Client) -> None:
+    def send(_: int) -> TestResponse:
+        rows = {"items": [{"title": "Fern"}]}
+        return alice.post(f"{URL}/import?dry_run=true", json=rows, headers=KEY)
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(send, range(12)))
+
+    done = {answer.data for answer in answers if answer.status_code == 200}
+    waiting = [answer for answer in answers if answer.status_code != 200]
+    assert all(refused(answer) == (409, "request-in-progress") for answer in waiting)
+    assert (len(done), count(alice)) == (1, 0)
+
+
 def test_of_many_at_once_that_change_nothing_none_breaks(alice: Client) -> None:
     """What changes nothing rolls back, its key too, which another request may take meanwhile."""
     task_id = add(alice, title="Water the fern")["id"]

@@ -66,7 +66,7 @@ def once(
             raise errors.RequestInProgress from error
         raise refusal from error
     response = make()
-    _keep(name, key, response)
+    _keep(name, payload, key, response)
     return response
 
 
@@ -95,13 +95,22 @@ def _insert(name: str, payload: str) -> None:
     db.session.execute(sa.insert(KEYS).values(row))
 
 
-def _keep(name: str, key: str, response: Response) -> None:
+def _keep(name: str, payload: str, key: str, response: Response) -> None:
     headers = list(response.headers)
     answer = [response.status_code, headers, response.get_data(as_text=True)]
     todays = _vault_keys(key)[0]
     sealed = seal_bytes(todays, orjson.dumps(answer))
+    if not _store(name, sealed):  # a dry run took everything back, its key too
+        with suppress(IntegrityError):  # another request with the key has stored its answer
+            _insert(name, payload)
+            _store(name, sealed)
+
+
+def _store(name: str, sealed: bytes) -> bool:
+    """Store an answer; whether its key is there."""
     update = sa.update(KEYS).where(KEYS.c.id == name)
-    db.session.execute(update.values(answer=sealed))
+    stored = update.values(answer=sealed).returning(KEYS.c.id)
+    return db.session.scalar(stored) is not None
 
 
 def _key() -> str | None:
