@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,17 @@ SERVED = {
     "MAIL_FROM": "tasks@example.com",
     "PUBLIC_URL": "http://127.0.0.1",
 }
+# As in schemathesis.toml: ids of what stays, and of what the test may delete.
+KEPT, SPARE = (11,), (6, 7, 8, 9, 10)
+FURNITURE = {
+    "/tasks": {"title": "Water the fern"},
+    f"/tasks/{KEPT[0]}/comments": {"body": "The blue can."},
+    "/projects": {"name": "Greenhouse"},
+    "/projects/2/webhooks": {"url": "https://hooks.example.com/"},
+    "/auth/tokens": {"name": "script", "scopes": ["read"]},
+}
+NAMED = b'Content-Disposition: form-data; name="file"; filename="a.txt"'
+A_FILE = b"--end\r\n%b\r\n\r\na\r\n--end--\r\n" % NAMED
 # A few examples cannot reach everything: `make fuzz` fails on the warnings about that, too.
 QUICK = ("--max-examples=2", "--warnings=unsupported_regex,unmatched_filter,method_not_allowed")
 
@@ -48,17 +60,24 @@ def populate(base: str, environment: dict[str, str]) -> str:
 
 
 def furnish(base: str) -> None:
-    """What the dictionaries of schemathesis.toml name: two tasks and twelve webhooks of dora."""
+    """What the dictionaries of schemathesis.toml name: of each kind dora has one to twelve."""
     login = {"email": "dora@example.com", "password": TESTER_PASSWORD}
     token = servers.ask(f"{base}/api/v1/auth/login", login)[2]["access_token"]
-    inbox = f"{base}/api/v1/projects/2"
     for key in ("fern", "moss"):
-        url = f"{inbox}/tasks/by-external-id/{key}"
+        url = f"{base}/api/v1/projects/2/tasks/by-external-id/{key}"
         assert servers.ask(url, {"title": key}, token=token, method="PUT")[0] == 201
-    for number in range(1, 13):
-        body = {"url": f"https://hooks.example.com/{number}"}
-        status, _, webhook = servers.ask(f"{inbox}/webhooks", body, token=token)
-        assert (status, webhook["id"]) == (201, number)
+    for path, body in FURNITURE.items():
+        ids = [servers.ask(f"{base}/api/v1{path}", body, token=token)[2]["id"] for _ in range(12)]
+        assert {*KEPT, *SPARE} <= {*ids}, path
+    for _ in range(12):
+        attach(f"{base}/api/v1/tasks/{KEPT[0]}/attachments", token)
+
+
+def attach(url: str, token: str) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=end"}
+    headers["Authorization"] = f"Bearer {token}"
+    request = urllib.request.Request(url, A_FILE, headers)  # noqa: S310 - our own URL
+    urllib.request.urlopen(request, timeout=30).close()  # noqa: S310
 
 
 def schemathesis(environment: dict[str, str], folder: Path, *options: str) -> None:
