@@ -99,6 +99,16 @@ def test_every_value_has_its_limits(document: Json) -> None:
     assert unbounded == []
 
 
+def test_the_document_and_the_service_agree_on_what_is_blank(alice: Client, document: Json) -> None:
+    title = document["components"]["schemas"]["TaskInput"]["properties"]["title"]
+    blank = [sign for sign in map(chr, range(0x20, 0x3001)) if sign.isspace()]
+    for sign, is_valid in [*((sign, False) for sign in blank), ("\ufeff", True), ("\u200b", True)]:
+        status = alice.post("/api/v1/tasks", json={"title": sign}).status_code
+
+        assert Draft202012Validator(title).is_valid(sign) is is_valid, ascii(sign)
+        assert status == (201 if is_valid else 422), ascii(sign)
+
+
 def resolved(document: Json, value: Json) -> Json:
     """What a reference refers to."""
     for name in value.get("$ref", "#").split("/")[1:]:

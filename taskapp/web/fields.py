@@ -25,7 +25,10 @@ RETURN = re.compile(r"\r\n?")
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 # The same for readers of the document; a trimmed text has something in it.
 PLAIN = r"[^\x00-\x08\x0b\x0c\x0e-\x1f]"
-VISIBLE = r"[^\s\x00-\x1f]"
+# White space as it is trimmed, sign by sign: `\s` is another set in each language (ECMA-262 lacks
+# U+0085 and has U+FEFF).
+BLANK = "\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+VISIBLE = rf"[^\x00-\x20{BLANK}]"
 TEXT_PATTERN = f"^{PLAIN}*$"
 TRIMMED_PATTERN = f"^{PLAIN}*{VISIBLE}{PLAIN}*$"
 # No bounds of its own: whatever is no cursor of ours is a damaged one.
