@@ -196,3 +196,26 @@ def test_a_calendar_task_of_many_components_is_refused_before_it_is_read(
     assert response.status_code == status
     if status == 400:
         assert response.get_json()["detail"] == "VTODO 1 has more than 1,000 lines."
+
+
+@pytest.mark.parametrize(
+    ("media_type", "head", "tail"),
+    [
+        ("application/x-ndjson", "", ""),
+        ("text/csv", "title", ""),
+        ("text/calendar", "BEGIN:VCALENDAR", "END:VCALENDAR"),
+    ],
+)
+def test_a_worker_that_reads_empty_lines_is_seen_to_make_progress(
+    alice: Client, media_type: str, head: str, tail: str
+) -> None:
+    """The master replaces a worker of which it hears nothing for a minute."""
+    heard: list[None] = []
+    progress = {"taskapp.progress": lambda: heard.append(None)}
+    body = head + "\n" * 50_000 + tail
+    headers = {"Content-Type": media_type}
+
+    response = alice.post("/api/v1/tasks/import", data=body, headers=headers, environ_base=progress)
+
+    assert response.get_json()["created"] == 0
+    assert len(heard) >= 5

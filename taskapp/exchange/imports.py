@@ -20,6 +20,7 @@ from taskapp.errors import (
 )
 from taskapp.exchange import upload, vtodo
 from taskapp.exchange.json_items import Document
+from taskapp.exchange.lines import lines
 from taskapp.exchange.spreadsheet import Table
 from taskapp.exchange.upload import Upload
 from taskapp.exchange.valid_rows import ValidRows
@@ -179,7 +180,7 @@ def _json(sent: Upload) -> Rows:
 
 def _ndjson(sent: Upload) -> Rows:
     number = 0
-    for line in iter(lambda: sent.file.readline(MAX_JSON_LINE), b""):
+    for line in lines(sent.file, MAX_JSON_LINE):
         number += 1
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")  # noqa: PLW2901 - as Windows writes it

@@ -10,6 +10,7 @@ from typing import IO, Any, NamedTuple, Self
 from marshmallow import Schema
 
 from taskapp.errors import Invalid, MalformedJson, MalformedRequest, Reason
+from taskapp.exchange.lines import lines
 from taskapp.web import fields
 from taskapp.web.body import strict_json
 from taskapp.web.exports import GUARDED
@@ -100,7 +101,7 @@ class Table:
         return line
 
     def _text_lines(self) -> Iterator[str]:
-        while line := self.text.readline(MAX_RECORD):
+        for line in lines(self.text, MAX_RECORD):
             self.length += len(line)
             if self.length >= MAX_RECORD:
                 raise csv.Error(f"its row is longer than {MAX_RECORD} characters")

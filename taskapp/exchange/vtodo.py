@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from taskapp.errors import MalformedRequest
 from taskapp.exchange.file_zones import HIDDEN, FileZones, UnknownZone, database_name, hide, in_utc
+from taskapp.exchange.lines import lines
 from taskapp.tasks.reminders import MORNING
 
 MAX_LENGTH = 1024 * 1024  # bytes of one VTODO; the longest task takes less
@@ -122,22 +123,22 @@ def _components(file: IO[bytes], kind: bytes) -> Iterator[bytes]:
 
     Some programs fold in the middle of a character, so bytes are unfolded (RFC 5545, section 3.1).
     """
-    lines: list[bytes] | None = None
+    kept: list[bytes] | None = None
     length = 0
-    for line in iter(lambda: file.readline(MAX_LENGTH), b""):
+    for line in lines(file, MAX_LENGTH):
         name = line.strip().upper()
         if name == b"BEGIN:" + kind:
-            lines = []
+            kept = []
             length = 0
-        if lines is not None:
-            lines.append(line)
+        if kept is not None:
+            kept.append(line)
             length += len(line)
             if length > MAX_LENGTH:
                 raise MalformedRequest(f"A {kind.decode()} is longer than any task may be.")
-        if name == b"END:" + kind and lines is not None:
-            yield FOLD.sub(b"", b"".join(lines))
-            lines = None
-    if lines is not None:
+        if name == b"END:" + kind and kept is not None:
+            yield FOLD.sub(b"", b"".join(kept))
+            kept = None
+    if kept is not None:
         detail = f"The calendar ends inside a {kind.decode()}: the file is not complete."
         raise MalformedRequest(detail)
 
