@@ -142,10 +142,15 @@ def _wait_for_lock(cursor: Any) -> None:
         except sqlite3.OperationalError as error:
             at = time.monotonic()
             ends = ends or at + BUSY_TIMEOUT
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or at > ends or _is_in_the_way():
+            if not _is_busy(error) or at > ends or _is_in_the_way():
                 raise
         else:
             return
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    """Also while another process recovers the file: the low byte has the kind (SQLite's C API)."""
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _is_in_the_way() -> bool:
