@@ -18,6 +18,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, sa.Row):
-        names = map(str, value._fields)
-        return dict(zip(names, value, strict=True))
+        return by_name(value)
     raise TypeError(type(value).__name__)
+
+
+def by_name(row: sa.Row[Any]) -> dict[str, Any]:
+    """The values of a row, under names that JSON takes; its own mapping is slower to unpack."""
+    names = map(str, row._fields)
+    return dict(zip(names, row, strict=True))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import Schema, post_load, validate
+from marshmallow import Schema, validate
 
 from taskapp.tasks.dates import Reminder, RepeatSchema
 from taskapp.tasks.models import PRIORITIES, STATUSES
@@ -10,6 +10,15 @@ from taskapp.tasks.statements import SORTS
 from taskapp.web import fields
 from taskapp.web.dates import Day, TimeZone
 from taskapp.web.fields import PageQuerySchema, example, page_of
+
+
+class Labels(fields.List):
+    """Names, sorted and compared without case: the first spelling of each stays."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
+        names = super()._deserialize(value, attr, data, **kwargs)
+        by_key = {name.casefold(): name for name in reversed(names)}
+        return [by_key[key] for key in sorted(by_key)]
 
 
 class TaskSchema(fields.Resource):
@@ -60,7 +69,7 @@ class TaskSchema(fields.Resource):
     )
     assignee_id = fields.Int(allow_none=True)
     parent_id = fields.Int(allow_none=True)
-    labels = fields.List(
+    labels = Labels(
         fields.Text(min=1, max=50, trim=True),
         validate=validate.Length(max=20),
         metadata=example(["home", "plants"]),
@@ -70,14 +79,6 @@ class TaskSchema(fields.Resource):
     updated_at = fields.Time(dump_only=True)
     completed_at = fields.Time(dump_only=True, allow_none=True)
     revision = fields.Int(dump_only=True)
-
-    @post_load
-    def _sort_labels(self, task: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Compared without case: the first spelling of each stays."""
-        if "labels" in task:
-            by_key = {name.casefold(): name for name in reversed(task["labels"])}
-            task["labels"] = [by_key[key] for key in sorted(by_key)]
-        return task
 
 
 class ListedTaskSchema(TaskSchema):

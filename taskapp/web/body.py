@@ -8,25 +8,52 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from flask import request
-from marshmallow import Schema, missing
+from marshmallow import Schema, ValidationError, fields, missing
 from werkzeug.http import parse_options_header
 from werkzeug.wsgi import get_content_length
 
 from taskapp import errors
-from taskapp.extensions import settings
+from taskapp.web.current import current
 from taskapp.web.fields import INT64
 
 MAX_DEPTH = 32
 # No schema has so many fields, so an object with more is refused, whatever is left of it.
 MAX_MEMBERS = 200
+Field = fields.Field[Any]
+# Kinds of fields that look at nothing but their value.
+FLAT = (fields.String, fields.Integer, fields.Boolean, fields.DateTime, fields.Date)
 
 
 def load(schema: Schema) -> Any:
-    """The body, as its schema has it."""
+    """The body, as its schema has it.
+
+    Where nothing is missing, unknown or wrong, the fields are asked for their values and no more
+    happens; marshmallow, which gathers all that is wrong, does the rest.
+    """
     body = load_json()
     sent = frozenset(schema.load_fields.keys() & body.keys())
-    return _narrowed(schema, sent).load(body)
+    narrowed = _narrowed(schema, sent)
+    if len(sent) < len(body) or not _is_flat(narrowed, sent):
+        return narrowed.load(body)
+    try:
+        return _read_each(narrowed.load_fields, body)
+    except ValidationError:
+        return narrowed.load(body)
+
+
+def _read_each(known: Mapping[str, Field], body: dict[str, Any]) -> dict[str, Any]:
+    values = {}
+    for name, field in known.items():
+        values[name] = field.deserialize(body[name], name, body)
+    return values
+
+
+@lru_cache(1024)
+def _is_flat(schema: Schema, sent: frozenset[str]) -> bool:
+    """Whether nothing is missing, and each value means what its own field says."""
+    if schema.load_fields.keys() != sent or any(schema._hooks.values()):
+        return False
+    return all(isinstance(field, FLAT) for field in schema.load_fields.values())
 
 
 @lru_cache(1024)
@@ -35,21 +62,27 @@ def _narrowed(schema: Schema, sent: frozenset[str]) -> Schema:
     narrowed = copy(schema)
     narrowed.load_fields = dict(schema.load_fields)
     for name, field in schema.load_fields.items():
-        if name not in sent and not field.required and field.load_default is missing:
+        if name not in sent and (schema.partial is True or _may_be_missing(field)):
             del narrowed.load_fields[name]
     return narrowed
 
 
+def _may_be_missing(field: Field) -> bool:
+    return not field.required and field.load_default is missing
+
+
 def load_json() -> dict[str, Any]:
     """The body as strict JSON."""
-    readers = dict.fromkeys(media_types(request.method), strict_json)
-    return read_object(readers, settings().max_body_bytes)
+    record = current()
+    readers = dict.fromkeys(media_types(record.request.method), strict_json)
+    return read_object(readers, record.settings.max_body_bytes)
 
 
 def read_json_body() -> bytes:
     """The body, which says that it is JSON, and is not read as such yet."""
-    raw = read_body(settings().max_body_bytes)
-    _check_media_type(raw, media_types(request.method))
+    record = current()
+    raw = read_body(record.settings.max_body_bytes)
+    _check_media_type(raw, media_types(record.request.method))
     return raw
 
 
@@ -77,7 +110,7 @@ def strict_json(raw: bytes) -> Any:
 
 def read_body(most: int) -> bytes:
     """The whole body: neither longer than allowed nor shorter than it says it is."""
-    environ = request.environ
+    environ = current().request.environ
     length = get_content_length(environ)
     if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
         raise errors.MalformedRequest
@@ -106,7 +139,7 @@ def _check_media_type(raw: bytes, known: Collection[str]) -> str:
     Raises:
         UnsupportedMediaType: It says what the route takes.
     """
-    environ = request.environ
+    environ = current().request.environ
     compressed = environ.get("HTTP_CONTENT_ENCODING", "") not in {"", "identity"}
     content_type = environ.get("CONTENT_TYPE", "")
     media_type = _media_type(content_type)

@@ -8,12 +8,12 @@ from hashlib import blake2b
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Response, request
+from flask import Response
 from werkzeug.datastructures import ETags
 
 from taskapp.database.session import Precondition
 from taskapp.errors import PreconditionRequired, StaleRevision
-from taskapp.extensions import cache, settings
+from taskapp.extensions import cache
 from taskapp.web.current import Current, caller, current
 from taskapp.web.metrics import LOOKUPS
 from taskapp.web.responses import not_modified, whole
@@ -77,19 +77,21 @@ def if_match() -> Precondition:
 
     A PUT may make its resource: then there is no row, which `If-None-Match: *` asks for.
     """
-    wanted = "If-Match" in request.headers
-    unwanted = "If-None-Match" in request.headers
-    conditional = wanted or (unwanted and request.method == "PUT")
-    if settings().require_if_match and not conditional:
+    record = current()
+    asking = record.request
+    wanted = "HTTP_IF_MATCH" in asking.environ
+    unwanted = "HTTP_IF_NONE_MATCH" in asking.environ
+    conditional = wanted or (unwanted and asking.method == "PUT")
+    if record.settings.require_if_match and not conditional:
         raise PreconditionRequired
 
     def precondition(row: sa.Row[Any] | None) -> None:
         if not conditional and not unwanted:
             return
         tag = None if row is None else etag(row)
-        if wanted and (tag is None or not is_named(tag, request.if_match)):
+        if wanted and (tag is None or not is_named(tag, asking.if_match)):
             raise StaleRevision
-        if unwanted and tag is not None and is_named(tag, request.if_none_match):
+        if unwanted and tag is not None and is_named(tag, asking.if_none_match):
             raise StaleRevision
 
     return precondition

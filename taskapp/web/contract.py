@@ -23,13 +23,13 @@ from urllib.parse import parse_qsl
 
 import orjson
 import sqlalchemy as sa
-from flask import Response, current_app, request
+from flask import Response, current_app
 from marshmallow import RAISE, Schema, ValidationError
 from sqlalchemy.exc import OperationalError
 
 from taskapp import errors
 from taskapp.caller import ANY_SCOPE, ANYONE, USER
-from taskapp.database.encoding import encode
+from taskapp.database.encoding import by_name, encode
 from taskapp.database.hot import Hot
 from taskapp.database.pages import Accepted, Created, Linked
 from taskapp.database.session import Body, transaction
@@ -296,10 +296,11 @@ def respond(result: Any, contract: Contract) -> Response:  # noqa: PLR0911 - one
 
 def _row_reply(row: sa.Row[Any], status: int, contract: Contract, secrets: Body) -> Response:
     headers: dict[str, str] = {}
+    values = by_name(row)
     if status == HTTPStatus.CREATED and isinstance(contract.reply, Resource):
-        names = {**row._mapping, **(request.view_args or {})}
+        names = values | (current().request.view_args or {})
         headers["Location"] = contract.reply.location.format_map(names)
-    body = encode({**row._mapping, **secrets} if secrets else row)
+    body = encode(values | secrets)
     return conditional.answer(body, status, conditional.etag(row), headers)
 
 

@@ -84,7 +84,17 @@ class List(fields.List[Any]):
         return items
 
 
-class Text(fields.String):
+class Checked(fields.Field[Any]):
+    """A field with few validators: one alone has no faults to gather."""
+
+    def _validate(self, value: Any) -> None:
+        if len(self.validators) == 1:
+            self.validators[0](value)
+        else:
+            super()._validate(value)
+
+
+class Text(Checked, fields.String):
     """Unicode text in NFC without control characters; lengths count code points.
 
     The length is looked at first: to normalize takes time, and quadratic time for a long run of
@@ -115,6 +125,8 @@ def text_of(text: str) -> str:
     Raises:
         ValidationError: It holds what is no text; the message says which character, and where.
     """
+    if text.isascii() and text.isprintable():  # as most are: no line end, no control character
+        return text
     text = RETURN.sub("\n", text)
     forbidden = FORBIDDEN.search(text)
     if forbidden:
@@ -173,7 +185,7 @@ def _in_1024_bytes(text: str) -> None:
         raise ValidationError("Longer than maximum length 1024 bytes.")
 
 
-class Int(fields.Integer):
+class Int(Checked, fields.Integer):
     """A JSON integer, and nothing that merely looks like one."""
 
     def __init__(self, *, min: int = 1, max: int = INT64, **kwargs: Any) -> None:
@@ -226,7 +238,7 @@ class Time(fields.DateTime):
         return utc
 
 
-class Choice(fields.String):
+class Choice(Checked, fields.String):
     """One of a few names."""
 
     def __init__(self, names: Sequence[str], **kwargs: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from flask import Response, current_app, request
+from flask import Response, current_app
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -76,15 +76,15 @@ def name_of_request() -> str:
     Raises:
         Invalid: The key is none.
     """
-    key = _key() if request.method == "POST" else None
+    key = _key() if current().request.method == "POST" else None
     return "" if key is None else _name(key)
 
 
 def _name(key: str) -> str:
     """Keys belong to one user, method and path."""
-    caller = current().caller
-    user_id = 0 if caller is None else caller.user_id
-    owner = (user_id, request.method, request.path)
+    record = current()
+    user_id = 0 if record.caller is None else record.caller.user_id
+    owner = (user_id, record.request.method, record.request.path)
     return _digest(repr(owner).encode(), key)
 
 
@@ -114,7 +114,7 @@ def _store(name: str, sealed: bytes) -> bool:
 
 
 def _key() -> str | None:
-    sent: str | None = request.environ.get("HTTP_IDEMPOTENCY_KEY")
+    sent: str | None = current().request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if sent is not None and not KEY.fullmatch(sent):
         detail = "Idempotency-Key must be 8 to 255 visible ASCII characters."
         raise errors.Invalid(errors=[{"parameter": "Idempotency-Key", "detail": detail}])
