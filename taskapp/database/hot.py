@@ -174,14 +174,18 @@ class Text:
         self.text = state.statement
         self.order = state.positiontup  # None where parameters go by name
         self.lists = {name: state.parameter_expansion[name] for name in lists}
-        self.converts_in: dict[str, Convert] = dict(state.processors)
+        converts: dict[str, Convert] = dict(state.processors)
         for name, parameter in compiled.binds.items():
             convert = parameter.type.dialect_impl(dialect).bind_processor(dialect)
             if convert is not None and not parameter.expanding:
-                self.converts_in[name] = convert
+                converts[name] = convert
         own = values.keys() | set(chain(*self.lists.values()))
         self.names = [name for name in state.parameters if name in own]
-        self.constants = {name: state.parameters[name] for name in state.parameters.keys() - own}
+        self.converts_in = {name: converts[name] for name in self.names if name in converts}
+        self.constants: Body = {}
+        for name in state.parameters.keys() - own:
+            value = state.parameters[name]
+            self.constants[name] = converts[name](value) if name in converts else value
         self.converts_out: list[tuple[int, Convert]] = []
         for number, column in enumerate(statement.exported_columns):
             convert = column.type.dialect_impl(dialect).result_processor(dialect, None)
@@ -192,11 +196,8 @@ class Text:
 
     def prepare(self) -> None:
         """From now on PostgreSQL keeps it, on each connection that runs it."""
-        constants = dict(self.constants)
-        for name in constants.keys() & self.converts_in.keys():
-            constants[name] = self.converts_in[name](constants[name])
         if self.names:
-            self.prepared = Prepared(self.text, self.names, constants)
+            self.prepared = Prepared(self.text, self.names, self.constants)
 
     def run(self, connection: sa.Connection, values: Body) -> list[tuple[Any, ...]]:
         parameters = self._parameters(values)

@@ -15,15 +15,7 @@ import sqlalchemy as sa
 from taskapp.caller import Caller
 from taskapp.database.hot import Hot, is_hot
 from taskapp.database.quotas import TASKS_OF_PROJECT
-from taskapp.database.session import (
-    Body,
-    Precondition,
-    Row,
-    changed_fields,
-    in_transaction,
-    now,
-    reads,
-)
+from taskapp.database.session import Body, Precondition, Row, changed_fields, in_transaction, reads
 from taskapp.errors import NotFound, StaleRevision
 from taskapp.ledger import revisions
 from taskapp.ledger.access import EDIT, EVENTS, MEMBERSHIPS, PROJECTS, USER_ID
@@ -38,6 +30,15 @@ SENT = CHANGEABLE | {"project_id"}
 _EDITABLE = revisions.LOCKED.where(MEMBERSHIPS.c.role.in_(EDIT))
 _HAS_ROOM = PROJECTS.c.task_count < sa.bindparam("most")
 _WRITTEN = (TASK.id, TASK.project_id, TASK.revision)
+_AT = sa.bindparam("at", type_=EVENTS.c.at.type)
+# What short writes know without a parameter of its own: each costs the driver time.
+_SAME: dict[str, sa.BindParameter[Any]] = {
+    "created_by": USER_ID,
+    "created_at": _AT,
+    "updated_at": _AT,
+    "reminders": sa.literal([], TASK.reminders.type),
+    "labels": sa.literal([], TASK.labels.type),
+}
 _EVENT_NAMES = ("project_id", "revision", "task_id", "user_id", "kind", "changes", "at")
 
 
@@ -49,7 +50,7 @@ def create(caller: Caller, body: Body) -> Row | None:
     values = new_values({**BLANK, **body, "created_by": caller.user_id})
     values.pop("project_id", None)
     present = {name: value for name, value in values.items() if value is not None}
-    statement = _create(tuple(sorted(present)), project_id is None)
+    statement = _create(_own(present), project_id is None)
     parameters = _parameters(caller, present, from_nothing(body))
     parameters["most"] = TASKS_OF_PROJECT.most
     if project_id is not None:
@@ -73,11 +74,11 @@ def update(caller: Caller, task_id: int, body: Body, precondition: Precondition)
     if not changes or not _is_plain(before, body):
         return None
     new = {name: value for name, (_, value) in changes.items()}
-    values = computed(new, before._mapping)
+    known = VISIBLE_TASK.values_of(before)
+    values = computed(new, known)
     parameters = _parameters(caller, values, changes)
     parameters.update(in_id=before.project_id, task_id=task_id, seen=before.revision)
-    task = VISIBLE_TASK.values_of(before) | values
-    return _written(_update(tuple(sorted(values))), parameters, task)
+    return _written(_update(_own(values)), parameters, known | values)
 
 
 def _is_possible() -> bool:
@@ -97,9 +98,14 @@ def _is_plain(before: Row, body: Body) -> bool:
 
 def _parameters(caller: Caller, values: Body, changes: Body) -> Body:
     """Values of columns have another name than these: SQLAlchemy keeps those for itself."""
-    parameters = {f"new_{name}": value for name, value in values.items()}
-    parameters.update(user_id=caller.user_id, changes=changes, at=now())
+    parameters = {f"new_{name}": value for name, value in values.items() if name not in _SAME}
+    parameters.update(user_id=caller.user_id, changes=changes, at=values["updated_at"])
     return parameters
+
+
+def _own(values: Body) -> tuple[str, ...]:
+    """The columns that have a parameter of their own."""
+    return tuple(sorted(values.keys() - _SAME.keys()))
 
 
 def _written(statement: "ShortWrite", parameters: Body, task: Body) -> Row | None:
@@ -127,17 +133,17 @@ class ShortWrite(Hot):
 
 def _event(kind: str, task: sa.CTE) -> sa.Select[Any]:
     changes = sa.bindparam("changes", type_=EVENTS.c.changes.type)
-    at = sa.bindparam("at", type_=EVENTS.c.at.type)
     of_task = (task.c.project_id, task.c.revision, task.c.id)
-    return sa.select(*of_task, USER_ID, sa.literal(kind), changes, at)
+    return sa.select(*of_task, USER_ID, sa.literal(kind), changes, _AT)
 
 
 @lru_cache(64)
 def _create(names: tuple[str, ...], in_inbox: bool) -> ShortWrite:
     which = revisions.IS_INBOX if in_inbox else revisions.IS_THIS
     locked = _EDITABLE.where(which, _HAS_ROOM).cte("locked")
-    row = sa.select(locked.c.id, locked.c.revision + 1, *_new(names).values())
-    insert = sa.insert(TASKS).from_select(["project_id", "revision", *names], row)
+    new = {**_SAME, **_new(names)}
+    row = sa.select(locked.c.id, locked.c.revision + 1, *new.values())
+    insert = sa.insert(TASKS).from_select(["project_id", "revision", *new], row)
     return ShortWrite("created", insert.returning(*_WRITTEN).cte("task"), 1)
 
 
@@ -147,7 +153,8 @@ def _update(names: tuple[str, ...]) -> ShortWrite:
     is_there = sa.and_(TASK.id == TASK_ID, TASK.project_id == locked.c.id)
     is_same = TASK.revision == sa.bindparam("seen")
     change = sa.update(TASKS).where(is_there, is_same)
-    change = change.values({"revision": locked.c.revision + 1, **_new(names)})
+    new = {"revision": locked.c.revision + 1, "updated_at": _AT, **_new(names)}
+    change = change.values(new)
     return ShortWrite("updated", change.returning(*_WRITTEN).cte("task"), 0)
 
 
