@@ -33,10 +33,9 @@ class ClientSocket(socket.socket):
     something has to be waited for no clock is read: most requests are there, whole, at once.
     """
 
-    def __init__(self, accepted: socket.socket, on_progress: Callable[[], None]) -> None:
-        """Take over an accepted socket; `on_progress` is called whenever bytes have moved."""
-        family, kind, protocol = accepted.family, accepted.type, accepted.proto
-        super().__init__(family, kind, protocol, fileno=accepted.detach())
+    def __init__(self, family: int, descriptor: int, on_progress: Callable[[], None]) -> None:
+        """Take over an accepted connection; `on_progress` is called whenever bytes have moved."""
+        super().__init__(family, socket.SOCK_STREAM, 0, fileno=descriptor)
         self.on_progress = on_progress
         self.patience = PATIENCE
         self.waits = False  # with a timeout, since something had to be waited for

@@ -32,7 +32,7 @@ FIELDS = re.compile(rf"(?:{TOKEN}:[\t -~\x80-\xff]*\r\n)+")
 LENGTH = re.compile("[0-9]{1,5}")  # of something short
 REMEMBERED = 2048  # bytes of fields
 ODD_FIELDS = {"HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"}
-NOT_IN_A_HEAD = re.compile(r"[^\t\r\n -~\x80-\xff]")
+IN_A_HEAD = b"\t\r\n" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 BODILESS = ("204", "304")
 Variables = dict[str, Any]
 
@@ -186,11 +186,12 @@ class Answer:
         lines.append("Connection: close\r\n")
         lines.extend([f"{name}: {value}\r\n" for name, value in self.headers])
         head = "".join(lines)
-        is_forged = head.count("\n") != len(self.headers) + 4 or "\r" in head.replace("\r\n", "")
-        if is_forged or NOT_IN_A_HEAD.search(head):
+        raw = head.encode("latin-1")
+        breaks = {raw.count(b"\r\n"), raw.count(b"\r"), raw.count(b"\n")}
+        if breaks != {len(self.headers) + 4} or raw.translate(None, IN_A_HEAD):
             raise InvalidResponseHeader
         self.begun = True
-        self.client.sendall(head.encode("latin-1") + b"\r\n" + body)
+        self.client.sendall(raw + b"\r\n" + body)
 
     def _send_as_gunicorn_does(self, parts: Iterable[bytes]) -> None:
         response = Response(self, self.client, self.config)

@@ -92,8 +92,9 @@ class Worker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
         self.wsgi = with_progress
 
     def accept(self, listener: Any) -> None:
-        accepted, address = listener.accept()
-        client = ClientSocket(accepted, self.notify)
+        # `accept` would make a socket of it, and so would we of that.
+        descriptor, address = listener._accept()
+        client = ClientSocket(listener.family, descriptor, self.notify)
         self.handle(listener, client, address)
 
     def wait(self, timeout: float) -> Any:

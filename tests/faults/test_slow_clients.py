@@ -25,7 +25,7 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
     monkeypatch.setattr(client_socket, "LAST_WORD", 0.1)
     ours, theirs = socket.socketpair()
     progress: list[float] = []
-    connection = ClientSocket(ours, lambda: progress.append(time.monotonic()))
+    connection = ClientSocket(ours.family, ours.detach(), lambda: progress.append(time.monotonic()))
     with connection, theirs:
         yield connection, theirs
 
