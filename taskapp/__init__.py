@@ -1,14 +1,12 @@
 """taskapp: a task tracker's back end, served by plain, synchronous Flask."""
 
-from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Request
-from flask.sessions import NullSession, SessionInterface
-from werkzeug.routing import BaseConverter, IntegerConverter, MapAdapter, Rule
+from flask import Flask
 
 from config import Settings
-from taskapp.web.responses import WholeResponse
+from taskapp.web.application import Taskapp
+from taskapp.web.routing import AnythingConverter, IdConverter
 
 JWT_CONFIG = {
     "JWT_ALGORITHM": "HS256",
@@ -18,68 +16,6 @@ JWT_CONFIG = {
     "JWT_ENCODE_AUDIENCE": "taskapp",
     "JWT_DECODE_AUDIENCE": "taskapp",
 }
-
-
-class IdConverter(IntegerConverter):
-    """A positive id in canonical decimal: no 19th digit, which could pass int64, is ever needed."""
-
-    regex = "[1-9][0-9]{0,17}"
-
-
-class AnythingConverter(BaseConverter):
-    """A client's own key: any text, slashes too (they come percent-encoded)."""
-
-    regex = "(?s:.+)"
-    part_isolating = False
-
-
-class MatchedRule(Rule):
-    """A rule that views are found by. It compiles what builds its address if that is asked for.
-
-    Werkzeug would compile two functions for each rule at start, and nothing here calls `url_for`.
-    """
-
-    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        def build(rule: Rule, /, **values: Any) -> tuple[str, str]:
-            compiled = Rule._compile_builder(rule, append_unknown)
-            return compiled(rule, **values)
-
-        return build
-
-
-class NoSession(SessionInterface):
-    """No cookie of Flask's: who is signed in stands in a token, and its session in the database."""
-
-    nothing = NullSession()
-
-    def open_session(self, _app: Flask, _request: Request) -> NullSession:
-        return self.nothing
-
-
-class Taskapp(Flask):
-    """Flask, which looks at each request for what this service never has.
-
-    No view is a coroutine, most return a response, and no route depends on the host.
-    """
-
-    url_rule_class = MatchedRule
-    session_interface = NoSession()
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        return func
-
-    def make_response(self, rv: Any) -> Any:
-        return rv if isinstance(rv, WholeResponse) else super().make_response(rv)
-
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """What finds the route; the host stands in redirects alone, and a hook has checked it."""
-        if request is None:
-            return super().create_url_adapter(None)
-        host = request.environ.get("HTTP_HOST", "")
-        path = request.path if request.environ.get("PATH_INFO") else ""
-        return MapAdapter(
-            self.url_map, host, request.root_path, "", request.scheme, path, request.method
-        )
 
 
 def create_app(settings: Settings, *, commands: bool = True, migrates: bool = True) -> Flask:
@@ -125,6 +61,7 @@ def create_app(settings: Settings, *, commands: bool = True, migrates: bool = Tr
 def _surround(app: Flask, settings: Settings) -> None:
     """What every request goes through before its view and after it, in this order."""
     from taskapp.auth import guard
+    from taskapp.exchange import imports
     from taskapp.web import addresses, assets, headers, long_operations, rate_limits, request_log
     from taskapp.web.contract import public
     from taskapp.web.hooks import surround
@@ -140,7 +77,8 @@ def _surround(app: Flask, settings: Settings) -> None:
         guard.authorize,
     ]
     after = [rate_limits.explain, addresses.complete, headers.finish, request_log.write]
-    surround(app, before, after, at_end=[request_log.end, long_operations.end])
+    at_end = [imports.close, request_log.end, long_operations.end]
+    surround(app, before, after, at_end)
     app.view_functions["static"] = public(assets.send)
     app.add_template_global(assets.address, "asset")
 

@@ -10,8 +10,17 @@ from flask_sqlalchemy import SQLAlchemy
 from config import Settings
 from taskapp.schema import Base
 
+
+class Database(SQLAlchemy):
+    """Looks for the session of a request at its end only if there is any: a read makes none."""
+
+    def _teardown_session(self, exc: BaseException | None) -> None:
+        if self.session.registry.registry:
+            super()._teardown_session(exc)
+
+
 # Rows that a write returned stay readable after its commit: no SELECT to refresh them.
-db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+db = Database(model_class=Base, session_options={"expire_on_commit": False})
 jwt = JWTManager()
 cache = Cache()
 limiter = Limiter(get_remote_address, in_memory_fallback_enabled=True, headers_enabled=False)

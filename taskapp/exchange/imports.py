@@ -5,7 +5,6 @@ from contextlib import closing
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from flask import g
 from marshmallow import Schema, ValidationError, pre_load
 
 from taskapp.database import long_writes
@@ -29,7 +28,7 @@ from taskapp.tasks.bulk import InvalidRows
 from taskapp.tasks.schemas import TaskSchema
 from taskapp.web import fields, long_operations
 from taskapp.web.body import strict_json
-from taskapp.web.current import caller, current
+from taskapp.web.current import Current, caller, current
 from taskapp.web.request_log import note_progress
 
 # What exports hold that a client does not write. Where a task is imported, and when, is another
@@ -130,14 +129,12 @@ def read(_: Body) -> Body:
     return {"items": current().rows}
 
 
-def close(_: BaseException | None) -> None:
+def close(record: Current) -> None:
     """Close the files of an import, however its request ended."""
-    long_writes.end()
-    record = g.get("current")
-    if record is None:
+    if record.upload is None:
         return
-    if record.upload is not None:
-        record.upload.file.close()
+    long_writes.end()
+    record.upload.file.close()
     if record.rows is not None:
         record.rows.close()
 

@@ -15,7 +15,6 @@ from taskapp.web.contract import accepts, for_calendars, public, replies
 from taskapp.web.current import caller
 
 exchange = Blueprint("exchange", __name__, url_prefix="/api/v1")
-exchange.teardown_request(imports.close)
 
 
 @exchange.post("/tasks/import")
