@@ -153,7 +153,7 @@ def test_nothing_that_is_done_to_a_query_is_remembered(
     monkeypatch.setattr(contract, "REMEMBERED_QUERY", 300 if is_remembered else 5)
     contract._remembered_query.cache_clear()
     with app.test_request_context("/api/v1/tasks?label=home&limit=3") as context:
-        g.current = Current(context.request, [], app.extensions["taskapp"])
+        g.current = Current(context.request, [], app.extensions["taskapp"], app)
         first = contract.load_query(schema)
         expected = {**first, "label": list(first["label"])}
         first["label"].append("work")

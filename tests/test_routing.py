@@ -17,6 +17,7 @@ PATHS = [
         "",
         "/",
         "/7",
+        "/docs",
         "/static/7",
         "/static/7/8",
         "/api/v1/tasks",

@@ -9,7 +9,6 @@ import datetime as dt
 from base64 import b64decode
 
 import sqlalchemy as sa
-from flask import Request, current_app
 
 from taskapp import errors
 from taskapp.auth import proxy, tokens
@@ -38,7 +37,7 @@ class SessionEnded(errors.TokenRevoked):
 
 def authenticate(current: Current) -> None:
     """Find out who is calling; `current.refusal` says why it is nobody."""
-    current.contract = _contract(current.request)
+    current.contract = _contract(current)
     try:
         current.caller = _caller_of(current)
     except errors.Refusal as refusal:
@@ -73,10 +72,10 @@ def authorize(current: Current) -> None:
         current.require_scope("write")
 
 
-def _contract(request: Request) -> Contract | None:
+def _contract(current: Current) -> Contract | None:
     """What the route promises; None where there is no route."""
-    endpoint = request.endpoint or ""
-    view = current_app.view_functions.get(endpoint)
+    endpoint = current.request.endpoint or ""
+    view = current.app.view_functions.get(endpoint)
     return None if view is None else contract_of(view)
 
 

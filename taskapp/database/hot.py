@@ -104,7 +104,8 @@ class Hot:
         if not rows:
             return None
         width = len(self.names)
-        g.along = Along(self, values, [row[:width] for row in rows])
+        held = g._get_current_object()  # a proxy: it costs
+        held.along = Along(self, values, [row[:width] for row in rows])
         return sa.Row(other.parent, None, other.parent._key_to_index, rows[0][width:])
 
     def _pair(self, other: "Hot") -> "Hot":

@@ -80,7 +80,8 @@ def _forget_connection(session: Session, _: SessionTransaction) -> None:
 
 def release(_: BaseException | None = None) -> None:
     """Hand the connection for reads back, when the request or the command ends."""
-    connection = g.pop("reads", None)
+    held = g._get_current_object()  # a proxy: it costs
+    connection = held.pop("reads", None)
     if type(connection) is sa.Connection and settings().fast:
         kept().put(connection)
     elif connection is not None:  # a replica may have a part in it

@@ -16,6 +16,7 @@ MICROSECOND = dt.timedelta(microseconds=1)
 DAY = dt.timedelta(days=1)
 MICROSECONDS_OF_DAY = DAY // MICROSECOND
 DAYS_OF = {"today": 1, "week": 7}
+FILTERS = {"due", "due_before", "due_after"}
 Fault = tuple[str, str]  # a field, and what is wrong with it
 
 
@@ -77,6 +78,8 @@ def with_days(query: Body, timezone: str, now: dt.datetime) -> Body:
 
     The limits become part of the query, so an answer can be cached under it.
     """
+    if query.keys().isdisjoint(FILTERS):
+        return query
     zone = ZoneInfo(query.get("tz", timezone))
     moment = now.replace(microsecond=0)
     today = moment.astimezone(zone).date()

@@ -44,10 +44,15 @@ def etag(row: sa.Row[Any]) -> str:
 def answer(body: bytes, status: int, tag: str | None, headers: dict[str, str]) -> Response:
     """The body with its ETag, or 304 for a client that has it already."""
     if tag is not None:
-        headers["ETag"] = f'"{tag}"'
         if is_known(tag):
-            return not_modified(headers)
+            return unchanged(tag, headers)
+        headers["ETag"] = f'"{tag}"'
     return whole(body, status, headers)
+
+
+def unchanged(tag: str, headers: dict[str, str]) -> Response:
+    """304, with the headers that the body would have had."""
+    return not_modified({**headers, "ETag": f'"{tag}"'})
 
 
 def is_known(tag: str) -> bool:
@@ -110,7 +115,7 @@ def cached(revisions: Callable[[Any], Any]) -> Callable[[View], View]:
             seen = revisions(caller())
             tag = _tag_of(current(), query, seen)
             if is_known(tag):
-                return not_modified({"ETag": f'"{tag}"'})
+                return unchanged(tag, {})
             make = partial(view, query=query, seen=seen)
             # A stream may be larger than memory, and to write it is what it costs.
             cacheable = query["format"] == "json"

@@ -295,13 +295,16 @@ def respond(result: Any, contract: Contract) -> Response:  # noqa: PLR0911 - one
 
 
 def _row_reply(row: sa.Row[Any], status: int, contract: Contract, secrets: Body) -> Response:
-    headers: dict[str, str] = {}
+    tag = conditional.etag(row)
+    if conditional.is_known(tag):  # what is not sent is not encoded
+        return conditional.unchanged(tag, {})
+    headers = {"ETag": f'"{tag}"'}
     values = by_name(row)
     if status == HTTPStatus.CREATED and isinstance(contract.reply, Resource):
         names = values | (current().request.view_args or {})
         headers["Location"] = contract.reply.location.format_map(names)
     body = encode(values | secrets)
-    return conditional.answer(body, status, conditional.etag(row), headers)
+    return conditional.answer(body, status, None, headers)
 
 
 def _page_reply(page: Any, status: int) -> Response:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import IO, Any
 
-from flask import Request, g
+from flask import Flask, Request, g
 
 from config import Settings
 from taskapp import errors
@@ -25,6 +25,7 @@ class Current:
     request: Request  # itself, not Flask's proxy: each look through that costs
     headers: list[tuple[str, str]]  # of the answer; web/headers.py adds them behind Flask
     settings: Settings
+    app: Flask
     contract: Any = None  # what the route promises (web/contract.py); None where there is none
     started: float = field(default_factory=time.perf_counter)
     request_id: str = ""

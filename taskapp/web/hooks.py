@@ -26,7 +26,8 @@ def surround(
     def enter() -> None:
         itself = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
         headers = itself.environ.setdefault(HEADERS, [])
-        record = g.current = Current(itself, headers, app.extensions["taskapp"])
+        record = Current(itself, headers, app.extensions["taskapp"], app)
+        g._get_current_object().current = record
         for piece in before:
             piece(record)
 
@@ -37,8 +38,8 @@ def surround(
         return response
 
     def end(_: BaseException | None) -> None:
-        if "current" in g:
-            record = current()
+        record: Current | None = g._get_current_object().get("current")
+        if record is not None:
             for piece in at_end:
                 piece(record)
 

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from flask import Flask, Response, current_app, g
+from flask import Flask, Response, g
 from limits import RateLimitItem, parse_many
 from limits.storage import Storage
 
@@ -168,7 +168,7 @@ def counter(limits: Sequence[Policy]) -> Callable[[Current], None]:
     """A hook that counts each request against these; a view's own limit is counted there."""
 
     def count(current: Current) -> None:
-        storage: Counters | None = current_app.extensions.get("counters")
+        storage: Counters | None = current.app.extensions.get("counters")
         if storage is None or not limiter.enabled:  # this app has no limits
             return
         if current.request.endpoint in UNLIMITED:

@@ -21,6 +21,16 @@ class PlainResponse(Response):
 class WholeResponse(PlainResponse):
     """A body in memory, or none, with all headers that belong to it."""
 
+    def __init__(self, body: list[bytes], status: int, fields: dict[str, str]) -> None:
+        """As werkzeug's own, which looks for a type among the headers, and for what is set."""
+        self.headers = Headers()
+        for name, value in fields.items():
+            self.headers.add(name, value)
+        self.status_code = status
+        self.response = body
+        self.direct_passthrough = False
+        self._on_close = []
+
     def get_wsgi_headers(self, _environ: Any) -> Headers:
         return self.headers
 
@@ -35,17 +45,9 @@ def whole(body: bytes, status: int, headers: dict[str, str]) -> WholeResponse:
     """JSON, as the client gets it."""
     length = str(len(body))
     own = {"Content-Type": "application/json", "Content-Length": length}
-    return WholeResponse([body], status, _added(headers | own))
+    return WholeResponse([body], status, headers | own)
 
 
 def not_modified(headers: dict[str, str]) -> WholeResponse:
     """304, without what describes a body."""
-    return WholeResponse([], 304, _added(headers))
-
-
-def _added(fields: dict[str, str]) -> Headers:
-    """Werkzeug looks through all headers for each that is set, and not for one that is added."""
-    headers = Headers()
-    for name, value in fields.items():
-        headers.add(name, value)
-    return headers
+    return WholeResponse([], 304, headers)
