@@ -1,5 +1,6 @@
 """PostgreSQL as this service uses it: no statement without an end, no stale connection."""
 
+import codecs
 import math
 import time
 from select import select
@@ -19,6 +20,18 @@ STATEMENT_TIMEOUT, LOCK_TIMEOUT = 10_000, 5_000
 # Seconds without a byte from the server: one that is alive ends a statement before that.
 CONNECT_TIMEOUT, RESPONSE_TIMEOUT = 3, 12
 STARTUP = "-c timezone=UTC -c client_encoding=UTF8"  # options of each connection
+CODEC = "taskapp_utf_8"
+
+
+def _codec(name: str) -> codecs.CodecInfo | None:
+    """UTF-8 by its functions in C; each name of a column is decoded, and Python's are in Python."""
+    if name != CODEC:
+        return None
+    return codecs.CodecInfo(codecs.utf_8_encode, codecs.utf_8_decode, name=CODEC)
+
+
+codecs.register(_codec)
+driver.encodings["UTF8"] = CODEC
 
 
 def options(on_statement: OnStatement) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def _fields(record: logging.LogRecord) -> Fields:
 
 
 def _text(head: str, event: str, fields: Fields, trace: str) -> str:
-    escaped = to_json(event)[1:-1]
+    escaped = quote(event)[1:-1]
     parts = [f"{head} {escaped}"]
     for name, value in fields.items():
         text = quote(value) if type(value) is str else ascii(value)

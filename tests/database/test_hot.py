@@ -35,6 +35,13 @@ class Absent(Exception):
     pass
 
 
+def test_names_and_values_have_any_letters(app: Flask) -> None:
+    with app.app_context():
+        row = read(sa.text("SELECT CAST('水やり ü' AS TEXT) AS \"größe_水\"")).one()
+
+    assert dict(row._mapping) == {"größe_水": "水やり ü"}
+
+
 @pytest.fixture
 def ids(alice: Client) -> list[int]:
     bodies: list[dict[str, Any]] = [
