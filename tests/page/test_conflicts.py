@@ -273,6 +273,20 @@ def test_what_was_typed_and_not_sent_is_there_when_one_comes_back(visit: Open) -
     expect(row(page, "Water the fern and the ivy")).to_be_visible()
 
 
+def test_a_field_that_is_made_anew_loses_no_key(visit: Open) -> None:
+    """Its focus comes back before anything else can happen, be it only the next frame."""
+    here, there = _two_windows(visit)
+    here.get_by_label("Write a comment").focus()
+    here.page.evaluate("window.requestAnimationFrame = () => 0")
+    there.get_by_label("Write a comment").type("Who signs it?")
+    there.page.keyboard.press("Enter")
+    expect(here.get_by_text("Who signs it?")).to_be_visible()
+
+    here.page.keyboard.type("We both")
+
+    expect(here.get_by_label("Write a comment")).to_have_value("We both")
+
+
 def test_a_session_that_ends_leaves_what_was_typed(visit: Open, service: str) -> None:
     page = register(visit())
     quick_add(page, "Water the fern")

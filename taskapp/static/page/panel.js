@@ -20,6 +20,7 @@ const kept = keeper()
 const bases = new Map() // field that is being typed in → the task as it was when that began
 let current = null
 let writes = false
+let refocus = null // at once: a key that is pressed before would be lost
 
 const save = (fields) => change(current, fields)
 
@@ -44,6 +45,8 @@ export function renderPanel() {
   if (before?.id !== task.id) loadDetails(task)
   panel.setAttribute('aria-label', task.title)
   arrange(panel, parts(task).filter(Boolean))
+  refocus?.()
+  refocus = null
   if (same) return
   panel.scrollTop = 0
   if (matchMedia('(max-width: 719px)').matches) panel.focus() // it covers the list
@@ -64,7 +67,7 @@ function part(name, depends, make) {
     const focused = before?.contains(document.activeElement) ? document.activeElement : null
     const element = make(before)
     element.dataset.part = name
-    if (focused) requestAnimationFrame(() => focusAgain(element, focused.name))
+    if (focused) refocus = () => focusAgain(element, focused.name)
     return element
   })
 }
