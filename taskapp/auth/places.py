@@ -1,10 +1,10 @@
 """How one can sign in here, where a sign-in goes on, and that it holds up one worker at most."""
 
-import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from taskapp.database.file_locks import try_lock
 from taskapp.database.session import Body
 from taskapp.errors import Invalid, ProviderUnavailable
 from taskapp.extensions import settings
@@ -60,16 +60,8 @@ def alone() -> Iterator[None]:
     """
     with (settings().instance / "oidc.lock").open("ab") as place:
         until = time.monotonic() + WAIT
-        while not _locked(place.fileno()):
+        while not try_lock(place):
             if time.monotonic() > until:
                 raise ProviderUnavailable("Others are signing in at the moment: try again.")
             time.sleep(LOOK_EVERY)
         yield
-
-
-def _locked(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

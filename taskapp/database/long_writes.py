@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flask import g
 
+from taskapp.database.file_locks import try_lock
 from taskapp.extensions import settings
 
 PATIENCE = 0.5  # seconds that an import may hold up other writes
@@ -22,7 +23,7 @@ def begin() -> None:
         file = _sign().open("ab")
         with _look().open("ab") as look:
             fcntl.flock(look, fcntl.LOCK_EX)
-            if _is_free(file.fileno()):  # a second one begins no new half second
+            if try_lock(file):  # a second one begins no new half second
                 os.utime(file.fileno())
             fcntl.flock(file, fcntl.LOCK_SH)
     except OSError:  # a full disk refuses no import for this
@@ -43,19 +44,11 @@ def is_in_the_way() -> bool:
     try:
         with _look().open("ab") as look, _sign().open("rb") as file:
             age = time.time() - os.fstat(file.fileno()).st_mtime
-            if age <= PATIENCE or not _is_free(look.fileno()):
+            if age <= PATIENCE or not try_lock(look):
                 return False  # somebody else looks, which is a lock, too: the next look tells
-            return not _is_free(file.fileno())
+            return not try_lock(file)
     except OSError:
         return False
-
-
-def _is_free(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _sign() -> Path:

@@ -4,12 +4,12 @@ A place is a lock on a file, which the kernel lets go of when a worker is killed
 file stands which Idempotency-Key has it, so that a retry learns that its request is in progress.
 """
 
-import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from taskapp.database.file_locks import try_lock
 from taskapp.database.session import Body
 from taskapp.errors import DatabaseBusy, RequestInProgress
 from taskapp.extensions import settings
@@ -61,24 +61,14 @@ def _free_place(folder: Path, name: bytes) -> IO[bytes] | None:
     places = max(1, settings().web_concurrency - 1)
     for number in range(places):
         file = (folder / f"{number}.lock").open("a+b", buffering=0)
-        if _is_taken(file):
-            holder = os.pread(file.fileno(), LONGEST_NAME, 0)
-            file.close()
-            if name and holder == name:
-                raise RequestInProgress
-        else:
+        if try_lock(file):
             _note_holder(file, name)
             return file
+        holder = os.pread(file.fileno(), LONGEST_NAME, 0)
+        file.close()
+        if name and holder == name:
+            raise RequestInProgress
     return None
-
-
-def _is_taken(file: IO[bytes]) -> bool:
-    """Whether another request has the place; if not, it is ours from now on."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    return False
 
 
 def _note_holder(file: IO[bytes], name: bytes) -> None:

@@ -1,0 +1,13 @@
+"""Locks on files, which the kernel lets go of when a process ends, or is killed (flock(2))."""
+
+import fcntl
+from typing import IO
+
+
+def try_lock(file: IO[bytes]) -> bool:
+    """Lock it for this process alone, unless another one has it; returns whether it is ours."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
