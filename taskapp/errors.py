@@ -511,5 +511,23 @@ def refusal_of(error: Exception) -> Refusal:  # noqa: PLR0911 - a table, one lin
     return InternalError()
 
 
+def let_go(error: BaseException) -> None:
+    """Drop the frames that an answered error holds by its traceback, and with them the request.
+
+    A frame of marshmallow's or of werkzeug's holds its error in turn, and so a large body would
+    stay until garbage is collected.
+    """
+    each: BaseException | None = error
+    while each is not None and each.__traceback__ is not None:
+        each.__traceback__ = None
+        each = each.__context__
+
+
+def _refuse(error: Exception) -> Response:
+    response = problem(refusal_of(error))
+    let_go(error)
+    return response
+
+
 def init_app(app: Flask) -> None:
-    app.register_error_handler(Exception, lambda error: problem(refusal_of(error)))
+    app.register_error_handler(Exception, _refuse)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import unicodedata
+import weakref
 from typing import Any
 
 import pytest
 from flask import Flask
+from werkzeug.test import EnvironBuilder
 
 from taskapp.database.caches import MAX_BYTES, MAX_VALUE_BYTES, InMemory, InRedis
 from taskapp.extensions import db
@@ -164,6 +168,43 @@ def test_a_value_in_redis_that_somebody_else_wrote_is_a_miss(app: Flask) -> None
 
         assert cache.get("question") is None
         assert cache.get("another") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/tasks/batch", b'{"operations":[' + b"1," * 600 + b"1]}"),
+        ("/tasks", b'{"title":5}'),
+        ("/tasks", b'{"title":"x","unknown":1}'),
+        ("/tasks", b"[["),
+        ("/tasks?unknown=1", b'{"title":"x"}'),
+        ("/tasks/999999/comments", b'{"text":"x"}'),
+        ("/nowhere", b"{}"),
+    ],
+)
+def test_a_refused_request_is_let_go_at_once(
+    app: Flask, alice: Client, path: str, body: bytes
+) -> None:
+    """By its traceback an error holds frames, and they the body; a frame that holds it in turn
+    keeps both until garbage is collected, which a worker with little to do hardly ever does."""
+    token = alice.environ_base["HTTP_AUTHORIZATION"]
+    headers = {"Authorization": token, "Content-Type": "application/json"}
+    gc.collect()
+    gc.disable()
+    try:
+        sent = io.BytesIO(body)
+        asked = EnvironBuilder(
+            f"/api/v1{path}", method="POST", headers=headers, input_stream=sent,
+            content_length=len(body),
+        ).get_environ()  # fmt: skip
+        kept = weakref.ref(sent)
+        answer = app.wsgi_app(asked, lambda *_: lambda _: None)
+        assert b"/problems/" in b"".join(answer)
+        answer.close()
+        del sent, asked, answer
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 def test_a_forbidden_place_in_a_batch_costs_one_fault(alice: Client) -> None:

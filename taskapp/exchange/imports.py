@@ -15,6 +15,7 @@ from taskapp.errors import (
     MalformedRequest,
     PayloadTooLarge,
     Reason,
+    let_go,
     reasons,
 )
 from taskapp.exchange import upload, vtodo
@@ -151,6 +152,7 @@ def _checked(rows: Iterator[SentRow]) -> Iterator[Body]:
             item = ROW.load(row.item)
         except ValidationError as error:
             faults += _reasons(error, number, row.line)
+            let_go(error)
         else:
             yield item
         if len(faults) >= MAX_REASONS:

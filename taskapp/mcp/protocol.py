@@ -178,6 +178,7 @@ def refuse(error: Exception) -> Response:
     Too small a scope is both: 403 with a challenge, and a JSON-RPC error.
     """
     refusal = errors.refusal_of(error)
+    errors.let_go(error)
     call: Call | None = current().call
     if call is None:
         return errors.problem(refusal)

@@ -251,6 +251,7 @@ def _read_query(schema: Schema, raw: bytes) -> tuple[dict[str, str], Body]:
         query = schema.load(values, unknown=RAISE)
     except ValidationError as error:
         messages = error.messages_dict
+        errors.let_go(error)
     for name, count in Counter(name for name, _ in pairs).items():
         if count > 1:
             messages[name] = ["This parameter was sent more than once."]
