@@ -94,13 +94,25 @@ class Outcome:
     seconds: float
     statuses: Counter[str]
     waits: list[Wait]
-    memory: int  # bytes: of master and workers, what they share counted once
+    samples: list[tuple[float, int]]  # when, and the memory of the service in bytes
     acknowledged: int
     lost: int
     attacks: dict[str, Rounds]
 
     def __post_init__(self) -> None:
         self.waits.sort(key=lambda wait: wait.seconds, reverse=True)
+
+    @property
+    def memory(self) -> int:
+        """The most that master and workers took, in bytes; what they share is counted once."""
+        return max(memory for _, memory in self.samples)
+
+    def memory_beside(self, rounds: Rounds) -> int:
+        """The most that they took while this attacker was at work; 0 if it never was."""
+        if not rounds.times:
+            return 0
+        began, ended = rounds.times[0][0], rounds.times[-1][1]
+        return max((memory for at, memory in self.samples if began <= at <= ended), default=0)
 
     @property
     def is_good(self) -> bool:
@@ -136,11 +148,13 @@ class Outcome:
         yield f"| memory of master and workers at most | {self.memory / MIB:.0f} MiB |"
         yield f"| writes acknowledged, lost | {self.acknowledged:,}, {self.lost} |"
         yield ""
-        yield "| attacker | rounds | answers | longest wait of the people meanwhile |"
+        yield "| attacker | rounds | answers | meanwhile: longest wait of the people, memory |"
         yield "|---|---|---|---|"
         for name, rounds in self.attacks.items():
             wait = f"{self.longest_beside(rounds):.2f} s"
-            yield f"| {name} | {len(rounds.times):,} | {_told(rounds.answers)} | {wait} |"
+            memory = f"{self.memory_beside(rounds) / MIB:.0f} MiB"
+            answers = _told(rounds.answers)
+            yield f"| {name} | {len(rounds.times):,} | {answers} | {wait}, {memory} |"
 
 
 def _told(answers: Counter[str]) -> str:
@@ -167,7 +181,7 @@ def soak(seconds: float, folder: Path, *, alone: bool = False, **more: str) -> O
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, spawn) as pool:
             attacks = [pool.submit(attack, seconds / len(groups), group) for group in groups]
-            memory = _at_work(people, attacks, servers.masters[base])
+            samples = _at_work(people, attacks, servers.masters[base])
         time.sleep(61)  # the limits of those who ask what is there begin anew
         lost = sum(len(person.missing()) for person in people)
     waits = [wait for person in people for wait in person.waits]
@@ -176,7 +190,7 @@ def soak(seconds: float, folder: Path, *, alone: bool = False, **more: str) -> O
     rounds = [one for done in attacks for one in done.result()]
     names = [kind.__name__.replace("_", " ") for kind in ATTACKS]
     by_name = dict(zip(names, rounds, strict=True))
-    return Outcome(seconds, statuses, waits, memory, acknowledged, lost, by_name)
+    return Outcome(seconds, statuses, waits, samples, acknowledged, lost, by_name)
 
 
 def _join(base: str, name: str) -> str:
@@ -187,20 +201,20 @@ def _join(base: str, name: str) -> str:
 
 def _at_work(
     people: list[Person], attacks: list[Future[list[Rounds]]], master: psutil.Process
-) -> int:
-    """Everybody at once, until the attacks end; returns the most memory that the service took."""
+) -> list[tuple[float, int]]:
+    """Everybody at once, until the attacks end; returns when the service took how much memory."""
     over = threading.Event()
     threads = [threading.Thread(target=person.work, args=(over,)) for person in people]
     for thread in threads:
         thread.start()
-    most = 0
+    samples = []
     while not all(attack.done() for attack in attacks):
-        most = max(most, _memory(master))
+        samples.append((time.monotonic(), _memory(master)))
         time.sleep(0.5)
     over.set()
     for thread in threads:
         thread.join()
-    return most
+    return samples
 
 
 def _memory(master: psutil.Process) -> int:
