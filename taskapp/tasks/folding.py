@@ -58,6 +58,7 @@ def _ranges(numbers: Iterable[int]) -> str:
 
 MARKS = _ranges(number for number in map(ord, marks.MARKS) if number not in FOLDED)
 WORD = re.compile(rf"(?:[^\W_]|[{MARKS}])+")
+ASCII_WORD = re.compile("[A-Za-z0-9]+")  # the same in ASCII, in a sixth of the time
 # Scripts that put no space between words, and Korean, where what is looked for stands inside one:
 # Thai, Lao, Burmese, Khmer, kana, bopomofo, Chinese characters, Hangul.
 UNSPACED = (
@@ -92,7 +93,7 @@ def words(folded: str) -> list[str]:
     letter, so that any part of the text is found.
     """
     if folded.isascii():  # where each word is one run
-        known = dict.fromkeys([word[:MAX_WORD_LENGTH] for word in WORD.findall(folded)])
+        known = dict.fromkeys([word[:MAX_WORD_LENGTH] for word in ASCII_WORD.findall(folded)])
         return list(known)[:MAX_WORDS]
     found: dict[str, None] = {}
     for run in runs(folded):

@@ -8,7 +8,16 @@ from unicodedata import category
 import pytest
 
 from taskapp.marks import MARKS
-from taskapp.tasks.folding import MAX_KEY_BYTES, MAX_WORD_LENGTH, MAX_WORDS, fold, title_key, words
+from taskapp.tasks.folding import (
+    ASCII_WORD,
+    MAX_KEY_BYTES,
+    MAX_WORD_LENGTH,
+    MAX_WORDS,
+    WORD,
+    fold,
+    title_key,
+    words,
+)
 
 
 @pytest.mark.parametrize(
@@ -91,3 +100,8 @@ def test_every_combining_mark_of_unicode_is_known() -> None:
     expected = [char for char in map(chr, numbers) if category(char) in {"Mn", "Mc"}]
 
     assert list(MARKS) == expected
+
+
+def test_words_of_ascii_are_those_of_any_text() -> None:
+    text = "".join(f"a{chr(point)}9 {chr(point)}" for point in range(128))
+    assert ASCII_WORD.findall(text) == WORD.findall(text)
