@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from taskapp.courier import messages, schedule, transport
 from taskapp.courier.messages import Message
 from taskapp.courier.transport import Answer
+from taskapp.database.pages import page_by
 from taskapp.database.sealing import CannotOpen, unseal
 from taskapp.database.session import Body, Row, now, read, release, transaction
 from taskapp.extensions import db
@@ -25,7 +26,7 @@ from taskapp.webhooks.service import DELIVERIES, WEBHOOKS
 
 LEASE = dt.timedelta(seconds=60)  # longer than one delivery takes; renewed with each
 TURN = 1.0  # seconds that a webhook is delivered to before others have their turn
-BATCH = 100  # events of a turn
+BATCH = 100  # events of a turn at most
 KEPT = 100  # deliveries of a webhook
 log = logging.getLogger(__name__)
 _AT = sa.bindparam("at", type_=Instant)
@@ -43,9 +44,6 @@ _LEASED = sa.update(WEBHOOKS).where(_IS_IT).returning(*WEBHOOKS.c)
 # Unless somebody else has moved it meanwhile, or switched it off.
 _IS_OURS = sa.and_(_IS_IT, WEBHOOKS.c.event_id == sa.bindparam("bookmark"), WEBHOOKS.c.is_active)
 _OURS = sa.update(WEBHOOKS).where(_IS_OURS).returning(*WEBHOOKS.c)
-_IN_PROJECT = EVENTS.c.project_id == sa.bindparam("project")
-_PAST = EVENTS.c.id > sa.bindparam("after")
-_EVENTS = sa.select(EVENTS).where(_IN_PROJECT, _PAST).order_by(EVENTS.c.id).limit(BATCH)
 _NOTED = sa.insert(DELIVERIES)
 _OF_WEBHOOK = DELIVERIES.c.webhook_id == sa.bindparam("webhook_id")
 _OLDER = sa.select(DELIVERIES.c.id).where(_OF_WEBHOOK).order_by(DELIVERIES.c.id.desc())
@@ -98,8 +96,10 @@ def deliver(lease: Lease, speed: float = 1.0) -> None:
 
 
 def _events_past(webhook: Row) -> list[Body]:
-    events = read(_EVENTS, {"project": webhook.project_id, "after": webhook.event_id})
-    return [dict(event._mapping) for event in events]
+    of_project = sa.select(EVENTS).where(EVENTS.c.project_id == webhook.project_id)
+    after = [webhook.event_id]
+    page = page_by(of_project, EVENTS.c.id, limit=BATCH, total=False, cursor=after, text="changes")
+    return page.items
 
 
 def _is_wanted(webhook: Row, event: Body) -> bool:

@@ -23,8 +23,10 @@ TASKS_OF_MAIL = 20  # that a mail of assignments names
 _event = EVENTS.c
 _IS_MAIL = READERS.c.name == MAIL
 _READER = sa.select(READERS).where(_IS_MAIL, READERS.c.is_active)
-_NAMES = ("id", "project_id", "revision", "task_id", "user_id", "kind", "changes")
-_COLUMNS: sa.Select[Any] = sa.select(*(_event[name] for name in _NAMES))
+_NAMES = ("id", "project_id", "revision", "task_id", "user_id", "kind")
+# Of what has changed this alone: descriptions may be in it, long ones in all of 500 events.
+_ASSIGNEES = _event.changes["assignee_id"].label("assignees")
+_COLUMNS: sa.Select[Any] = sa.select(*(_event[name] for name in _NAMES), _ASSIGNEES)
 _OWNERS = sa.select(TASKS.c.assignee_id, TASKS.c.created_by)
 
 
@@ -85,7 +87,7 @@ def _assign(events: Sequence[Row]) -> None:
 def _assigned_to(event: Row) -> int | None:
     if event.kind not in {"created", "updated", "moved"}:
         return None
-    old_and_new = event.changes.get("assignee_id") or [None]
+    old_and_new = event.assignees or [None]
     user_id: int | None = old_and_new[-1]
     return user_id
 

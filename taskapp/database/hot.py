@@ -7,6 +7,7 @@ through SQLAlchemy's connection, which knows a lost one.
 
 from collections.abc import Callable, Iterable
 from itertools import chain
+from operator import methodcaller
 from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
@@ -19,8 +20,10 @@ from taskapp.database.session import Body, Row, reads, writes
 from taskapp.extensions import settings
 
 Convert = Callable[[Any], Any]
+Take = Callable[[Any], list[Any]]  # the rows that are wanted, from a cursor or a result
 Select = sa.Select[*tuple[Any, ...]]
 Statement = Select | sa.UpdateBase
+ALL_ROWS: Take = methodcaller("fetchall")
 MOST_TEXTS = 64  # of one statement: one for each length of its lists, and for each set of columns
 
 
@@ -39,9 +42,12 @@ class Hot:
     engine's statements. PostgreSQL keeps its plan, unless the best one depends on the values.
     """
 
-    def __init__(self, statement: Statement, *, keeps_plan: bool = True) -> None:
+    def __init__(
+        self, statement: Statement, *, keeps_plan: bool = True, take: Take = ALL_ROWS
+    ) -> None:
         self.statement = statement
         self.keeps_plan = keeps_plan
+        self.take = take
         self.names = tuple(map(str, statement.exported_columns.keys()))
         self.parent = SimpleResultMetaData(self.names)
         self.texts: dict[Any, Text] = {}
@@ -64,7 +70,7 @@ class Hot:
         if not is_hot(connection):
             return self._plainly(connection, values)
         text = self._text(connection.dialect, values)
-        return text.run(connection, values)
+        return text.run(connection, values, self.take)
 
     def connection(self) -> sa.Connection:
         """Reads are outside any transaction."""
@@ -121,7 +127,10 @@ class Hot:
 
     def _plainly(self, connection: sa.Connection, values: Body) -> list[tuple[Any, ...]]:
         result = connection.execute(self.statement, values)
-        return [tuple(row) for row in result] if result.returns_rows else []
+        if not result.returns_rows:
+            return []
+        with result:
+            return [tuple(row) for row in self.take(result)]
 
     def _text(self, dialect: sa.Dialect, values: Body) -> "Text":
         key = (dialect.name, *self._form(values))
@@ -200,14 +209,14 @@ class Text:
         if self.names:
             self.prepared = Prepared(self.text, self.names, self.constants)
 
-    def run(self, connection: sa.Connection, values: Body) -> list[tuple[Any, ...]]:
+    def run(self, connection: sa.Connection, values: Body, take: Take) -> list[tuple[Any, ...]]:
         parameters = self._parameters(values)
         pooled = connection.connection
         cursor = pooled.cursor()
         try:
             text = self.prepared.text_on(pooled) if self.prepared else self.text
             cursor.execute(text, parameters)
-            found: Any = cursor.fetchall() if cursor.description else []
+            found: Any = take(cursor) if cursor.description else []
         except self.errors as error:
             # The one way in to what `execute` does with it: wrap it, and drop a lost connection.
             connection._handle_dbapi_exception(error, self.text, parameters, cursor, None)

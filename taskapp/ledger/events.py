@@ -59,18 +59,10 @@ class Events(NamedTuple):
 
 def project_events(project_id: int, after: int, limit: int) -> Events:
     """The events of a project after the one with this id; ids grow in the order of revisions."""
-    of_project = EVENTS.c.project_id == project_id
-    is_past = EVENTS.c.id > after
-    past = sa.select(*_SHOWN, EVENTS.c.task_id)
-    past = past.where(of_project, is_past)
-    past = past.order_by(EVENTS.c.id).limit(limit + 1)
-    rows = read(past).all()
-    has_more = len(rows) > limit
-    items = [dict(row._mapping) for row in rows[:limit]]
-    last = after
-    if items:
-        last = items[-1]["id"]
-    return Events(items, has_more, [last])
+    of_project = sa.select(*_SHOWN, EVENTS.c.task_id).where(EVENTS.c.project_id == project_id)
+    page = page_by(of_project, Event.id, limit=limit, total=False, cursor=[after], text="changes")
+    last = page.items[-1]["id"] if page.items else after
+    return Events(page.items, page.next_key is not None, [last])
 
 
 def last_deletion(task_id: int, user_id: int) -> sa.Select[Any]:
@@ -99,7 +91,7 @@ def list_events(caller: Caller, task_id: int, query: Body) -> History:
     is_visible = EVENTS.c.project_id.in_(visible)
     of_caller = sa.select(*_SHOWN).where(of_task, is_visible)
     shown = of_caller.where(_IS_SHOWN_OF_TASK)
-    page = page_by(shown, Event.id, **query)
+    page = page_by(shown, Event.id, **query, text="changes")
     page = page.only("revision", "at", "user_id", "kind", "changes")
     trimmed = of_caller.where(_IS_TRIMMED).limit(1)
     complete = read(trimmed).first() is None

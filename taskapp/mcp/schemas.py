@@ -103,7 +103,7 @@ class FindTasksSchema(Schema):
         due: Only tasks without a due date, those past it, those due today, or today and in the six
             days after it; days are those of the caller's time zone.
         newest_first: False: the oldest come first.
-        limit: How many at most.
+        limit: How many at most; fewer where their texts are very long, and next_cursor goes on.
         cursor: next_cursor of the page before, for the next page.
     """
 
@@ -174,7 +174,7 @@ class PageSchema(Schema):
     """Which page of a list.
 
     Attributes:
-        limit: How many at most.
+        limit: How many at most; fewer where their texts are very long, and next_cursor goes on.
         cursor: next_cursor of the page before, for the next page.
     """
 

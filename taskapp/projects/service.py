@@ -67,7 +67,7 @@ class MemberNotFound(NotFound):
 
 def list_projects(caller: Caller, query: Body) -> Page:
     projects = _VISIBLE.params(user_id=caller.user_id)
-    return page_by(projects, Project.id, **query)
+    return page_by(projects, Project.id, **query, text="description")
 
 
 def get_project(caller: Caller, project_id: int) -> Row:

@@ -10,7 +10,8 @@ class ChangesQuerySchema(Schema):
     """The query of the changes feed.
 
     Attributes:
-        limit: How many tasks at most.
+        limit: How many tasks at most. A page ends earlier where their descriptions are longer than
+            8 MiB together; `has_more` says so.
         cursor: `next_cursor` of your last request; without it, everything as it is now.
     """
 

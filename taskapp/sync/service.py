@@ -5,14 +5,16 @@ that comes with the next answer. So nothing is missed.
 """
 
 import datetime as dt
+from functools import cache
 from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
-from taskapp.database.session import Body, Row, now, read
+from taskapp.database.pages import MAX_TEXT, MOST, Page, Rows, bounded, cut
+from taskapp.database.session import Body, now, read
 from taskapp.errors import CursorExpired
-from taskapp.extensions import settings
+from taskapp.extensions import db, settings
 from taskapp.ledger import access, events
 from taskapp.tasks.models import COLUMNS, TASKS
 from taskapp.tasks.query import chunks
@@ -75,7 +77,7 @@ class Cursor(NamedTuple):
 class Changes(NamedTuple):
     """One page of changes; `next_key` is where the next page starts, even if it is empty."""
 
-    tasks: list[Row]
+    tasks: list[Body]
     deleted: list[int]
     has_more: bool
     next_key: list[Any]
@@ -95,7 +97,7 @@ def list_changes(caller: Caller, query: Body) -> Changes:
     for project_id, revision, _ in seen:
         revisions[project_id] = revision
     tasks, unfinished = _tasks_past(cursor, revisions, query["limit"])
-    shown = {task.id for task in tasks}
+    shown = {task["id"] for task in tasks}
     deleted = _out_of_sight(cursor.revisions, revisions) - shown
     next_cursor = Cursor(_this_hour(), revisions, unfinished)
     return Changes(tasks, sorted(deleted), bool(unfinished), next_cursor.dump())
@@ -110,10 +112,11 @@ def _end_of(revision: int) -> Position:
     return Position(revision, INT64)
 
 
-def _tasks_past(cursor: Cursor, revisions: Revisions, limit: int) -> tuple[list[Row], Positions]:
+def _tasks_past(cursor: Cursor, revisions: Revisions, limit: int) -> tuple[list[Body], Positions]:
     """Tasks after the cursor, by project, and the positions in projects that have more."""
-    tasks: list[Row] = []
+    tasks: list[Body] = []
     unfinished: Positions = {}
+    most_text = MAX_TEXT
     for project_id, revision in revisions.items():
         position = cursor.position(project_id)
         if position == _end_of(revision):
@@ -122,21 +125,34 @@ def _tasks_past(cursor: Cursor, revisions: Revisions, limit: int) -> tuple[list[
             unfinished[project_id] = position
             continue
         room = limit - len(tasks)
-        rows = _past(project_id, position, revision, room + 1)
-        tasks += rows[:room]
-        if len(rows) > room:
-            last = Position(tasks[-1].revision, tasks[-1].id) if room else position
-            unfinished[project_id] = last
+        page = _page_past(project_id, position, revision, room, most_text)
+        tasks += page.items
+        most_text -= sum(len(task["description"].encode()) for task in page.items)
+        if page.next_key is not None:
+            unfinished[project_id] = Position(*page.next_key) if page.items else position
     return tasks, unfinished
 
 
-def _past(project_id: int, position: Position, until: int, limit: int) -> list[Row]:
-    in_project = sa.select(*COLUMNS).where(TASKS.c.project_id == project_id)
-    bounded = in_project.where(TASKS.c.revision.between(position.revision, until))
-    is_past = sa.or_(TASKS.c.revision > position.revision, TASKS.c.id > position.task_id)
-    past = bounded.where(is_past)
-    ordered = past.order_by(TASKS.c.revision, TASKS.c.id)
-    return list(read(ordered.limit(limit)))
+def _page_past(project_id: int, position: Position, until: int, limit: int, most_text: int) -> Page:
+    values = {"project": project_id, "until": until}
+    values.update(after=position.revision, after_id=position.task_id)
+    statement = _past(db.engine.dialect.name)
+    return cut(statement, limit, ["revision", "id"], values, len(COLUMNS), most_text=most_text)
+
+
+@cache
+def _past(dialect: str) -> Rows:
+    after: sa.BindParameter[int] = sa.bindparam("after")
+    in_project = TASKS.c.project_id == sa.bindparam("project")
+    within = TASKS.c.revision.between(after, sa.bindparam("until"))
+    is_past = sa.or_(TASKS.c.revision > after, TASKS.c.id > sa.bindparam("after_id"))
+    past = sa.select(*COLUMNS).where(in_project, within, is_past)
+    ordered = past.order_by(*_in_order(TASKS.c)).limit(MOST)
+    return bounded(ordered, "description", _in_order, dialect)
+
+
+def _in_order(columns: Any) -> list[sa.ColumnElement[Any]]:
+    return [columns.revision, columns.id]
 
 
 def _out_of_sight(before: Revisions, after: Revisions) -> set[int]:

@@ -16,6 +16,7 @@ from taskapp.tasks.models import COLUMNS, SHOWN, TASK
 from taskapp.tasks.search import Search, search_for
 from taskapp.tasks.statements import Shape, Sort, hot
 
+FEW_ROWS = 50  # whose descriptions are 13 MB at most: a page of so many is read as it is
 CHUNK = 500  # rows or ids in a statement; SQLite takes 32,766 values
 MAX_SEPARATE_PROJECTS = 16
 # Rows to look at, for each that is wanted, before an index without their order is asked for all.
@@ -50,7 +51,8 @@ def page(project_ids: list[int], query: Body) -> Page:
     empty = tuple(value is None for value in last_row)
     separate = _separate_projects(len(project_ids), query, sorts)
     dialect = db.engine.dialect.name
-    shape = Shape(dialect, filters, len(labels), search, sorts, empty, separate)
+    is_bounded = query["limit"] > FEW_ROWS
+    shape = Shape(dialect, filters, len(labels), search, sorts, empty, separate, is_bounded)
     values = {**query, **terms, "projects": project_ids}
     values.update(_numbered("label", labels))
     values.update(_numbered("project", project_ids))

@@ -5,14 +5,14 @@ that the client sent are its parameters.
 """
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from taskapp.database.hot import Hot
-from taskapp.database.pages import MOST
+from taskapp.database.pages import MOST, bounded, bounded_rows
 from taskapp.tasks.filters import (
     FILTERS,
     IN_PROJECTS,
@@ -62,6 +62,7 @@ class Shape:
     sorts: tuple[Sort, ...]
     empty: tuple[bool, ...]  # of the last row's sort values: which are NULL; () on the first page
     projects: int  # how many are read separately; 0: all at once
+    is_bounded: bool  # whether the page ends early where its texts are long
     way: Way = "in order"
 
     def conditions(self, project: int | None = None) -> list[Condition]:
@@ -89,7 +90,12 @@ class Shape:
 
 @lru_cache(128)
 def hot(shape: Shape) -> Hot:
-    return Hot(_statement(shape), keeps_plan=False)
+    statement = _statement(shape)
+    if not shape.is_bounded:
+        return Hot(statement, keeps_plan=False)
+    order = partial(_order, sorts=shape.sorts)
+    statement = bounded(statement, "description", order, shape.dialect)
+    return Hot(statement, keeps_plan=False, take=bounded_rows)
 
 
 def _statement(shape: Shape) -> sa.Select[Any]:
@@ -146,13 +152,16 @@ def _in_order(shape: Shape, chosen: sa.Select[Any], most: Limit = MOST) -> sa.Se
 def _ordered(
     chosen: sa.Select[Any], columns: Any, sorts: tuple[Sort, ...], most: Limit = MOST
 ) -> sa.Select[Any]:
+    return chosen.order_by(*_order(columns, sorts)).limit(most)
+
+
+def _order(columns: Any, sorts: tuple[Sort, ...]) -> list[sa.ColumnElement[Any]]:
+    order = []
     for sort in sorts:
         column = columns[sort.column.key]
-        order = column.desc() if sort.descending else column.asc()
-        if sort.column.nullable:
-            order = order.nulls_last()
-        chosen = chosen.order_by(order)
-    return chosen.limit(most)
+        direction = column.desc() if sort.descending else column.asc()
+        order.append(direction.nulls_last() if sort.column.nullable else direction)
+    return order
 
 
 def _after(sorts: tuple[Sort, ...], empty: tuple[bool, ...]) -> Condition:

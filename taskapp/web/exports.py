@@ -42,7 +42,10 @@ CELL = r"(?:^|[;\t])[ \ufeff]*"
 FORMULA = r"[=+\-@\t\r\n'＝＋－＠]"  # noqa: RUF001 - as above
 UNGUARDED = re.compile(f"{CELL}(?={FORMULA})")
 GUARDED = re.compile(f"(?P<cell>{CELL})'(?={FORMULA})")
-ROWS = 2000  # read and written at once: what a stream holds in memory, some megabytes
+# Read and written at once: what a stream holds in memory. Descriptions are 8 MiB of it at most
+# (MAX_TEXT), held as rows, as text and as what leaves; the rest is 0.5 KB of a row, or 8 KB where
+# its title and its labels are as long as may be.
+ROWS = 2000
 
 
 def negotiates(view: View) -> View:

@@ -1,0 +1,199 @@
+"""Answers of many rows whose texts are long: a page ends early, and nothing is lost by it"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from taskapp.database.pages import MAX_TEXT
+from tests.conftest import Client, Json, add
+
+URL = "/api/v1/tasks"
+MIB = 1024 * 1024
+EMOJI = "\U0001f600" * 65_536  # 256 KiB: the longest description there is
+FIT = MAX_TEXT // len(EMOJI.encode())
+PART = 20  # such rows, in one import
+NDJSON = "application/x-ndjson"
+
+
+def send(client: Client, rows: list[Json]) -> None:
+    """Import rows in files that are not too large."""
+    for start in range(0, len(rows), PART):
+        lines = [json.dumps(row, ensure_ascii=False) for row in rows[start : start + PART]]
+        response = client.post(f"{URL}/import", data="\n".join(lines), content_type=NDJSON)
+        assert response.status_code == 200, response.get_json()
+
+
+@pytest.fixture
+def many(alice: Client) -> list[Json]:
+    """Tasks of Alice: long ones, more than a page holds, and some short ones in between."""
+    rows: list[Json] = []
+    for number in range(2 * FIT + 6):
+        row: Json = {"title": f"t{number * 37 % 100:02}", "external_id": f"x{number}"}
+        if number % 5:
+            row["description"] = EMOJI
+        if number % 3:
+            row["due_on"] = f"2030-01-{number % 28 + 1:02}"
+        rows.append(row)
+    send(alice, rows)
+    return rows
+
+
+def pages(client: Client, query: str) -> list[Json]:
+    """Every page that `next_cursor`, and the Link beside it, lead to."""
+    found: list[Json] = []
+    url = f"{URL}?{query}"
+    while True:
+        response = client.get(url)
+        page = response.get_json()
+        found.append(page)
+        assert text_of(page["items"]) <= MAX_TEXT
+        if page["next_cursor"] is None:
+            assert 'rel="next"' not in response.headers.get("Link", "")
+            return found
+        assert page["next_cursor"] in response.headers["Link"]
+        url = f"{URL}?{query}&cursor={page['next_cursor']}"
+
+
+def text_of(tasks: list[Json]) -> int:
+    return sum(len(task["description"].encode()) for task in tasks)
+
+
+Key = Callable[[Json], Any]
+ORDERS: dict[str, tuple[Key, bool]] = {  # by what a query sorts, and whether it is backwards
+    "limit=200": (lambda task: task["id"], True),
+    "limit=200&sort=id": (lambda task: task["id"], False),
+    "limit=200&sort=title": (lambda task: (task["title"], task["id"]), False),
+    "limit=200&sort=due_at": (
+        lambda task: (task["due_on"] is None, task["due_on"] or "", task["id"]),
+        False,
+    ),
+    "limit=60&q=t&sort=-title": (lambda task: (task["title"], task["id"]), True),
+    "limit=200&created_after=2020-01-01T00:00:00Z&sort=title": (
+        lambda task: (task["title"], task["id"]),
+        False,
+    ),
+}
+
+
+def test_a_page_ends_early_and_cursors_lead_to_every_task_once_and_in_order(
+    alice: Client, many: list[Json]
+) -> None:
+    wanted = {row["external_id"]: row.get("description", "") for row in many}
+    for query, (key, is_backwards) in ORDERS.items():
+        found = pages(alice, query)
+        tasks = [task for page in found for task in page["items"]]
+
+        assert len(found) == 2, query
+        assert len(tasks) == len(many), query
+        assert tasks == sorted(tasks, key=key, reverse=is_backwards), query
+        assert {task["external_id"]: task["description"] for task in tasks} == wanted, query
+
+
+def test_a_page_of_few_rows_is_whole(alice: Client, many: list[Json]) -> None:
+    page = alice.get(f"{URL}?limit=50").get_json()
+
+    assert len(page["items"]) == 50
+    assert text_of(page["items"]) > MAX_TEXT
+
+
+def test_a_page_that_is_just_full_is_the_last(alice: Client) -> None:
+    send(alice, [{"title": f"t{n}", "description": EMOJI} for n in range(FIT)])
+
+    page = alice.get(f"{URL}?limit=200&total=true").get_json()
+
+    assert (len(page["items"]), page["next_cursor"], page["total"]) == (FIT, None, FIT)
+
+
+def test_exports_are_whole(alice: Client, many: list[Json]) -> None:
+    wanted = [row.get("description", "") for row in many]
+    csv.field_size_limit(sys.maxsize)
+
+    lines = alice.get(f"{URL}?format=ndjson&sort=id").data.splitlines()
+    text = alice.get(f"{URL}?format=csv&sort=id").get_data(as_text=True)
+
+    assert [json.loads(line)["description"] for line in lines] == wanted
+    assert [row["description"] for row in csv.DictReader(io.StringIO(text))] == wanted
+
+
+def changes_of(client: Client) -> list[Json]:
+    found: list[Json] = []
+    url = "/api/v1/changes?limit=200"
+    while True:
+        page = client.get(url).get_json()
+        found.append(page)
+        if not page["has_more"]:
+            return found
+        url = f"/api/v1/changes?limit=200&cursor={page['next_cursor']}"
+
+
+def test_changes_end_early_over_several_projects(alice: Client, many: list[Json]) -> None:
+    project = alice.post("/api/v1/projects", json={"name": "Garden"}).get_json()
+    for number in range(3):
+        add(alice, f"g{number}", project_id=project["id"], description=EMOJI)
+
+    found = changes_of(alice)
+    tasks = [task for page in found for task in page["tasks"]]
+
+    assert [text_of(page["tasks"]) <= MAX_TEXT for page in found] == [True] * len(found)
+    assert len({task["id"] for task in tasks}) == len(tasks) == len(many) + 3
+    assert len(found) == 2
+    assert "next_cursor" in found[-1]
+    assert not changes_of_last(alice, found[-1])["tasks"]
+
+
+def changes_of_last(client: Client, page: Json) -> Json:
+    answer: Json = client.get(f"/api/v1/changes?cursor={page['next_cursor']}").get_json()
+    return answer
+
+
+def test_history_and_events_end_early_at_any_limit(alice: Client) -> None:
+    task = add(alice, "long", description=EMOJI)
+    for number in range(FIT):
+        body = {"description": f"{EMOJI[:-2]}{number:02}"}
+        assert alice.patch(f"{URL}/{task['id']}", json=body).status_code == 200
+
+    for url in (f"{URL}/{task['id']}/history", f"/api/v1/projects/{alice.user['inbox_id']}/events"):
+        items, sizes = followed(alice, url)
+        revisions = [item["revision"] for item in items if item["kind"] in {"created", "updated"}]
+        assert len(revisions) == FIT + 1
+        assert revisions == sorted(set(revisions))
+        assert len(sizes) >= 2
+        assert max(sizes) <= MAX_TEXT + MIB
+
+
+def followed(client: Client, url: str) -> tuple[list[Json], list[int]]:
+    """The items of all pages, and how large each was."""
+    items: list[Json] = []
+    sizes: list[int] = []
+    query = ""
+    while True:
+        response = client.get(url + query)
+        page = response.get_json()
+        items += page["items"]
+        sizes.append(len(response.data))
+        has_more = page.get("has_more", page["next_cursor"] is not None)
+        if not has_more:
+            return items, sizes
+        query = f"?cursor={page['next_cursor']}"
+
+
+def test_projects_with_long_descriptions_end_early(alice: Client) -> None:
+    for number in range(105):
+        body = {"name": f"p{number}", "description": "\U0001f600" * 20_000}
+        assert alice.post("/api/v1/projects", json=body).status_code == 201
+
+    items, first = [], alice.get("/api/v1/projects?limit=200").get_json()
+    items += first["items"]
+    second = alice.get(f"/api/v1/projects?limit=200&cursor={first['next_cursor']}").get_json()
+    items += second["items"]
+
+    assert second["next_cursor"] is None
+    assert text_of(first["items"]) <= MAX_TEXT
+    assert len({item["id"] for item in items}) == len(items) == 106  # and the inbox
