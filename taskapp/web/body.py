@@ -2,12 +2,12 @@
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from copy import copy
 from functools import lru_cache
-from itertools import chain
 from typing import Any
 
+import orjson
 from marshmallow import Schema, ValidationError, fields, missing
 from werkzeug.http import parse_options_header
 from werkzeug.wsgi import get_content_length
@@ -17,6 +17,8 @@ from taskapp.web.current import current
 from taskapp.web.fields import INT64
 
 MAX_DEPTH = 32
+MAX_VALUES = 50_000  # twice what a batch of 500 tasks can hold
+MAX_ITEMS = 1_000  # twice that batch
 # No schema has so many fields, so an object with more is refused, whatever is left of it.
 MAX_MEMBERS = 200
 Field = fields.Field[Any]
@@ -74,7 +76,7 @@ def _may_be_missing(field: Field) -> bool:
 def load_json() -> dict[str, Any]:
     """The body as strict JSON."""
     record = current()
-    readers = dict.fromkeys(media_types(record.request.method), strict_json)
+    readers = dict.fromkeys(media_types(record.request.method), bounded_json)
     return read_object(readers, record.settings.max_body_bytes)
 
 
@@ -90,10 +92,47 @@ def read_object(readers: Mapping[str, Callable[[bytes], Any]], most: int) -> dic
     """The body, read as its media type says; an object, whatever the type."""
     raw = read_body(most)
     media_type = _check_media_type(raw, readers)
-    value = readers.get(media_type, strict_json)(raw)
+    value = readers.get(media_type, bounded_json)(raw)
     if not isinstance(value, dict):
         raise errors.Invalid(errors=[{"pointer": "", "detail": "The body must be an object."}])
     return value
+
+
+def bounded_json(raw: bytes) -> Any:
+    """Strict JSON of no more values than any schema takes.
+
+    Raises:
+        Invalid: There are more; the pointer is that of a list with too many by itself.
+        MalformedJson
+    """
+    # There are no more values than these signs, of which a text may have as many as it likes.
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") >= MAX_VALUES:
+        _refuse_many_values(raw)
+    return strict_json(raw)
+
+
+def _refuse_many_values(raw: bytes) -> None:
+    """By a reader in C: ours takes as long as there are values."""
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise errors.MalformedJson from None
+    count = 0
+    for level in _levels(value):
+        count += len(level)
+        if count > MAX_VALUES:
+            raise errors.Invalid(errors=_many_values(value))
+
+
+def _many_values(value: Any) -> list[errors.Reason]:
+    """Which of the body's lists are too long; else the body is."""
+    messages = {}
+    members = value.items() if isinstance(value, dict) else ()
+    for name, each in members:
+        if isinstance(each, list) and len(each) > MAX_ITEMS:
+            messages[name] = ["It has too many items."]
+    all_of_it = {"_schema": [f"There are more than {MAX_VALUES:,} values in it."]}
+    return errors.reasons(messages or all_of_it)
 
 
 def strict_json(raw: bytes) -> Any:
@@ -180,16 +219,22 @@ def _double(digits: str) -> float:
 
 
 def depth_of(value: Any) -> int:
-    """How deep the value nests; level by level, so that no input can exhaust the stack."""
-    depth = 0
+    """How deep the value nests."""
+    return sum(any(isinstance(each, dict | list) for each in level) for level in _levels(value))
+
+
+def _levels(value: Any) -> Iterator[list[Any]]:
+    """The values, level by level, so that no input can exhaust the stack."""
     level = [value]
-    while True:
-        level = [each for each in level if isinstance(each, dict | list)]
-        if not level:
-            return depth
-        depth += 1
-        inner = (each.values() if isinstance(each, dict) else each for each in level)
-        level = list(chain.from_iterable(inner))
+    while level:
+        yield level
+        inner: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                inner.extend(each.values())
+            elif isinstance(each, list):
+                inner.extend(each)
+        level = inner
 
 
 DECODER = json.JSONDecoder(

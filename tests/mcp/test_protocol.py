@@ -68,6 +68,10 @@ def test_only_post_is_served(alice: Client, method: str) -> None:
         (b'{"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": []}', -32600),
         (b'{"jsonrpc": "2.0", "id": 1, "method": "%s"}' % (b"x" * 201), -32600),
         (b'{"jsonrpc": "2.0", "id": "%s", "method": "ping"}' % (b"x" * 1001), -32600),
+        (
+            b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": [%s1]}' % (b"1," * 50_000),
+            -32600,
+        ),
     ],
 )
 def test_what_is_no_request_is_refused_without_an_id(alice: Client, body: bytes, code: int) -> None:
