@@ -86,7 +86,7 @@ class Hot:
         known = tuple(map(values.__getitem__, self.names))
         return sa.Row(self.parent, None, self.parent._key_to_index, known)
 
-    def values_of(self, row: Row) -> Body:
+    def values_of(self, row: tuple[Any, ...]) -> Body:
         """The values of one of its rows, by name."""
         return dict(zip(self.names, row, strict=True))
 

@@ -6,13 +6,14 @@ so a statement that waited goes on. Where it writes nothing, or a body asks for 
 columns of its own task, the answer is None, and the plain way does it or says why not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
+from taskapp.database.encoding import moment_of
 from taskapp.database.hot import Hot, is_hot
 from taskapp.database.quotas import TASKS_OF_PROJECT
 from taskapp.database.session import Body, Precondition, Row, changed_fields, in_transaction, reads
@@ -30,6 +31,7 @@ SENT = CHANGEABLE | {"project_id"}
 _EDITABLE = revisions.LOCKED.where(MEMBERSHIPS.c.role.in_(EDIT))
 _HAS_ROOM = PROJECTS.c.task_count < sa.bindparam("most")
 _WRITTEN = (TASK.id, TASK.project_id, TASK.revision)
+_OF_NEW, _OF_CHANGED = ("id", "project_id", "revision"), ("revision",)  # what nobody knows before
 _AT = sa.bindparam("at", type_=EVENTS.c.at.type)
 # What short writes know without a parameter of its own: each costs the driver time.
 _SAME: dict[str, sa.BindParameter[Any]] = {
@@ -71,10 +73,10 @@ def update(caller: Caller, task_id: int, body: Body, precondition: Precondition)
     except (NotFound, StaleRevision):
         return None
     changes = changed_fields(before, body)
-    if not changes or not _is_plain(before, body):
+    known = VISIBLE_TASK.values_of(before)
+    if not changes or not _is_plain(known, body):
         return None
     new = {name: value for name, (_, value) in changes.items()}
-    known = VISIBLE_TASK.values_of(before)
     values = computed(new, known)
     parameters = _parameters(caller, values, changes)
     parameters.update(in_id=before.project_id, task_id=task_id, seen=before.revision)
@@ -89,17 +91,21 @@ def _is_possible() -> bool:
     return not in_transaction()
 
 
-def _is_plain(before: Row, body: Body) -> bool:
+def _is_plain(before: Body, body: Body) -> bool:
     """Whether nothing follows from the change: no next occurrence, no other reminders."""
-    if before.repeat is not None or before.reminders:
+    if before["repeat"] is not None or before["reminders"]:
         return False
-    return not any(faults(before._mapping, body))
+    return not any(faults(before, body))
 
 
 def _parameters(caller: Caller, values: Body, changes: Body) -> Body:
-    """Values of columns have another name than these: SQLAlchemy keeps those for itself."""
+    """Values of columns have another name than these: SQLAlchemy keeps those for itself.
+
+    The moment goes as text, since the driver takes three times as long for a time.
+    """
     parameters = {f"new_{name}": value for name, value in values.items() if name not in _SAME}
-    parameters.update(user_id=caller.user_id, changes=changes, at=values["updated_at"])
+    at = moment_of(values["updated_at"])
+    parameters.update(user_id=caller.user_id, changes=changes, at=at)
     return parameters
 
 
@@ -110,7 +116,7 @@ def _own(values: Body) -> tuple[str, ...]:
 
 def _written(statement: "ShortWrite", parameters: Body, task: Body) -> Row | None:
     """The task as it is now: but for what the statement returns, everything of it is known."""
-    rows = statement.rows(parameters)
+    rows = statement.tuples(parameters)
     if not rows:
         return None
     task.update(statement.values_of(rows[0]))
@@ -119,16 +125,20 @@ def _written(statement: "ShortWrite", parameters: Body, task: Body) -> Row | Non
 
 
 class ShortWrite(Hot):
-    """What writes a task, with the project's revision and the event."""
+    """What writes a task, with the project's revision and the event.
 
-    def __init__(self, kind: str, task: sa.CTE, tasks: int) -> None:
+    It returns what of the task nobody knows before: each column costs the driver time.
+    """
+
+    def __init__(self, kind: str, task: sa.CTE, unknown: Iterable[str], tasks: int) -> None:
         self.kind = kind
         count = PROJECTS.c.task_count + tasks
         advance = sa.update(PROJECTS).where(PROJECTS.c.id == task.c.project_id)
         advance = advance.values(revision=task.c.revision, task_count=count)
         record = sa.insert(EVENTS).from_select(_EVENT_NAMES, _event(kind, task))
         parts = (advance.cte("advanced"), record.cte("recorded"))
-        super().__init__(sa.select(*task.c).add_cte(*parts))
+        returned = [task.c[name] for name in unknown]
+        super().__init__(sa.select(*returned).add_cte(*parts))
 
 
 def _event(kind: str, task: sa.CTE) -> sa.Select[Any]:
@@ -144,7 +154,7 @@ def _create(names: tuple[str, ...], in_inbox: bool) -> ShortWrite:
     new = {**_SAME, **_new(names)}
     row = sa.select(locked.c.id, locked.c.revision + 1, *new.values())
     insert = sa.insert(TASKS).from_select(["project_id", "revision", *new], row)
-    return ShortWrite("created", insert.returning(*_WRITTEN).cte("task"), 1)
+    return ShortWrite("created", insert.returning(*_WRITTEN).cte("task"), _OF_NEW, 1)
 
 
 @lru_cache(64)
@@ -155,7 +165,7 @@ def _update(names: tuple[str, ...]) -> ShortWrite:
     change = sa.update(TASKS).where(is_there, is_same)
     new = {"revision": locked.c.revision + 1, "updated_at": _AT, **_new(names)}
     change = change.values(new)
-    return ShortWrite("updated", change.returning(*_WRITTEN).cte("task"), 0)
+    return ShortWrite("updated", change.returning(*_WRITTEN).cte("task"), _OF_CHANGED, 0)
 
 
 def _new(names: tuple[str, ...]) -> Mapping[str, sa.BindParameter[Any]]:
