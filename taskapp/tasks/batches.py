@@ -14,18 +14,24 @@ from typing import Any
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
+from taskapp.database.pages import MAX_TEXT, Octets
 from taskapp.database.quotas import TASKS_OF_PROJECT
 from taskapp.database.session import Body, Row, changed_fields
-from taskapp.errors import Refusal
+from taskapp.errors import PayloadTooLarge, Refusal
 from taskapp.extensions import db, settings
 from taskapp.ledger import access
 from taskapp.ledger.revisions import Lock
 from taskapp.tasks import operations, rows, writes
 from taskapp.tasks.access import Locks, projects_of
-from taskapp.tasks.models import SHOWN, TASK
+from taskapp.tasks.models import SHOWN, TASK, TASK_IDS
 from taskapp.tasks.relations import descendants
 
+TOO_LONG = (
+    f"The tasks of this batch have descriptions of more than {MAX_TEXT // 2**20} MiB together:"
+    " send it in smaller ones. Nothing was written."
+)
 Numbered = tuple[int, Body]  # an operation, and its place in the batch
+_TEXT = sa.select(sa.func.sum(Octets(TASK.description)))
 
 
 def run(caller: Caller, sent: Sequence[Body]) -> list[Body]:
@@ -33,17 +39,43 @@ def run(caller: Caller, sent: Sequence[Body]) -> list[Body]:
 
     Raises:
         Refusal: As for a single request; `errors` points to the operation by its number.
+        PayloadTooLarge: The tasks have too much text together.
     """
-    locks = Locks(caller)
     results: list[Body] = []
+    text = 0
+    for result in _carry_out_all(caller, sent):
+        results.append(result)
+        text += _text_of(result)
+        _refuse_if_too_long(text)
+    return results
+
+
+def _carry_out_all(caller: Caller, sent: Sequence[Body]) -> Iterator[Body]:
+    locks = Locks(caller)
     goes_with = partial(_goes_with, _projects_of_tasks(caller, sent))
     for (_, project_id), neighbours in groupby(enumerate(sent), goes_with):
         group = list(neighbours)
         if len(group) == 1:
-            results.append(_carry_out(locks, *group[0]))
+            yield _carry_out(locks, *group[0])
         else:
-            results += _write_all(locks, project_id, group)
-    return results
+            yield from _write_all(locks, project_id, group)
+
+
+def _text_of(result: Body) -> int:
+    """The bytes of a result's description."""
+    if "task" not in result:
+        return 0
+    return len(result["task"].description.encode())
+
+
+def _refuse_if_too_long(text: int) -> None:
+    """Bound what a batch holds in memory, and answers.
+
+    Raises:
+        PayloadTooLarge
+    """
+    if text > MAX_TEXT:
+        raise PayloadTooLarge(TOO_LONG)
 
 
 def _projects_of_tasks(caller: Caller, sent: Sequence[Body]) -> dict[int, int]:
@@ -82,24 +114,23 @@ def _carry_out(locks: Locks, number: int, operation: Body) -> Body:
     return {"op": operation["op"], "id": task.id, "task": task}
 
 
-def _write_all(locks: Locks, project_id: int | None, group: Sequence[Numbered]) -> list[Body]:
+def _write_all(locks: Locks, project_id: int | None, group: Sequence[Numbered]) -> Iterator[Body]:
     """Carry out successive operations of one kind in one project."""
     first_number, _ = group[0]
     with _named(first_number):
         lock = locks.project(project_id)
     bodies = [_whole_body(locks.caller, operation) for _, operation in group]
     project = _looked_up(lock, [operation for _, operation in group], bodies)
-    results: list[Body] = []
     together: list[Write] = []
     for (number, operation), body in zip(group, bodies, strict=True):
         write = Write(operation, body, project.tasks.get(_key(operation)))
         if project.takes(write, _room(lock, together)):
             together.append(write)
             continue
-        results += _write_together(lock, together)
+        yield from _write_together(lock, together)
         together = []
-        results.append(_carry_out(locks, number, operation))
-    return results + _write_together(lock, together)
+        yield _carry_out(locks, number, operation)
+    yield from _write_together(lock, together)
 
 
 def _whole_body(caller: Caller, operation: Body) -> Body:
@@ -203,8 +234,11 @@ def _looked_up(lock: Lock, operations: Sequence[Body], bodies: Sequence[Body]) -
     members: set[int] = set()
     if _values_of(bodies, "assignee_id"):
         members.update(db.session.scalars(access.members_of(lock.project_id)))
-    parents = _those_there(lock, TASK.id, _values_of(bodies, "parent_id"))
-    parent_ids = {task.id for task in parents}
+    parent_ids = _values_of(bodies, "parent_id")
+    if parent_ids:
+        named = TASK.id.in_(parent_ids)
+        parents = TASK_IDS.where(TASK.project_id == lock.project_id, named)
+        parent_ids = set(db.session.scalars(parents))
     task_ids = _values_of(operations, "id")
     tasks: dict[Any, Row] = {task.id: task for task in _those_there(lock, TASK.id, task_ids)}
     if not task_ids:
@@ -221,12 +255,17 @@ def _values_of(bodies: Sequence[Body], name: str) -> set[Any]:
 
 
 def _those_there(lock: Lock, column: sa.Column[Any], values: set[Any]) -> list[Row]:
-    """The tasks of the project that have one of these values."""
+    """The tasks of the project that have one of these values.
+
+    Raises:
+        PayloadTooLarge
+    """
     if not values:
         return []
-    in_project = TASK.project_id == lock.project_id
-    there = SHOWN.where(in_project, column.in_(values))
-    return list(db.session.execute(there))
+    is_there = sa.and_(TASK.project_id == lock.project_id, column.in_(values))
+    text = db.session.scalar(_TEXT.where(is_there))
+    _refuse_if_too_long(text or 0)
+    return list(db.session.execute(SHOWN.where(is_there)))
 
 
 def _write_together(lock: Lock, together: Sequence[Write]) -> list[Body]:

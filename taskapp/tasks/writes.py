@@ -4,7 +4,7 @@ Each function runs under the lock of the project, inside the caller's transactio
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from taskapp.caller import Caller
 from taskapp.database.hot import HotWrite
+from taskapp.database.pages import MAX_TEXT, Octets
 from taskapp.database.quotas import TASKS_OF_PROJECT, give_back
 from taskapp.database.session import Body, Row, changed_fields, insert_or_raise, now, read
 from taskapp.errors import Conflict
@@ -21,7 +22,7 @@ from taskapp.ledger import access, revisions
 from taskapp.ledger.revisions import Lock, Revision
 from taskapp.tasks import reminders, repeats
 from taskapp.tasks.models import COLUMNS, SHOWN, TASK, TASK_IDS, TASKS
-from taskapp.tasks.query import chunks
+from taskapp.tasks.query import FEW_ROWS, chunks
 from taskapp.tasks.relations import check_relations, descendants
 from taskapp.tasks.rows import (
     columns,
@@ -38,6 +39,7 @@ EMPTY: tuple[Any, ...] = (None, "", [])
 SERIES: tuple[sa.Column[Any], ...] = (TASK.series_id, TASK.occurrence, TASK.next_id, TASK.due_wall)
 HIDDEN_STATE = (TASK.id, TASK.pending_reminders, *SERIES)
 _KEPT = SHOWN.add_columns(*SERIES)  # of a deleted task
+_LENGTHS = sa.select(TASK.id, Octets(TASK.description).label("text"))
 _INSERT = sa.insert(TASKS)
 _INSERT_ONE = HotWrite(_INSERT.returning(*COLUMNS))
 _BY_ID = TASK.id == sa.bindparam("task_id")
@@ -222,12 +224,30 @@ def delete(task_ids: Sequence[int], lock: Lock) -> None:
     """
     ids = [*task_ids, *descendants(task_ids)]
     revision = lock.advance(tasks=-len(ids))
-    for chunk in chunks(ids[::-1]):  # lowest first: SQLite cascades 1,000 deep
+    for chunk in _short_chunks(ids[::-1]):  # lowest first: SQLite cascades 1,000 deep
         in_chunk = TASK.id.in_(chunk)
         tasks = db.session.execute(_KEPT.where(in_chunk))
         deleted = [(task.id, _to_nothing(task._mapping)) for task in tasks]
         revisions.record_each(revision, "deleted", deleted)
         db.session.execute(sa.delete(TASKS).where(in_chunk))
+
+
+def _short_chunks(task_ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Chunks, in this order, of tasks whose descriptions memory can hold together."""
+    for chunk in chunks(task_ids):
+        if len(chunk) <= FEW_ROWS:
+            yield chunk
+            continue
+        is_one = TASK.id.in_(chunk)
+        lengths = {row.id: row.text for row in db.session.execute(_LENGTHS.where(is_one))}
+        start, text = 0, 0
+        for place, task_id in enumerate(chunk):
+            length = lengths.get(task_id, 0)
+            if text + length > MAX_TEXT:
+                yield chunk[start:place]
+                start, text = place, 0
+            text += length
+        yield chunk[start:]
 
 
 def _values_and_next(change: Change, revision: Revision) -> Body:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from flask import Response
 from werkzeug.datastructures import ETags
 
+from taskapp.database.caches import MAX_VALUE_BYTES
 from taskapp.database.session import Precondition
 from taskapp.errors import PreconditionRequired, StaleRevision
 from taskapp.extensions import cache
@@ -147,5 +148,7 @@ def _from_cache(tag: str, make: Callable[[], Response]) -> Response:
     LOOKUPS.labels("miss").inc()
     response = make()
     link = response.headers.get("Link", "").encode()
-    cache.set(key, link + b"\n" + response.get_data(), timeout=CACHED_SECONDS)
+    body = response.get_data()
+    if len(body) <= MAX_VALUE_BYTES:  # a copy of a larger one would only be left out
+        cache.set(key, link + b"\n" + body, timeout=CACHED_SECONDS)
     return response

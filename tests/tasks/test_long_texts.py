@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from taskapp.database.pages import MAX_TEXT
-from tests.conftest import Client, Json, add
+from taskapp.tasks.query import FEW_ROWS
+from tests.conftest import Client, Json, add, refused
 
 URL = "/api/v1/tasks"
 MIB = 1024 * 1024
@@ -197,3 +198,73 @@ def test_projects_with_long_descriptions_end_early(alice: Client) -> None:
     assert second["next_cursor"] is None
     assert text_of(first["items"]) <= MAX_TEXT
     assert len({item["id"] for item in items}) == len(items) == 106  # and the inbox
+
+
+@pytest.fixture
+def long(alice: Client) -> list[Json]:
+    """Long tasks of Alice, more than a batch may hold."""
+    send(alice, [{"title": f"t{n}", "external_id": f"x{n}", "description": EMOJI}
+                 for n in range(FIT + 1)])  # fmt: skip
+    tasks: list[Json] = alice.get(f"{URL}?fields=id,external_id,revision").get_json()["items"]
+    return tasks
+
+
+def kinds_of_batch(inbox: int, tasks: list[Json]) -> dict[str, list[Json]]:
+    body = {"priority": "high"}
+    updates: list[Json] = [{"op": "update", "id": task["id"], "body": body} for task in tasks]
+    upserts: list[Json] = []
+    for task in tasks:
+        key = {"project_id": inbox, "external_id": task["external_id"]}
+        upserts.append({"op": "upsert", **key, "body": body})
+    mixed = list(updates)
+    mixed[1::2] = upserts[1::2]
+    one = {
+        "op": "create",
+        "body": {"title": "b", "external_id": "b", "description": EMOJI[:60_000]},
+    }
+    same: list[Json] = [one]
+    for number in range(FIT + 4):
+        key = {"project_id": inbox, "external_id": "b"}
+        same.append({"op": "upsert", **key, "body": {"title": f"b{number}"}})
+    again: list[Json] = []
+    for number in range(FIT + 8):
+        one_of_two = tasks[number % 2]["id"]
+        again.append({"op": "update", "id": one_of_two, "body": {"title": f"{number}"}})
+    return {"updates": updates, "upserts": upserts, "mixed": mixed, "same": same, "again": again}
+
+
+@pytest.mark.parametrize("kind", ["updates", "upserts", "mixed", "same", "again"])
+def test_a_batch_of_too_much_text_is_refused_and_nothing_is_kept(
+    alice: Client, long: list[Json], kind: str
+) -> None:
+    inbox = alice.user["inbox_id"]
+    operations = kinds_of_batch(inbox, long)[kind]
+
+    response = alice.post(f"{URL}/batch", json={"operations": operations})
+
+    assert refused(response) == (413, "payload-too-large")
+    assert "smaller" in response.get_json()["detail"]
+    after = alice.get(f"{URL}?fields=id,external_id,revision").get_json()["items"]
+    assert after == long
+
+    fewer = alice.post(f"{URL}/batch", json={"operations": operations[: FIT - 1]})
+    assert fewer.status_code == 200
+
+
+def test_a_tree_of_long_tasks_is_deleted_and_comes_back(alice: Client) -> None:
+    top = add(alice, "top")
+    rows = [{"title": f"t{n}", "description": EMOJI, "parent_id": top["id"]} for n in range(FIT)]
+    send(alice, rows)
+    deep = alice.get(f"{URL}?limit=1&fields=id").get_json()["items"][0]["id"]
+    for number in range(FEW_ROWS):
+        deep = add(alice, f"d{number}", parent_id=deep, description="x" * 60_000)["id"]
+    before = alice.get(f"{URL}?limit=200").get_json()["items"]
+
+    assert alice.delete(f"{URL}/{top['id']}").status_code == 204
+    assert alice.get(f"{URL}?limit=1").get_json()["items"] == []
+    assert alice.post(f"{URL}/{top['id']}/restore").status_code == 200
+
+    found = [task for page in pages(alice, "limit=200") for task in page["items"]]
+    assert [task["id"] for task in found][: len(before)] == [task["id"] for task in before]
+    assert len(found) == FIT + FEW_ROWS + 1
+    assert {len(task["description"]) for task in found} == {0, 60_000, 65_536}
