@@ -22,7 +22,7 @@ from taskapp.extensions import settings
 Convert = Callable[[Any], Any]
 Take = Callable[[Any], list[Any]]  # the rows that are wanted, from a cursor or a result
 Select = sa.Select[*tuple[Any, ...]]
-Statement = Select | sa.UpdateBase
+Statement = Select | sa.CompoundSelect[*tuple[Any, ...]] | sa.UpdateBase
 ALL_ROWS: Take = methodcaller("fetchall")
 MOST_TEXTS = 64  # of one statement: one for each length of its lists, and for each set of columns
 

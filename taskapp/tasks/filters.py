@@ -81,8 +81,8 @@ def filters_of(query: Body) -> tuple[FilterKey, ...]:
     return tuple(keys)
 
 
-def has_label(number: int, project: int | None = None) -> Condition:
-    """The task has the label that the parameter `label_<number>` names, casefolded.
+def labelled(number: int, project: int | None = None) -> sa.Select[int]:
+    """The ids of tasks with the label that the parameter `label_<number>` names, casefolded.
 
     In the project of the parameter `project_<project>`, or in any of `projects`.
     """
@@ -90,11 +90,15 @@ def has_label(number: int, project: int | None = None) -> Condition:
     is_inside: Condition = LABELS.c.project_id.in_(bindparam("projects", expanding=True))
     if project is not None:
         is_inside = LABELS.c.project_id == bindparam(f"project_{project}")
-    labelled = sa.select(LABELS.c.task_id).where(is_inside, is_named)
-    return TASK.id.in_(labelled)
+    return sa.select(LABELS.c.task_id).where(is_inside, is_named)
 
 
-def shows_label(number: int) -> Condition:
+def has_label(number: int, project: int | None = None) -> Condition:
+    """The task is one of these."""
+    return TASK.id.in_(labelled(number, project))
+
+
+def shows_label(number: int, task_id: sa.ColumnElement[int]) -> Condition:
     """The same, asked of each task: for few of them."""
     is_named = LABELS.c.key == bindparam(f"label_{number}")
-    return sa.exists().where(LABELS.c.task_id == TASK.id, is_named)
+    return sa.exists().where(LABELS.c.task_id == task_id, is_named)

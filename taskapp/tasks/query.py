@@ -22,6 +22,7 @@ MAX_SEPARATE_PROJECTS = 16
 # Rows to look at, for each that is wanted, before an index without their order is asked for all.
 NEAREST_ROWS = 25
 MAX_NEAREST_LIMIT = 200
+MAX_COMMON_WORDS = 2  # that many tasks may have together
 FOR_FEW = {"assignee", "parent", "external_id", "repeat"}  # filters that few tasks pass
 # Filters that most tasks may pass, and the order that their index has, if that is one of SORTS.
 RANGES = {
@@ -70,6 +71,8 @@ def page(project_ids: list[int], query: Body) -> Page:
 
 def _ways(shape: Shape, query: Body, projects: int) -> list[Shape]:
     """The ways to a page: if the nearest rows do not fill it, the last one finds them all."""
+    if _is_by_labels(shape):
+        return [replace(shape, way="by labels")]
     has_words = shape.search is not None and shape.search.pieces > 0
     last = replace(shape, way="by words") if has_words else shape
     is_small = 0 < projects <= MAX_SEPARATE_PROJECTS and query["limit"] <= MAX_NEAREST_LIMIT
@@ -78,9 +81,18 @@ def _ways(shape: Shape, query: Body, projects: int) -> list[Shape]:
     return [last]
 
 
+def _is_by_labels(shape: Shape) -> bool:
+    """Whether the index of labels has the page: PostgreSQL finds that out by itself."""
+    has_labels_alone = shape.labels > 0 and not shape.filters and shape.search is None
+    is_in_order = shape.projects > 0 and shape.sorts[0].name == "id"
+    return shape.dialect == "sqlite" and has_labels_alone and is_in_order
+
+
 def _may_pass_most(query: Body, sorts: tuple[Sort, ...]) -> bool:
     """Whether so many tasks may match that the first ones of an order hold a page of them."""
     if not FOR_FEW.isdisjoint(query):
+        return False
+    if "q" in query and len(query["q"].split()) > MAX_COMMON_WORDS:
         return False
     if "label" in query and db.engine.dialect.name == "postgresql":
         return sorts[0].name != "id"  # which is the order of its index; SQLite sorts all of that

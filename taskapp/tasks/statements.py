@@ -6,7 +6,7 @@ that the client sent are its parameters.
 
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -20,14 +20,17 @@ from taskapp.tasks.filters import (
     Condition,
     FilterKey,
     has_label,
+    labelled,
     shows_label,
 )
-from taskapp.tasks.models import COLUMNS, SHOWN, TASK
+from taskapp.tasks.models import COLUMNS, LABELS, SHOWN, TASK
 from taskapp.tasks.search import Search
 
 NEAREST = bindparam("nearest", type_=sa.Integer)
 Limit = sa.BindParameter[int]
-Way = Literal["in order", "nearest", "by words"]
+Rows = sa.Select[Any] | sa.CompoundSelect[Any]
+AnyRows = TypeVar("AnyRows", sa.Select[Any], sa.CompoundSelect[Any])
+Way = Literal["in order", "nearest", "by words", "by labels"]
 # What clients sort by, and the column that has its order.
 SORTS: dict[str, sa.Column[Any]] = {
     "id": TASK.id,
@@ -72,14 +75,21 @@ class Shape:
         """
         chosen = [FILTERS[key] for key in self.filters]
         is_near = self.way == "nearest"
-        numbers = range(self.labels)
-        if is_near:
-            chosen += [shows_label(number) for number in numbers]
-        else:
-            chosen += [has_label(number, project) for number in numbers]
+        if not is_near:  # `_is_near` asks for labels itself
+            chosen += [has_label(number, project) for number in range(self.labels)]
         if self.search is not None:
             chosen += self.search.conditions(by_index=not is_near)
         return chosen
+
+    def is_merged_by_index(self) -> bool:
+        """Whether SQLite reads no more of each project than it returns.
+
+        Its indexes have each project in order; without a page of each, it compares their next rows.
+        """
+        has_more = self.filters or self.labels or self.search or self.is_bounded
+        directions = {sort.descending for sort in self.sorts}
+        is_indexed = len(directions) == 1 and self.sorts[1:] in {(), (Sort("id", *directions),)}
+        return self.dialect == "sqlite" and is_indexed and not has_more
 
     def everywhere(self) -> list[Condition]:
         """The conditions, with that of all projects of the list."""
@@ -94,11 +104,12 @@ def hot(shape: Shape) -> Hot:
     if not shape.is_bounded:
         return Hot(statement, keeps_plan=False)
     order = partial(_order, sorts=shape.sorts)
-    statement = bounded(statement, "description", order, shape.dialect)
+    page = cast("sa.Select[Any]", statement)  # it is never merged by index
+    statement = bounded(page, "description", order, shape.dialect)
     return Hot(statement, keeps_plan=False, take=bounded_rows)
 
 
-def _statement(shape: Shape) -> sa.Select[Any]:
+def _statement(shape: Shape) -> Rows:
     """One page of a list of this shape."""
     shown = set(COLUMNS)
     hidden = [sort.column for sort in shape.sorts if sort.column not in shown]
@@ -108,6 +119,9 @@ def _statement(shape: Shape) -> sa.Select[Any]:
         return _ordered(chosen, TASK, shape.sorts)
     if shape.way == "by words":
         return _by_words(shape, chosen)
+    if shape.way == "by labels":
+        chosen = chosen.where(TASK.id.in_(_ids_by_labels(shape)), SHOWS_PROJECT)
+        return _ordered(chosen, TASK, shape.sorts)
     return _in_order(shape, chosen)
 
 
@@ -116,10 +130,36 @@ def _is_near(shape: Shape) -> Condition:
     unfiltered = replace(shape, filters=(), labels=0, search=None)
     columns = dict.fromkeys([TASK.id, *(sort.column for sort in shape.sorts)])
     rows = _in_order(unfiltered, sa.select(*columns), NEAREST).subquery()
-    ids = sa.select(rows.c.id)
+    # Labels have an index: a row without them need not be read.
+    has_labels = [shows_label(number, rows.c.id) for number in range(shape.labels)]
+    ids = sa.select(rows.c.id).where(*has_labels)
+    if has_labels and not shape.filters and shape.search is None:
+        ids = _ordered(ids, rows.c, shape.sorts)
     if shape.dialect == "postgresql":  # of an array, its planner knows that it is short
         return TASK.id == sa.any_(sa.func.array(ids.scalar_subquery()))
     return TASK.id.in_(ids)
+
+
+def _ids_by_labels(shape: Shape) -> sa.CompoundSelect[int]:
+    """A page of ids that have all the labels, of each project.
+
+    The index of labels has them in order, and SQLite merges those of several labels as it reads.
+    """
+    by_id = shape.sorts[0]
+    pages = []
+    for project in range(shape.projects):
+        each = []
+        for number in range(shape.labels):
+            ids = labelled(number, project)
+            if shape.empty:
+                ids = ids.where(_past(by_id, LABELS.c.task_id, bindparam("last_0")))
+            each.append(ids)
+        of_all = sa.intersect(*each)
+        task_id = of_all.selected_columns.task_id
+        order = task_id.desc() if by_id.descending else task_id.asc()
+        page = of_all.order_by(order).limit(MOST)
+        pages.append(sa.select(page.subquery()))
+    return sa.union_all(*pages)
 
 
 def _by_words(shape: Shape, chosen: sa.Select[Any]) -> sa.Select[Any]:
@@ -131,7 +171,7 @@ def _by_words(shape: Shape, chosen: sa.Select[Any]) -> sa.Select[Any]:
     return _ordered(sa.select(matching), matching.c, shape.sorts)
 
 
-def _in_order(shape: Shape, chosen: sa.Select[Any], most: Limit = MOST) -> sa.Select[Any]:
+def _in_order(shape: Shape, chosen: sa.Select[Any], most: Limit = MOST) -> Rows:
     if shape.empty:
         chosen = chosen.where(_after(shape.sorts, shape.empty))
     if not shape.projects:
@@ -140,18 +180,19 @@ def _in_order(shape: Shape, chosen: sa.Select[Any], most: Limit = MOST) -> sa.Se
     parts = []
     for number in range(shape.projects):
         in_project = TASK.project_id == bindparam(f"project_{number}")
-        part = chosen.where(*shape.conditions(number), in_project)
-        parts.append(_ordered(part, TASK, shape.sorts, most))
-    if len(parts) == 1:
-        return parts[0]
-    subqueries = [sa.select(part.subquery()) for part in parts]
+        parts.append(chosen.where(*shape.conditions(number), in_project))
+    if len(parts) > 1 and shape.is_merged_by_index():
+        merging = sa.union_all(*parts)
+        return _ordered(merging, merging.selected_columns, shape.sorts, most)
+    pages = [_ordered(part, TASK, shape.sorts, most) for part in parts]
+    if len(pages) == 1:
+        return pages[0]
+    subqueries = [sa.select(page.subquery()) for page in pages]
     merged = sa.union_all(*subqueries).subquery()
     return _ordered(sa.select(merged), merged.c, shape.sorts, most)
 
 
-def _ordered(
-    chosen: sa.Select[Any], columns: Any, sorts: tuple[Sort, ...], most: Limit = MOST
-) -> sa.Select[Any]:
+def _ordered(chosen: AnyRows, columns: Any, sorts: tuple[Sort, ...], most: Limit = MOST) -> AnyRows:
     return chosen.order_by(*_order(columns, sorts)).limit(most)
 
 

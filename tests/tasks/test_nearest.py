@@ -23,7 +23,8 @@ FILTERS = (
     ),
     *("due=overdue", "due_after=2020-01-02T12:00:00Z", "due_before=2020-01-05T00:00:00Z"),
     *("created_after=2020-01-01T00:00:00Z", "updated_after=2020-01-01T00:00:00Z"),
-    *("label=home", "label=home,plants", "q=water&label=home", "q=water&status=todo&due=overdue"),
+    *("label=home", "label=home,plants", "q=water&label=home", "label=home,plants&priority=high"),
+    *("q=water&status=todo&due=overdue", "q=water%20fern%20fe"),
 )
 SORTS = ("-id", "id", "title", "-title", "due_at", "-due_at", "priority,-created_at")
 
