@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
+from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ import pytest
 from taskapp.database.pages import MAX_TEXT
 from taskapp.tasks.query import FEW_ROWS
 from tests.conftest import Client, Json, add, refused
+from tests.faults.conftest import Service, running
 
 URL = "/api/v1/tasks"
 MIB = 1024 * 1024
@@ -21,6 +25,8 @@ EMOJI = "\U0001f600" * 65_536  # 256 KiB: the longest description there is
 FIT = MAX_TEXT // len(EMOJI.encode())
 PART = 20  # such rows, in one import
 NDJSON = "application/x-ndjson"
+MOST_MEMORY = 96  # MiB above what the worker had before
+PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
 
 
 def send(client: Client, rows: list[Json]) -> None:
@@ -268,3 +274,50 @@ def test_a_tree_of_long_tasks_is_deleted_and_comes_back(alice: Client) -> None:
     assert [task["id"] for task in found][: len(before)] == [task["id"] for task in before]
     assert len(found) == FIT + FEW_ROWS + 1
     assert {len(task["description"]) for task in found} == {0, 60_000, 65_536}
+
+
+def peak_of(service: Service, path: str, body: Any = None) -> float:
+    """How many MiB more than before the worker had at most during a request."""
+    (worker,) = service.workers
+    before = worker.memory_info().rss / MIB
+    Path(f"/proc/{worker.pid}/clear_refs").write_text("5")  # VmHWM begins anew: proc(5)
+    headers = {"Authorization": f"Bearer {service.token}", "Content-Type": "application/json"}
+    connection = HTTPConnection(service.base.removeprefix("http://"), timeout=600)
+    sent = None if body is None else json.dumps(body)
+    connection.request("GET" if body is None else "POST", path, sent, headers)
+    answer = connection.getresponse()
+    while answer.read(MIB):
+        pass
+    connection.close()
+    assert answer.status in {200, 413}
+    peak = PEAK.search(Path(f"/proc/{worker.pid}/status").read_text())
+    assert peak is not None
+    return int(peak[1]) / 1024 - before
+
+
+def test_a_worker_takes_bounded_memory_for_200_of_the_longest(
+    fresh_environment: dict[str, str],
+) -> None:
+    with running(**fresh_environment, WEB_CONCURRENCY="1") as service:
+        row = json.dumps({"title": "long", "description": EMOJI}, ensure_ascii=False)
+        for _ in range(4):
+            connection = HTTPConnection(service.base.removeprefix("http://"), timeout=600)
+            headers = {"Authorization": f"Bearer {service.token}", "Content-Type": NDJSON}
+            connection.request("POST", f"{URL}/import", "\n".join([row] * 50).encode(), headers)
+            assert connection.getresponse().read()
+            connection.close()
+        ids = [task["id"] for task in service.ask(f"{URL}?limit=50&fields=id")[2]["items"]]
+        updates = [{"op": "update", "id": id_, "body": {"priority": "high"}} for id_ in ids[:30]]
+        inbox = service.ask(f"{URL}/{ids[0]}")[2]["project_id"]
+
+        taken = {
+            "list": peak_of(service, f"{URL}?limit=200"),
+            "ndjson": peak_of(service, f"{URL}?format=ndjson"),
+            "csv": peak_of(service, f"{URL}?format=csv"),
+            "ics": peak_of(service, f"{URL}?format=ics"),
+            "changes": peak_of(service, "/api/v1/changes?limit=200"),
+            "events": peak_of(service, f"/api/v1/projects/{inbox}/events?limit=200"),
+            "batch": peak_of(service, f"{URL}/batch", {"operations": updates}),
+        }
+
+        assert max(taken.values()) < MOST_MEMORY, taken
