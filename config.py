@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
@@ -254,6 +255,17 @@ def media_types(value: str) -> tuple[str, ...]:
     return patterns
 
 
+def command_line(value: str) -> tuple[str, ...]:
+    """A program and its arguments, with quotes as a shell reads them; no shell runs it."""
+    try:
+        words = tuple(shlex.split(value))
+    except ValueError:  # a quote that does not end
+        words = ()
+    if not words or not words[0]:
+        raise ValueError("must be a command line, as in: clamdscan --no-summary -")
+    return words
+
+
 def long_secret(value: str) -> str:
     if len(value) < 32:
         raise ValueError("must have 32 characters or more; make one with: openssl rand -hex 32")
@@ -323,6 +335,7 @@ class Settings:
     max_attachments_per_user_bytes: int = setting(1024 * MIB, integer(1024, 2**60))
     max_attachments_per_project_bytes: int = setting(5 * 1024 * MIB, integer(1024, 2**60))
     attachment_types: tuple[str, ...] = setting((), media_types)
+    attachment_scanner: tuple[str, ...] = setting((), command_line)
     history_events_per_task: int = setting(1_000, integer(1, 1_000_000_000))
     max_webhooks_per_project: int = setting(20, integer(0, 1000))
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = setting((), networks)

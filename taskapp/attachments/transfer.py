@@ -14,7 +14,7 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.http import dump_options_header
 
 from taskapp import errors
-from taskapp.attachments import content, store
+from taskapp.attachments import content, scanner, store
 from taskapp.database.session import Body, Row
 from taskapp.extensions import settings
 from taskapp.web.conditional import etag, is_named
@@ -30,7 +30,10 @@ ONE_RANGE = re.compile(r"bytes=([0-9]{1,18}-[0-9]{0,18}|-(?P<last>[0-9]{1,18}))"
 
 
 def receive(schema: Schema) -> Body:
-    """Put the part `file` into the store as it comes in; returns what there is to say of it."""
+    """Put the part `file` into the store as it comes in; returns what there is to say of it.
+
+    It is scanned here, before a transaction begins and before an Idempotency-Key is taken.
+    """
     if request.mimetype != MULTIPART or request.content_encoding not in (None, "", "identity"):
         raise errors.UnsupportedMediaType(f"The body must be uncompressed {MULTIPART}.")
     most = settings().max_attachment_bytes
@@ -41,6 +44,7 @@ def receive(schema: Schema) -> Body:
             raise errors.PayloadTooLarge
         media_type = _media_type(file.mimetype, draft)
         _check_type(media_type)
+        scanner.check(draft)
         sha256 = store.put(draft)
     return {"name": name, "media_type": media_type, "size": size, "sha256": sha256}
 

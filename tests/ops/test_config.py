@@ -87,6 +87,7 @@ def test_makes_a_development_secret_once(tmp_path: Path) -> None:
         *(("BIND", value) for value in ("nonsense", "a:x", "127.0.0.1:99999", "a:b:1", ",")),
         *(("SENTRY_DSN", value) for value in ("x", "https://sentry.example.com/1", "ftp://k@h/1")),
         *(("OTEL_EXPORTER_OTLP_ENDPOINT", value) for value in ("x", "h:4318", "http://h:x")),
+        *(("ATTACHMENT_SCANNER", value) for value in (" ", "'' -", "scan 'half a quote")),
         ("MAIL_FROM", "nobody"),
         ("MAIL_FROM", "büro@example.com"),  # few servers take it
         ("MAIL_FROM", "Tasks <tasks@a..b>"),
@@ -125,6 +126,12 @@ def test_a_weak_key_opens_nothing_in_production_whatever_it_is_called(tmp_path: 
         with pytest.raises(config.ConfigError, match=r"^SECRET_KEY_PREVIOUS: "):
             load(tmp_path, ENVIRONMENT="production", SECRET_KEY=KEY, SECRET_KEY_PREVIOUS=previous)
     load(tmp_path, ENVIRONMENT="production", SECRET_KEY=KEY, SECRET_KEY_PREVIOUS=KEY[::-1])
+
+
+def test_a_scanner_is_a_program_and_its_arguments(tmp_path: Path) -> None:
+    told = load(tmp_path, ATTACHMENT_SCANNER="/opt/scan 'two words' $HOME -")
+
+    assert told.attachment_scanner == ("/opt/scan", "two words", "$HOME", "-")
 
 
 def test_where_mail_is_handed_in(tmp_path: Path) -> None:
