@@ -155,7 +155,7 @@ def unknown_addresses(caller: Caller) -> None:
 
 
 def large_lists(caller: Caller) -> None:
-    """Each question is another one, and its answer is 12 MB."""
+    """Each question is another one, and its answer would be 20 MB if no page ended early."""
     caller.fill(_large_rows())
     for second in range(10):
         caller.ask("GET", f"{API}/tasks?limit=200&created_after=2010-01-01T00:00:{second:02}Z")
@@ -163,8 +163,8 @@ def large_lists(caller: Caller) -> None:
 
 @cache
 def _large_rows() -> bytes:
-    rows = [{"title": f"t{n}", "description": "\U0001f600" * 20_000, "external_id": f"large{n}"}
-            for n in range(150)]  # fmt: skip
+    rows = [{"title": f"t{n}", "description": "\U0001f600" * 65_536, "external_id": f"large{n}"}
+            for n in range(75)]  # fmt: skip
     return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode()
 
 
