@@ -1,11 +1,15 @@
 """What the tools do, over the same services as the API; each returns what an agent reads."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
 from taskapp.comments import service as comments
-from taskapp.database.session import Body, Precondition, Row, now, read
+from taskapp.database.pages import MOST, bounded, cut
+from taskapp.database.session import Body, Precondition, Row, now
 from taskapp.errors import StaleRevision
+from taskapp.extensions import db
 from taskapp.ledger.access import EVENTS, USER_ID, seen_by, visible_projects
 from taskapp.projects import service as projects
 from taskapp.sync import service as sync
@@ -78,18 +82,23 @@ def _at_revision(task_id: int, revision: int) -> Precondition:
     return precondition
 
 
-_NEWEST_CHANGES = (
-    sa.select(EVENTS.c.revision, EVENTS.c.at, EVENTS.c.user_id, EVENTS.c.kind, EVENTS.c.changes)
-    .where(EVENTS.c.task_id == sa.bindparam("task_id"))
-    .where(EVENTS.c.revision > sa.bindparam("after"))
-    .where(EVENTS.c.project_id.in_(visible_projects(USER_ID)))
-    .order_by(EVENTS.c.id.desc())
-    .limit(CHANGES_SHOWN)
+_CHANGE = ("revision", "at", "user_id", "kind", "changes")
+_CHANGES = sa.select(EVENTS.c.id, *(EVENTS.c[name] for name in _CHANGE))
+_LATER = _CHANGES.where(
+    EVENTS.c.task_id == sa.bindparam("task_id"),
+    EVENTS.c.revision > sa.bindparam("after"),
+    EVENTS.c.project_id.in_(visible_projects(USER_ID)),
 )
 
 
 def changes_since(caller: Caller, task_id: int, revision: int) -> list[Body]:
-    """Who changed what in a task after a revision, oldest first, as far as the caller may see."""
+    """The newest changes of a task after a revision, oldest first, as far as the caller may see."""
     values = {"task_id": task_id, "after": revision, "user_id": caller.user_id}
-    newest = read(_NEWEST_CHANGES, values).all()
-    return [dict(event._mapping) for event in reversed(newest)]
+    ordered = _LATER.order_by(*_newest_first(EVENTS.c)).limit(MOST)
+    newest = bounded(ordered, "changes", _newest_first, db.engine.dialect.name)
+    page = cut(newest, CHANGES_SHOWN, ["id"], values)
+    return page.only(*_CHANGE).items[::-1]
+
+
+def _newest_first(columns: Any) -> list[sa.ColumnElement[Any]]:
+    return [columns.id.desc()]

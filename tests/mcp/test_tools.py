@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import Any
 
 import pytest
@@ -144,6 +145,37 @@ def test_a_stale_write_is_refused_and_shows_who_changed_what(alice: Client, task
     assert '["Water the fern","Water the cactus"]' in text_of(result)
     now = call(alice, "get_task", id=task["id"])["structuredContent"]["task"]
     assert now["title"] == "Water the cactus"
+
+
+def refused_changes(client: Client, task: Json) -> list[Json]:
+    """What an update of a task is told that somebody else has changed since."""
+    stale = {"id": task["id"], "revision": task["revision"], "title": "Water the palm"}
+    result = call(client, "update_task", request_id=new_id(), **stale)
+    assert result["isError"]
+    changes: list[Json] = json.loads(text_of(result).partition("instructions): ")[2])
+    return changes
+
+
+def test_a_stale_write_shows_the_newest_20_changes(alice: Client, task: Json) -> None:
+    for number in range(25):
+        alice.patch(f"/api/v1/tasks/{task['id']}", json={"title": f"{number}"})
+
+    changes = refused_changes(alice, task)
+
+    assert [change["changes"]["title"][1] for change in changes] == [f"{n}" for n in range(5, 25)]
+    assert changes[0].keys() == {"revision", "at", "user_id", "kind", "changes"}
+
+
+def test_a_stale_write_shows_fewer_changes_where_they_are_long(alice: Client, task: Json) -> None:
+    long = "\U0001f600" * 65_530
+    for number in range(20):
+        alice.patch(f"/api/v1/tasks/{task['id']}", json={"description": f"{long}{number:02}"})
+
+    changes = refused_changes(alice, task)
+
+    texts = [change["changes"]["description"] for change in changes]
+    assert texts == [[f"{long}{n - 1:02}", f"{long}{n:02}"] for n in range(20 - len(texts), 20)]
+    assert 10 < len(texts) < 20
 
 
 def test_changes_only_what_is_sent(alice: Client, task: Json) -> None:
