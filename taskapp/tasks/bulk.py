@@ -9,25 +9,31 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from taskapp.database.pages import Octets
 from taskapp.database.session import Body, Row, changed_fields
 from taskapp.errors import Invalid, Reason
 from taskapp.extensions import db
 from taskapp.ledger import access
 from taskapp.ledger.revisions import Lock
 from taskapp.tasks import circles, writes
-from taskapp.tasks.models import SHOWN, TASK
-from taskapp.tasks.query import CHUNK, chunks
+from taskapp.tasks.models import SHOWN, TASK, TASK_IDS
+from taskapp.tasks.query import CHUNK, chunks, short_chunks
 from taskapp.tasks.recurrence import Steps
 from taskapp.tasks.relations import NO_MEMBER
-from taskapp.tasks.rows import faults, with_time_zone
+from taskapp.tasks.rows import DATES, faults, with_time_zone
 
 MAX_REASONS = 100
 MAX_STEPS = 500_000  # periods that the recurrence rules of one file may examine in all
 MAX_TEXT = 256 * 1024  # code points of description that are in memory at once
+MAX_FORMER_TEXT = 1024 * 1024  # bytes of the descriptions of the tasks that these change
 OWN_TIMES = ("created_at", "completed_at")
 REPEATED = "Another row has the same value."
 NO_PARENT = "Neither the file nor the project has a task with this id."
 ROW_NUMBER = re.compile("/items/(?P<number>[0-9]+)")
+# What rows are checked against: of what may be long, how long it is.
+_DATES = [TASK[name] for name in sorted(DATES)]
+_LENGTH = Octets(TASK.description).label("length")
+_BRIEF = sa.select(TASK.id, TASK.external_id, TASK.status, *_DATES, _LENGTH)
 
 
 class InvalidRows(Invalid):
@@ -43,12 +49,12 @@ class ImportRow:
 
     number: int
     item: Body
-    task: Row | None = None  # the one that has its external_id
+    task: Row | None = None  # the one that has its external_id; at first only what is checked
     task_id: int = 0  # for a new task: 0 until it is inserted
 
     @property
     def before(self) -> Mapping[Any, Any]:
-        """The fields of the task that is there; {} of a new one."""
+        """The fields of the task that is there, as far as they are read; {} of a new one."""
         return {} if self.task is None else self.task._mapping
 
     @property
@@ -78,6 +84,7 @@ class Import:
     ids: dict[int, int] = field(default_factory=dict)  # from the file's ids to those of tasks
     task_ids: "array[int]" = field(default_factory=lambda: array("q"))  # one for each row
     is_new: bytearray = field(default_factory=bytearray)  # 1 or 0 for each row
+    lengths: "array[int]" = field(default_factory=lambda: array("q"))  # of descriptions before
     parents: dict[int, int] = field(default_factory=dict)  # by task id
     reasons: list[Reason] = field(default_factory=list)
     steps: Steps = field(default_factory=lambda: Steps(MAX_STEPS))
@@ -123,7 +130,9 @@ def upsert(lock: Lock, items: Iterable[Body], timezone: str) -> Body:
     _note_ids(running, items)
     _insert_new(running, items)
     for rows in running.rows(items):
-        _finish(running, rows)
+        lengths = [running.lengths[row.number] for row in rows]
+        for few in short_chunks(rows, lengths, MAX_FORMER_TEXT):
+            _finish(running, few)
     _refuse_circles(running)
     return running.counts()
 
@@ -178,7 +187,7 @@ def _match(lock: Lock, rows: Sequence[ImportRow]) -> None:
     """Find the tasks that have the rows' external ids."""
     keys = _values_of(rows, "external_id")
     tasks = {}
-    for task in _tasks_by(lock, TASK.external_id, keys):
+    for task in _those_with(_BRIEF, lock, TASK.external_id, keys):
         tasks[task.external_id] = task
     for row in rows:
         row.task = tasks.get(row.item.get("external_id"))
@@ -201,7 +210,7 @@ def _check(running: Import, rows: Sequence[ImportRow], members: set[int]) -> Ite
     """What is wrong with valid rows, given the tasks and the members of the project."""
     named = _values_of(rows, "parent_id")
     outside = named - running.ids.keys()
-    parents = {task.id for task in _tasks_by(running.lock, TASK.id, outside)}
+    parents = {task.id for task in _those_with(TASK_IDS, running.lock, TASK.id, outside)}
     parents |= named & running.ids.keys()
     for row in rows:
         yield from _faults(row, members, parents)
@@ -234,6 +243,7 @@ def _insert(running: Import, rows: Sequence[ImportRow]) -> None:
     for row in rows:
         running.task_ids.append(row.task_id)
         running.is_new.append(row.task is None)
+        running.lengths.append(row.before.get("length", 0))
         if row.item.get("id") is not None:
             running.ids[row.item["id"]] = row.task_id
 
@@ -271,7 +281,7 @@ def _find_again(running: Import, rows: Sequence[ImportRow]) -> None:
         row.task_id = running.task_ids[row.number]
         if not running.is_new[row.number]:
             there.add(row.task_id)
-    tasks = {task.id: task for task in _tasks_by(running.lock, TASK.id, there)}
+    tasks = {task.id: task for task in _those_with(SHOWN, running.lock, TASK.id, there)}
     for row in rows:
         row.task = tasks.get(row.task_id)
 
@@ -290,9 +300,11 @@ def _refuse_circles(running: Import) -> None:
             raise InvalidRows([reason])
 
 
-def _tasks_by(lock: Lock, column: sa.Column[Any], values: set[Any]) -> Iterator[Row]:
-    """The project's tasks that have one of these values."""
-    in_project = SHOWN.where(TASK.project_id == lock.project_id)
+def _those_with(
+    columns: sa.Select[Any], lock: Lock, column: sa.Column[Any], values: set[Any]
+) -> Iterator[Row]:
+    """These columns of the project's tasks that have one of these values."""
+    in_project = columns.where(TASK.project_id == lock.project_id)
     for chunk in chunks(list(values)):
         tasks = in_project.where(column.in_(chunk))
         yield from db.session.execute(tasks)

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from taskapp.database.pages import Page, count, cut
+from taskapp.database.pages import MAX_TEXT, Page, count, cut
 from taskapp.database.session import Body, now, read
 from taskapp.extensions import db
 from taskapp.tasks.due import with_days
@@ -40,6 +40,21 @@ def chunks(items: Sequence[Any]) -> Iterator[Any]:
     """Pieces that one statement can hold."""
     for start in range(0, len(items), CHUNK):
         yield items[start : start + CHUNK]
+
+
+def short_chunks(
+    items: Sequence[Any], lengths: Sequence[int], most: int = MAX_TEXT
+) -> Iterator[Any]:
+    """Such pieces, whose texts memory can hold together, too: `lengths` are the bytes of each."""
+    start, text = 0, 0
+    for place, length in enumerate(lengths):
+        is_full = place - start == CHUNK or text + length > most
+        if is_full and place > start:
+            yield items[start:place]
+            start, text = place, 0
+        text += length
+    if items:
+        yield items[start:]
 
 
 def page(project_ids: list[int], query: Body) -> Page:

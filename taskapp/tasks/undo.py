@@ -6,11 +6,12 @@ Comments and attachments stay in the database until `flask purge`, so they come 
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
+from taskapp.database.pages import Octets
 from taskapp.database.session import Body, Row, now
 from taskapp.errors import Conflict
 from taskapp.extensions import db, settings
@@ -19,11 +20,28 @@ from taskapp.ledger.access import EVENTS
 from taskapp.ledger.revisions import Lock, Revision
 from taskapp.tasks.access import TaskNotFound
 from taskapp.tasks.models import SHOWN, TASK, TASK_IDS, TASKS
-from taskapp.tasks.query import chunks
+from taskapp.tasks.query import chunks, short_chunks
 from taskapp.tasks.rows import insert_labels, new_row
 from taskapp.tasks.writes import ExternalIdTaken
 
 INSTANTS = {"due_at", "created_at", "completed_at"}
+_IS_DELETION = EVENTS.c.kind == "deleted"
+_PARENT_ID, _EXTERNAL_ID = EVENTS.c.changes["parent_id"], EVENTS.c.changes["external_id"]
+_HEADS = sa.select(
+    *(EVENTS.c.id, EVENTS.c.task_id, Octets(EVENTS.c.changes).label("length")),
+    *(_PARENT_ID.label("parent_ids"), _EXTERNAL_ID.label("external_ids")),
+)
+_CHANGES = sa.select(EVENTS.c.id, EVENTS.c.task_id, EVENTS.c.changes)
+
+
+class Deleted(NamedTuple):
+    """What decides whether and where a deleted task comes back; the rest is in its event."""
+
+    event_id: int
+    task_id: int
+    parent_id: int | None
+    external_id: str | None
+    length: int  # bytes of the event
 
 
 class NotDeleted(Conflict):
@@ -84,17 +102,71 @@ def _project_of_live(task_id: int) -> int | None:
     return db.session.scalar(project_id)
 
 
-def _deleted_together(deletion: Row) -> dict[int, Body]:
-    """The tasks that were deleted in the same revision, by id, with the values they had."""
-    is_deletion = EVENTS.c.kind == "deleted"
+def _deleted_together(deletion: Row) -> list[Deleted]:
+    """The tasks that were deleted in the same revision, without what may be long of them."""
     in_project = EVENTS.c.project_id == deletion.project_id
     by_revision = EVENTS.c.revision == deletion.revision
-    deleted = sa.select(EVENTS.c.task_id, EVENTS.c.changes)
-    together = deleted.where(is_deletion, in_project, by_revision)
-    tasks = {}
-    for task_id, changes in db.session.execute(together):
-        tasks[task_id] = _values_before(task_id, changes)
+    heads = _HEADS.where(_IS_DELETION, in_project, by_revision)
+    tasks = []
+    for event in db.session.execute(heads):
+        parent_id, external_id = _old(event.parent_ids), _old(event.external_ids)
+        tasks.append(Deleted(event.id, event.task_id, parent_id, external_id, event.length))
     return tasks
+
+
+def _old(values: Sequence[Any] | None) -> Any:
+    """The value before a change; None where the event has none."""
+    return values[0] if values else None
+
+
+def _tree(task_id: int, deleted: Sequence[Deleted]) -> list[Deleted]:
+    """The task and what was below it, parents first."""
+    children: dict[int | None, list[Deleted]] = defaultdict(list)
+    for task in deleted:
+        children[task.parent_id].append(task)
+    tasks = [task for task in deleted if task.task_id == task_id]
+    for task in tasks:  # the list grows while it is read
+        tasks += children[task.task_id]
+    return tasks
+
+
+def _check(lock: Lock, tasks: Sequence[Deleted]) -> None:
+    """Refuse tasks that no longer fit into the project.
+
+    Raises:
+        ParentGone
+        ExternalIdTaken: It names the other task.
+    """
+    parent_id = tasks[0].parent_id
+    if parent_id is not None and _project_of_live(parent_id) != lock.project_id:
+        raise ParentGone
+    keys = [task.external_id for task in tasks if task.external_id]
+    in_project = TASK.project_id == lock.project_id
+    for chunk in chunks(keys):
+        taken = TASK_IDS.where(in_project, TASK.external_id.in_(chunk))
+        other = db.session.execute(taken).first()
+        if other is not None:
+            detail = f"Task {other.id} of the project now has the external_id of this one."
+            raise ExternalIdTaken(detail)
+
+
+def _insert(lock: Lock, deleted: Sequence[Deleted]) -> None:
+    """Insert the tasks in this order, as many at once as memory can hold."""
+    revision = lock.advance(tasks=len(deleted))
+    members = set(db.session.scalars(access.members_of(lock.project_id)))
+    event_ids = [task.event_id for task in deleted]
+    lengths = [task.length for task in deleted]
+    for some_ids in short_chunks(event_ids, lengths):
+        _insert_again(revision, _values_of(some_ids), members)
+
+
+def _values_of(event_ids: Sequence[int]) -> list[Body]:
+    """The values that deleted tasks had, in the order of these events."""
+    chosen = _CHANGES.where(EVENTS.c.id.in_(event_ids))
+    tasks = {}
+    for event_id, task_id, changes in db.session.execute(chosen):
+        tasks[event_id] = _values_before(task_id, changes)
+    return [tasks[event_id] for event_id in event_ids]
 
 
 def _values_before(task_id: int, changes: Mapping[str, Sequence[Any]]) -> Body:
@@ -110,49 +182,16 @@ def _values_before(task_id: int, changes: Mapping[str, Sequence[Any]]) -> Body:
     return values
 
 
-def _tree(task_id: int, deleted: dict[int, Body]) -> list[Body]:
-    """The task and what was below it, parents first."""
-    children: dict[int | None, list[Body]] = defaultdict(list)
-    for task in deleted.values():
-        children[task.get("parent_id")].append(task)
-    tasks = [deleted[task_id]]
-    for task in tasks:  # the list grows while it is read
-        tasks += children[task["id"]]
-    return tasks
-
-
-def _check(lock: Lock, tasks: Sequence[Body]) -> None:
-    """Refuse tasks that no longer fit into the project; clear assignees who have left it.
-
-    Raises:
-        ParentGone
-        ExternalIdTaken: It names the other task.
-    """
-    parent_id = tasks[0].get("parent_id")
-    if parent_id is not None and _project_of_live(parent_id) != lock.project_id:
-        raise ParentGone
-    members = set(db.session.scalars(access.members_of(lock.project_id)))
+def _insert_again(revision: Revision, tasks: Sequence[Body], members: set[int]) -> None:
+    """Insert tasks with their labels and events; clears assignees who have left the project."""
     for task in tasks:
         if task.get("assignee_id") not in members:
             task["assignee_id"] = None
-    keys = [task["external_id"] for task in tasks if task.get("external_id")]
-    in_project = TASK.project_id == lock.project_id
-    for chunk in chunks(keys):
-        taken = TASK_IDS.where(in_project, TASK.external_id.in_(chunk))
-        other = db.session.execute(taken).first()
-        if other is not None:
-            detail = f"Task {other.id} of the project now has the external_id of this one."
-            raise ExternalIdTaken(detail)
-
-
-def _insert(lock: Lock, tasks: Sequence[Body]) -> None:
-    revision = lock.advance(tasks=len(tasks))
-    for chunk in chunks(tasks):
-        rows = [_row(revision, task) for task in chunk]
-        for row in rows:  # one by one: each is the parent of those after it
-            db.session.execute(sa.insert(TASKS), row)
-        labels = [(row["id"], row["labels"]) for row in rows]
-        insert_labels(labels)
+    rows = [_row(revision, task) for task in tasks]
+    for row in rows:  # one by one: each is the parent of those after it
+        db.session.execute(sa.insert(TASKS), row)
+    labels = [(row["id"], row["labels"]) for row in rows]
+    insert_labels(labels)
     restored = [(task["id"], _from_nothing(task)) for task in tasks]
     revisions.record_each(revision, "restored", restored)
 

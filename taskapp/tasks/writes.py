@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from taskapp.caller import Caller
 from taskapp.database.hot import HotWrite
-from taskapp.database.pages import MAX_TEXT, Octets
+from taskapp.database.pages import Octets
 from taskapp.database.quotas import TASKS_OF_PROJECT, give_back
 from taskapp.database.session import Body, Row, changed_fields, insert_or_raise, now, read
 from taskapp.errors import Conflict
@@ -22,7 +22,7 @@ from taskapp.ledger import access, revisions
 from taskapp.ledger.revisions import Lock, Revision
 from taskapp.tasks import reminders, repeats
 from taskapp.tasks.models import COLUMNS, SHOWN, TASK, TASK_IDS, TASKS
-from taskapp.tasks.query import FEW_ROWS, chunks
+from taskapp.tasks.query import FEW_ROWS, chunks, short_chunks
 from taskapp.tasks.relations import check_relations, descendants
 from taskapp.tasks.rows import (
     columns,
@@ -224,7 +224,7 @@ def delete(task_ids: Sequence[int], lock: Lock) -> None:
     """
     ids = [*task_ids, *descendants(task_ids)]
     revision = lock.advance(tasks=-len(ids))
-    for chunk in _short_chunks(ids[::-1]):  # lowest first: SQLite cascades 1,000 deep
+    for chunk in _in_pieces(ids[::-1]):  # lowest first: SQLite cascades 1,000 deep
         in_chunk = TASK.id.in_(chunk)
         tasks = db.session.execute(_KEPT.where(in_chunk))
         deleted = [(task.id, _to_nothing(task._mapping)) for task in tasks]
@@ -232,22 +232,16 @@ def delete(task_ids: Sequence[int], lock: Lock) -> None:
         db.session.execute(sa.delete(TASKS).where(in_chunk))
 
 
-def _short_chunks(task_ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Chunks, in this order, of tasks whose descriptions memory can hold together."""
+def _in_pieces(task_ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """The ids, in this order, of tasks whose descriptions memory can hold together."""
     for chunk in chunks(task_ids):
         if len(chunk) <= FEW_ROWS:
             yield chunk
             continue
         is_one = TASK.id.in_(chunk)
-        lengths = {row.id: row.text for row in db.session.execute(_LENGTHS.where(is_one))}
-        start, text = 0, 0
-        for place, task_id in enumerate(chunk):
-            length = lengths.get(task_id, 0)
-            if text + length > MAX_TEXT:
-                yield chunk[start:place]
-                start, text = place, 0
-            text += length
-        yield chunk[start:]
+        by_id = {row.id: row.text for row in db.session.execute(_LENGTHS.where(is_one))}
+        lengths = [by_id.get(task_id, 0) for task_id in chunk]
+        yield from short_chunks(chunk, lengths)
 
 
 def _values_and_next(change: Change, revision: Revision) -> Body:

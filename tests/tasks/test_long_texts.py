@@ -25,6 +25,7 @@ EMOJI = "\U0001f600" * 65_536  # 256 KiB: the longest description there is
 FIT = MAX_TEXT // len(EMOJI.encode())
 PART = 20  # such rows, in one import
 NDJSON = "application/x-ndjson"
+JSON = "application/json"
 MOST_MEMORY = 96  # MiB above what the worker had before
 PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
 
@@ -257,67 +258,167 @@ def test_a_batch_of_too_much_text_is_refused_and_nothing_is_kept(
     assert fewer.status_code == 200
 
 
+def long_text(number: int) -> str:
+    """As long as a description may be, and unlike those with other numbers."""
+    return f"{EMOJI[:-3]}{number:03}"
+
+
+def shown_by_id(client: Client) -> dict[int, Json]:
+    """Every task, without what each write changes."""
+    tasks = [task for page in pages(client, "limit=200") for task in page["items"]]
+    for task in tasks:
+        del task["revision"], task["updated_at"]
+    return {task["id"]: task for task in tasks}
+
+
 def test_a_tree_of_long_tasks_is_deleted_and_comes_back(alice: Client) -> None:
     top = add(alice, "top")
-    rows = [{"title": f"t{n}", "description": EMOJI, "parent_id": top["id"]} for n in range(FIT)]
+    rows: list[Json] = []
+    for number in range(2 * FIT):
+        row: Json = {"title": f"t{number}", "parent_id": top["id"], "external_id": f"x{number}"}
+        row.update(description=long_text(number), labels=["Home", f"l{number}"])
+        rows.append(row)
     send(alice, rows)
     deep = alice.get(f"{URL}?limit=1&fields=id").get_json()["items"][0]["id"]
     for number in range(FEW_ROWS):
         deep = add(alice, f"d{number}", parent_id=deep, description="x" * 60_000)["id"]
-    before = alice.get(f"{URL}?limit=200").get_json()["items"]
+    before = shown_by_id(alice)
 
     assert alice.delete(f"{URL}/{top['id']}").status_code == 204
     assert alice.get(f"{URL}?limit=1").get_json()["items"] == []
-    assert alice.post(f"{URL}/{top['id']}/restore").status_code == 200
+    response = alice.post(f"{URL}/{top['id']}/restore")
+    assert response.status_code == 200
 
-    found = [task for page in pages(alice, "limit=200") for task in page["items"]]
-    assert [task["id"] for task in found][: len(before)] == [task["id"] for task in before]
-    assert len(found) == FIT + FEW_ROWS + 1
-    assert {len(task["description"]) for task in found} == {0, 60_000, 65_536}
+    assert shown_by_id(alice) == before
+    assert len(before) == 2 * FIT + FEW_ROWS + 1
+    found = alice.get(f"{URL}?limit=200&label=l3").get_json()["items"]
+    assert [task["title"] for task in found] == ["t3"]
+    revisions = {task["revision"] for page in pages(alice, "limit=200") for task in page["items"]}
+    assert revisions == {response.get_json()["revision"]}
 
 
-def peak_of(service: Service, path: str, body: Any = None) -> float:
-    """How many MiB more than before the worker had at most during a request."""
-    (worker,) = service.workers
-    before = worker.memory_info().rss / MIB
-    Path(f"/proc/{worker.pid}/clear_refs").write_text("5")  # VmHWM begins anew: proc(5)
-    headers = {"Authorization": f"Bearer {service.token}", "Content-Type": "application/json"}
+def test_a_tree_of_long_tasks_stays_deleted_if_the_last_key_is_taken(alice: Client) -> None:
+    top = add(alice, "top")
+    rows: list[Json] = []
+    for number in range(FIT + 2):
+        row: Json = {"title": f"t{number}", "parent_id": top["id"], "external_id": f"x{number}"}
+        rows.append({**row, "description": long_text(number)})
+    send(alice, rows)
+    assert alice.delete(f"{URL}/{top['id']}").status_code == 204
+    other = add(alice, "other", external_id=f"x{FIT + 1}")
+
+    response = alice.post(f"{URL}/{top['id']}/restore")
+
+    assert refused(response) == (409, "conflict")
+    assert f"Task {other['id']} " in response.get_json()["detail"]
+    assert list(shown_by_id(alice)) == [other["id"]]
+
+
+def imported(client: Client, rows: list[Json]) -> Json:
+    lines = "\n".join(json.dumps(row) for row in rows)
+    response = client.post(f"{URL}/import", data=lines, content_type=NDJSON)
+    assert response.status_code == 200, response.get_json()
+    counts: Json = response.get_json()
+    return counts
+
+
+def test_an_import_over_long_tasks_changes_what_it_names(alice: Client) -> None:
+    rows: list[Json] = []
+    for number in range(2 * FIT + 6):
+        row: Json = {"title": f"t{number}", "external_id": f"x{number}", "due_on": "2030-01-01"}
+        row.update(description=long_text(number) if number % 5 else "short")
+        rows.append(row)
+    send(alice, rows)
+    before = shown_by_id(alice)
+
+    more: dict[str, Json] = {
+        "x1": {"title": "other", "description": "shorter now"},
+        "x2": {"reminders": ["-PT1H"]},  # which the due date allows that is there
+        "x3": {"description": long_text(999)},
+    }
+    changes: list[Json] = []
+    for row in rows:
+        key = row["external_id"]
+        changes.append({"external_id": key, "priority": "high", **more.get(key, {})})
+    new: list[Json] = [{"id": n, "title": f"new{n}", "parent_id": 1009} for n in range(1000, 1009)]
+    new.append({"id": 1009, "title": "new1009"})
+    first = imported(alice, [*new[:5], *changes, *new[5:]])
+    again = imported(alice, changes)
+
+    there = len(rows)
+    assert first == {"created": 10, "updated": there, "unchanged": 0, "ignored": 0}
+    assert again == {"created": 0, "updated": 0, "unchanged": there, "ignored": 0}
+    after = shown_by_id(alice)
+    for task_id, task in before.items():
+        assert after.pop(task_id) == {
+            **task,
+            "priority": "high",
+            **more.get(task["external_id"], {}),
+        }
+    parent_ids = {task["title"]: task["parent_id"] for task in after.values()}
+    (root,) = [task_id for task_id, task in after.items() if task["title"] == "new1009"]
+    assert parent_ids == {**{row["title"]: root for row in new}, "new1009": None}
+
+
+def send_to(service: Service, method: str, path: str, sent: Any = None, kind: str = JSON) -> int:
+    """One request, whose answer nobody keeps."""
+    headers = {"Authorization": f"Bearer {service.token}", "Content-Type": kind}
     connection = HTTPConnection(service.base.removeprefix("http://"), timeout=600)
-    sent = None if body is None else json.dumps(body)
-    connection.request("GET" if body is None else "POST", path, sent, headers)
+    connection.request(method, path, sent, headers)
     answer = connection.getresponse()
     while answer.read(MIB):
         pass
     connection.close()
-    assert answer.status in {200, 413}
+    return answer.status
+
+
+def peak_of(service: Service, method: str, path: str, sent: Any = None, kind: str = JSON) -> float:
+    """How many MiB more than before the worker had at most during a request."""
+    (worker,) = service.workers
+    before = worker.memory_info().rss / MIB
+    Path(f"/proc/{worker.pid}/clear_refs").write_text("5")  # VmHWM begins anew: proc(5)
+    assert send_to(service, method, path, sent, kind) in {200, 204, 413}
     peak = PEAK.search(Path(f"/proc/{worker.pid}/status").read_text())
     assert peak is not None
     return int(peak[1]) / 1024 - before
+
+
+def long_lines(start: int, end: int, **more: Any) -> bytes:
+    lines = []
+    for number in range(start, end):
+        row = {"title": "long", "external_id": f"x{number}", **more}
+        lines.append(json.dumps(row, ensure_ascii=False))
+    return "\n".join(lines).encode()
 
 
 def test_a_worker_takes_bounded_memory_for_200_of_the_longest(
     fresh_environment: dict[str, str],
 ) -> None:
     with running(**fresh_environment, WEB_CONCURRENCY="1") as service:
-        row = json.dumps({"title": "long", "description": EMOJI}, ensure_ascii=False)
-        for _ in range(4):
-            connection = HTTPConnection(service.base.removeprefix("http://"), timeout=600)
-            headers = {"Authorization": f"Bearer {service.token}", "Content-Type": NDJSON}
-            connection.request("POST", f"{URL}/import", "\n".join([row] * 50).encode(), headers)
-            assert connection.getresponse().read()
-            connection.close()
+        _, _, top = service.ask(URL, {"title": "top"})
+        for start in range(0, 200, 50):
+            lines = long_lines(start, start + 50, description=EMOJI, parent_id=top["id"])
+            assert send_to(service, "POST", f"{URL}/import", lines, NDJSON) == 200
         ids = [task["id"] for task in service.ask(f"{URL}?limit=50&fields=id")[2]["items"]]
         updates = [{"op": "update", "id": id_, "body": {"priority": "high"}} for id_ in ids[:30]]
-        inbox = service.ask(f"{URL}/{ids[0]}")[2]["project_id"]
+        batch = json.dumps({"operations": updates})
+        inbox = top["project_id"]
+        tree = f"{URL}/{top['id']}"
 
         taken = {
-            "list": peak_of(service, f"{URL}?limit=200"),
-            "ndjson": peak_of(service, f"{URL}?format=ndjson"),
-            "csv": peak_of(service, f"{URL}?format=csv"),
-            "ics": peak_of(service, f"{URL}?format=ics"),
-            "changes": peak_of(service, "/api/v1/changes?limit=200"),
-            "events": peak_of(service, f"/api/v1/projects/{inbox}/events?limit=200"),
-            "batch": peak_of(service, f"{URL}/batch", {"operations": updates}),
+            "list": peak_of(service, "GET", f"{URL}?limit=200"),
+            "ndjson": peak_of(service, "GET", f"{URL}?format=ndjson"),
+            "csv": peak_of(service, "GET", f"{URL}?format=csv"),
+            "ics": peak_of(service, "GET", f"{URL}?format=ics"),
+            "changes": peak_of(service, "GET", "/api/v1/changes?limit=200"),
+            "events": peak_of(service, "GET", f"/api/v1/projects/{inbox}/events?limit=200"),
+            "batch": peak_of(service, "POST", f"{URL}/batch", batch),
         }
+        lines = long_lines(0, 200, priority="low")
+        taken["import"] = peak_of(service, "POST", f"{URL}/import", lines, NDJSON)
+        lines = long_lines(0, 200, title="renamed")
+        taken["import of titles"] = peak_of(service, "POST", f"{URL}/import", lines, NDJSON)
+        taken["delete"] = peak_of(service, "DELETE", tree)
+        taken["restore"] = peak_of(service, "POST", f"{tree}/restore")
 
         assert max(taken.values()) < MOST_MEMORY, taken
