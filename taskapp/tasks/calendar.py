@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from taskapp.database.session import Body, now
 from taskapp.tasks.query import occurrences
 from taskapp.tasks.zones import vtimezone
-from taskapp.web.exports import Pages, Writer
+from taskapp.web.exports import Pages, Writer, in_pieces
 
 HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//taskapp//taskapp//EN\r\n"
 # RFC 7986, sections 5.1 and 5.7, and the properties that programs used before it.
@@ -63,11 +63,7 @@ def _components(
         for name in sorted(filter(None, zones - known_zones)):
             yield vtimezone(name, now().year)
             known_zones.add(name)
-        rendered = []
-        for task in rows:
-            number = numbers.get(task["id"], 1)
-            rendered.append(render(task, number))
-        yield b"".join(rendered)
+        yield from in_pieces(render(task, numbers.get(task["id"], 1)) for task in rows)
 
 
 def _due(tasks: Sequence[Body]) -> list[Body]:

@@ -46,6 +46,7 @@ GUARDED = re.compile(f"(?P<cell>{CELL})'(?={FORMULA})")
 # (MAX_TEXT), held as rows, as text and as what leaves; the rest is 0.5 KB of a row, or 8 KB where
 # its title and its labels are as long as may be.
 ROWS = 2000
+PIECE = 64 * 1024  # bytes, or one row: what is made and sent at once
 
 
 def negotiates(view: View) -> View:
@@ -146,12 +147,13 @@ def write_csv(pages: Pages, columns: Sequence[str]) -> Iterator[bytes]:
     """RFC 4180, with a header."""
     yield f"{','.join(columns)}\r\n".encode()
     for rows in pages:
-        text = io.StringIO()
-        writer = csv.writer(text)
-        for row in rows:
-            cells = [_cell(row[name]) for name in columns]
-            writer.writerow(cells)
-        yield text.getvalue().encode()
+        yield from in_pieces(_csv_line(row, columns) for row in rows)
+
+
+def _csv_line(row: Body, columns: Sequence[str]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line).writerow([_cell(row[name]) for name in columns])
+    return line.getvalue().encode()
 
 
 def _cell(value: Any) -> Any:
@@ -169,8 +171,22 @@ def _without_formula(text: str) -> str:
 def write_ndjson(pages: Pages, columns: Sequence[str]) -> Iterator[bytes]:
     """One object a line."""
     for rows in pages:
-        yield b"".join(_line(row, columns) for row in rows)
+        yield from in_pieces(_line(row, columns) for row in rows)
 
 
 def _line(row: Body, columns: Sequence[str]) -> bytes:
     return encode({name: row[name] for name in columns}) + b"\n"
+
+
+def in_pieces(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines together, since each piece is sent by itself, and no more: it is copied to be sent."""
+    piece: list[bytes] = []
+    size = 0
+    for line in lines:
+        piece.append(line)
+        size += len(line)
+        if size >= PIECE:
+            yield b"".join(piece)
+            piece, size = [], 0
+    if piece:
+        yield b"".join(piece)
