@@ -21,7 +21,7 @@ Rows = sa.Select[*tuple[Any, ...]]
 Order = Callable[[Any], Sequence[sa.ColumnElement[Any]]]  # of these columns
 MOST = sa.bindparam("most", type_=sa.Integer)
 # Bytes of long texts: a page ends before its rows have more. No row has as many by itself.
-MAX_TEXT = 8 * 1024 * 1024
+MAX_TEXT = 4 * 1024 * 1024
 _MOST_TEXT = sa.bindparam("most_text", type_=BigInt)
 _LENGTH = "length of the text"
 

@@ -52,7 +52,7 @@ class EventQuerySchema(Schema):
     """The query of a project's events.
 
     Attributes:
-        limit: How many at most. A page ends earlier where its texts are longer than 8 MiB together;
+        limit: How many at most. A page ends earlier where its texts are longer than 4 MiB together;
             `has_more` says so.
         cursor: `next_cursor` of the page before; without it, from the beginning.
     """

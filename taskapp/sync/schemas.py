@@ -11,7 +11,7 @@ class ChangesQuerySchema(Schema):
 
     Attributes:
         limit: How many tasks at most. A page ends earlier where their descriptions are longer than
-            8 MiB together; `has_more` says so.
+            4 MiB together; `has_more` says so.
         cursor: `next_cursor` of your last request; without it, everything as it is now.
     """
 

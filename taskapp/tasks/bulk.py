@@ -133,6 +133,8 @@ def upsert(lock: Lock, items: Iterable[Body], timezone: str) -> Body:
         lengths = [running.lengths[row.number] for row in rows]
         for few in short_chunks(rows, lengths, MAX_FORMER_TEXT):
             _finish(running, few)
+            for row in few:
+                row.task = None  # its text may be long, and `rows` outlives this piece
     _refuse_circles(running)
     return running.counts()
 

@@ -166,7 +166,7 @@ def run_batch(body: Body) -> Body:
 
     A refusal has the status that its operation would have had alone, and its `errors` point to it
     by number, as `/operations/3`; nothing of the batch is kept then. 413 also where the tasks have
-    descriptions of more than 8 MiB together: send them in smaller batches.
+    descriptions of more than 4 MiB together: send them in smaller batches.
     """
     return service.run_batch(caller(), body["operations"])
 

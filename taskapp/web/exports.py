@@ -42,8 +42,8 @@ CELL = r"(?:^|[;\t])[ \ufeff]*"
 FORMULA = r"[=+\-@\t\r\n'＝＋－＠]"  # noqa: RUF001 - as above
 UNGUARDED = re.compile(f"{CELL}(?={FORMULA})")
 GUARDED = re.compile(f"(?P<cell>{CELL})'(?={FORMULA})")
-# Read and written at once: what a stream holds in memory. Descriptions are 8 MiB of it at most
-# (MAX_TEXT), held as rows, as text and as what leaves; the rest is 0.5 KB of a row, or 8 KB where
+# Read and written at once: what a stream holds in memory. Descriptions are 4 MiB of it at most
+# (MAX_TEXT), held as rows and as text; the rest is 0.5 KB of a row, or 8 KB where
 # its title and its labels are as long as may be.
 ROWS = 2000
 PIECE = 64 * 1024  # bytes, or one row: what is made and sent at once

@@ -331,7 +331,7 @@ class PageQuerySchema(Schema):
     """The query of every list.
 
     Attributes:
-        limit: How many items at most. A page ends earlier where its texts are longer than 8 MiB
+        limit: How many items at most. A page ends earlier where its texts are longer than 4 MiB
             together; `next_cursor` says that there is more.
         cursor: `next_cursor` of the page before; without it, the first page.
         total: `true`: count all items of the list, too.

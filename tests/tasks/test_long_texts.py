@@ -26,7 +26,7 @@ FIT = MAX_TEXT // len(EMOJI.encode())
 PART = 20  # such rows, in one import
 NDJSON = "application/x-ndjson"
 JSON = "application/json"
-MOST_MEMORY = 96  # MiB above what the worker had before
+MOST_MEMORY = 48  # MiB above what the worker had before
 PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
 
 
@@ -107,7 +107,7 @@ def test_a_page_ends_early_and_cursors_lead_to_every_task_once_and_in_order(
 def test_a_page_of_few_rows_is_whole(alice: Client, many: list[Json]) -> None:
     page = alice.get(f"{URL}?limit=50").get_json()
 
-    assert len(page["items"]) == 50
+    assert len(page["items"]) == len(many)
     assert text_of(page["items"]) > MAX_TEXT
 
 
@@ -151,7 +151,7 @@ def test_changes_end_early_over_several_projects(alice: Client, many: list[Json]
 
     assert [text_of(page["tasks"]) <= MAX_TEXT for page in found] == [True] * len(found)
     assert len({task["id"] for task in tasks}) == len(tasks) == len(many) + 3
-    assert len(found) == 2
+    assert len(found) == 3
     assert "next_cursor" in found[-1]
     assert not changes_of_last(alice, found[-1])["tasks"]
 
@@ -193,7 +193,7 @@ def followed(client: Client, url: str) -> tuple[list[Json], list[int]]:
 
 
 def test_projects_with_long_descriptions_end_early(alice: Client) -> None:
-    for number in range(105):
+    for number in range(55):
         body = {"name": f"p{number}", "description": "\U0001f600" * 20_000}
         assert alice.post("/api/v1/projects", json=body).status_code == 201
 
@@ -204,7 +204,7 @@ def test_projects_with_long_descriptions_end_early(alice: Client) -> None:
 
     assert second["next_cursor"] is None
     assert text_of(first["items"]) <= MAX_TEXT
-    assert len({item["id"] for item in items}) == len(items) == 106  # and the inbox
+    assert len({item["id"] for item in items}) == len(items) == 56  # and the inbox
 
 
 @pytest.fixture
