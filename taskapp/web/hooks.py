@@ -5,6 +5,7 @@ in one place what surrounds a request.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from flask import Flask, Response, g, request
 
@@ -15,12 +16,18 @@ Before = Callable[[Current], None]  # may raise a Refusal
 After = Callable[[Current, Response], None]
 
 
+def _run(pieces: Sequence[Before], record: Current) -> None:
+    for piece in pieces:
+        piece(record)
+
+
 def surround(
     app: Flask, before: Sequence[Before], after: Sequence[After], at_end: Sequence[Before]
 ) -> None:
     """Run these pieces around every request, in their order.
 
-    Those `at_end` run however the request ended, once the last of its response was made.
+    Those `at_end` run however the request ended, once the last of its response was made, and may
+    run again.
     """
 
     def enter() -> None:
@@ -33,15 +40,23 @@ def surround(
 
     def leave(response: Response) -> Response:
         record = current()
+        record.is_streamed = response.is_streamed
         for piece in after:
             piece(record, response)
+        if record.is_streamed:  # which may end before it has begun: the client is gone
+            response.call_on_close(partial(finish, record))
         return response
 
     def end(_: BaseException | None) -> None:
         record: Current | None = g._get_current_object().get("current")
-        if record is not None:
-            for piece in at_end:
-                piece(record)
+        if record is None:
+            return
+        if record.is_streamed:  # Flask calls this before a stream begins, and when it has ended
+            record.is_streamed = False
+            return
+        finish(record)
+
+    finish = partial(_run, at_end)
 
     app.before_request(enter)
     app.after_request(leave)

@@ -40,7 +40,7 @@ def end(current: Current) -> None:
 def write(current: Current, response: Response) -> None:
     """Count the request and write its line, once its response is complete."""
     fields = _fields(current)
-    if response.is_streamed:
+    if current.is_streamed:
         response.call_on_close(partial(_write, current, response, fields))
     else:
         _write(current, response, fields)

@@ -78,6 +78,23 @@ def test_the_next_long_operation_is_refused_and_short_ones_go_on(
     assert long_ones(service)[1:] == [(200, ""), (200, "")]  # each gave its place back
 
 
+def test_an_export_has_its_place_until_its_last_byte_is_sent(service: Service) -> None:
+    """Flask tears a request down before its stream begins, too."""
+    rows = [{"title": f"{n}", "description": "long " * 2_500} for n in range(1_500)]
+    assert service.ask(f"{URL}/import", {"items": rows})[0] == 200
+    connection = HTTPConnection(urlsplit(service.base).netloc, timeout=30)
+    headers = {"Authorization": f"Bearer {service.token}"}
+    connection.request("GET", f"{URL}?format=ndjson", headers=headers)
+    response = connection.getresponse()
+
+    assert (response.status, response.read(1)) == (200, b"{")
+    assert export_of(service) == BUSY
+
+    assert response.read().count(b"\n") == 1_501
+    connection.close()
+    assert export_of(service)[0] == 200
+
+
 def key(name: str) -> dict[str, str]:
     return {"Idempotency_Key": f"{name} of the retried import".replace(" ", "-")}
 
