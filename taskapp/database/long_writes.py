@@ -14,7 +14,7 @@ from flask import g
 from taskapp.database.file_locks import try_lock
 from taskapp.extensions import settings
 
-PATIENCE = 0.5  # seconds that an import may hold up other writes
+PATIENCE = 0.2  # seconds that an import may hold up other writes
 
 
 def begin() -> None:
@@ -23,7 +23,7 @@ def begin() -> None:
         file = _sign().open("ab")
         with _look().open("ab") as look:
             fcntl.flock(look, fcntl.LOCK_EX)
-            if try_lock(file):  # a second one begins no new half second
+            if try_lock(file):  # a second one begins no new time
                 os.utime(file.fileno())
             fcntl.flock(file, fcntl.LOCK_SH)
     except OSError:  # a full disk refuses no import for this

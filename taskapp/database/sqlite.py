@@ -20,7 +20,7 @@ from taskapp.errors import DatabaseUnavailable
 
 STATEMENT_TIMEOUT = 10.0  # seconds, of a request's statement
 BUSY_TIMEOUT = 10.0  # seconds that a writer waits for the other writers
-LOOK_EVERY = 20  # milliseconds that it waits before it looks who they are
+LOOK_EVERY = 5  # milliseconds that it waits before it looks who they are
 STEPS_BETWEEN_LOOKS = 50_000  # of SQLite's virtual machine: about a millisecond
 HEADERS = (b"", b"SQLite format 3\0")
 PRAGMAS = ("journal_mode = WAL", "foreign_keys = ON", "synchronous = FULL")

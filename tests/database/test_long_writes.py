@@ -35,7 +35,7 @@ def test_an_import_is_seen_until_it_ends(app: Flask) -> None:
     with app.app_context():
         sign = settings().instance / "long-write.lock"
         long_writes.begin()
-        assert looks(app, 3) == 0  # it has half a second
+        assert looks(app, 3) == 0  # it has its time
         os.utime(sign, (LONG_AGO, LONG_AGO))
         assert looks(app, 3) == 3
         long_writes.end()
