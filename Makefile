@@ -127,7 +127,7 @@ bench-quick: $(VENV)/bench ## The same, rougher, to the terminal (3 minutes)
 bench-taste: $(VENV)/bench ## A few seconds of it, to see that it runs
 	$(BIN)/python -m bench taste
 
-bench-growth: $(VENV)/bench ## Measure it over 10,000 to 1,000,000 tasks (half an hour)
+bench-growth: $(VENV)/bench ## Measure it over 10,000 to 1,000,000 tasks (a quarter of an hour)
 	$(BIN)/python -m bench growth
 
 bench-cache: $(VENV)/bench ## Measure what a remembered list saves, on each database and cache (4 minutes)
