@@ -62,7 +62,15 @@ def _surround(app: Flask, settings: Settings) -> None:
     """What every request goes through before its view and after it, in this order."""
     from taskapp.auth import guard
     from taskapp.exchange import imports
-    from taskapp.web import addresses, assets, headers, long_operations, rate_limits, request_log
+    from taskapp.web import (
+        addresses,
+        assets,
+        headers,
+        long_operations,
+        memory,
+        rate_limits,
+        request_log,
+    )
     from taskapp.web.contract import public
     from taskapp.web.hooks import surround
 
@@ -77,7 +85,7 @@ def _surround(app: Flask, settings: Settings) -> None:
         guard.authorize,
     ]
     after = [rate_limits.explain, addresses.complete, headers.finish, request_log.write]
-    at_end = [imports.close, request_log.end, long_operations.end]
+    at_end = [imports.close, request_log.end, long_operations.end, memory.give_back]
     surround(app, before, after, at_end)
     app.view_functions["static"] = public(assets.send)
     app.add_template_global(assets.address, "asset")

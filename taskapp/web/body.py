@@ -17,6 +17,7 @@ from taskapp.web.current import current
 from taskapp.web.fields import INT64
 
 MAX_DEPTH = 32
+LARGE = 256 * 1024  # bytes
 MAX_VALUES = 50_000  # twice what a batch of 500 tasks can hold
 MAX_ITEMS = 1_000  # twice that batch
 # No schema has so many fields, so an object with more is refused, whatever is left of it.
@@ -161,6 +162,7 @@ def read_body(most: int) -> bytes:
         raise errors.MalformedRequest from None
     if len(raw) > most:
         raise errors.PayloadTooLarge
+    current().was_large = len(raw) > LARGE
     if length is not None and len(raw) < length:
         raise errors.MalformedRequest("The body is shorter than its Content-Length.")
     return raw

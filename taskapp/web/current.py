@@ -40,6 +40,7 @@ class Current:
     limits: dict[str, Any] = field(default_factory=dict)  # those of every request, by key
     database_seconds: float = 0.0
     long_operation: IO[bytes] | None = None  # the place that it has taken (web/long_operations.py)
+    was_large: bool = False  # so that the memory it freed goes back to the system (web/memory.py)
     is_streamed: bool = False  # its response, which is made while it is sent
     in_progress: bool = False  # counted as such by the metrics
     call: Any = None  # the JSON-RPC call in it (mcp/)

@@ -4,7 +4,6 @@ A place is a lock on a file, which the kernel lets go of when a worker is killed
 file stands which Idempotency-Key has it, so that a retry learns that its request is in progress.
 """
 
-import ctypes
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -41,7 +40,9 @@ def begin() -> None:
         refusal = DatabaseBusy(TOO_MANY)
         refusal.headers["Retry-After"] = str(RETRY_AFTER)
         raise refusal
-    current().long_operation = place
+    record = current()
+    record.long_operation = place
+    record.was_large = True
 
 
 def begin_if_large(batch: Body) -> Body:
@@ -56,13 +57,6 @@ def end(current: Current) -> None:
     if current.long_operation is not None:
         current.long_operation.close()
         current.long_operation = None
-        _return_memory()
-
-
-def _return_memory() -> None:
-    """What was freed lies between what stays, and glibc keeps it until it is told not to."""
-    with suppress(AttributeError):  # not every C library has malloc_trim(3)
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _free_place(folder: Path, name: bytes) -> IO[bytes] | None:
