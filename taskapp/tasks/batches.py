@@ -234,11 +234,12 @@ def _looked_up(lock: Lock, operations: Sequence[Body], bodies: Sequence[Body]) -
     members: set[int] = set()
     if _values_of(bodies, "assignee_id"):
         members.update(db.session.scalars(access.members_of(lock.project_id)))
-    parent_ids = _values_of(bodies, "parent_id")
-    if parent_ids:
-        named = TASK.id.in_(parent_ids)
-        parents = TASK_IDS.where(TASK.project_id == lock.project_id, named)
-        parent_ids = set(db.session.scalars(parents))
+    parent_ids: set[int] = set()
+    named = _values_of(bodies, "parent_id")
+    if named:
+        in_project = TASK.project_id == lock.project_id
+        parents = TASK_IDS.where(in_project, TASK.id.in_(named))
+        parent_ids.update(db.session.scalars(parents))
     task_ids = _values_of(operations, "id")
     tasks: dict[Any, Row] = {task.id: task for task in _those_there(lock, TASK.id, task_ids)}
     if not task_ids:

@@ -43,8 +43,8 @@ FORMULA = r"[=+\-@\t\r\n'＝＋－＠]"  # noqa: RUF001 - as above
 UNGUARDED = re.compile(f"{CELL}(?={FORMULA})")
 GUARDED = re.compile(f"(?P<cell>{CELL})'(?={FORMULA})")
 # Read and written at once: what a stream holds in memory. Descriptions are 4 MiB of it at most
-# (MAX_TEXT), held as rows and as text; the rest is 0.5 KB of a row, or 8 KB where
-# its title and its labels are as long as may be.
+# (MAX_TEXT), held as rows and as text; the rest is 0.5 KB of a row, or 8 KB where its title and its
+# labels are as long as may be.
 ROWS = 2000
 PIECE = 64 * 1024  # bytes, or one row: what is made and sent at once
 
