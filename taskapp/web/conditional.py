@@ -114,13 +114,14 @@ def cached(revisions: Callable[[Any], Any]) -> Callable[[View], View]:
         @wraps(view)
         def wrapper(query: dict[str, Any]) -> Response:
             seen = revisions(caller())
-            tag = _tag_of(current(), query, seen)
+            question = _question(current(), query)
+            tag = digest(f"{question}{seen}".encode())
             if is_known(tag):
                 return unchanged(tag, {})
             make = partial(view, query=query, seen=seen)
             # A stream may be larger than memory, and to write it is what it costs.
             cacheable = query["format"] == "json"
-            response = _from_cache(tag, make) if cacheable else make()
+            response = _from_cache(question, tag, make) if cacheable else make()
             response.set_etag(tag)
             return response
 
@@ -129,18 +130,20 @@ def cached(revisions: Callable[[Any], Any]) -> Callable[[View], View]:
     return decorate
 
 
-def _tag_of(asked: Current, query: dict[str, Any], seen: Any) -> str:
-    """What an answer depends on, with our key: others may cache things in the same Redis."""
-    key, user_id = asked.settings.secret_key, asked.signed_in().user_id
-    question = (key, asked.request.path, user_id, query, seen)
-    return digest(repr(question).encode())
+def _question(asked: Current, query: dict[str, Any]) -> str:
+    """What is asked, and by whom, with our key: others may cache things in the same Redis."""
+    question = (asked.settings.secret_key, asked.request.path, asked.signed_in().user_id, query)
+    return repr(question)
 
 
-def _from_cache(tag: str, make: Callable[[], Response]) -> Response:
-    """The body as it goes out, below its Link; the key names that form."""
-    key = f"link+body:{tag}"
-    stored = cache.get(key)
-    if stored:
+def _from_cache(question: str, tag: str, make: Callable[[], Response]) -> Response:
+    """The body as it goes out, below its tag and its Link; the key names that form.
+
+    An answer takes the place of the one before, which nobody can ask for any more.
+    """
+    key = f"tag+link+body:{digest(question.encode())}"
+    stored_tag, _, stored = (cache.get(key) or b"").partition(b"\n")
+    if stored_tag == tag.encode():
         LOOKUPS.labels("hit").inc()
         link, _, body = stored.partition(b"\n")
         headers = {"Link": link.decode()} if link else {}
@@ -150,5 +153,5 @@ def _from_cache(tag: str, make: Callable[[], Response]) -> Response:
     link = response.headers.get("Link", "").encode()
     body = response.get_data()
     if len(body) <= MAX_VALUE_BYTES:  # a copy of a larger one would only be left out
-        cache.set(key, link + b"\n" + body, timeout=CACHED_SECONDS)
+        cache.set(key, b"\n".join([tag.encode(), link, body]), timeout=CACHED_SECONDS)
     return response

@@ -9,6 +9,8 @@ import pytest
 from flask import Flask
 from werkzeug.http import parse_etags
 
+from taskapp.database.caches import InMemory
+from taskapp.web import conditional
 from taskapp.web.conditional import is_named
 from tests.conftest import Client, Json, add, made, refused
 
@@ -65,6 +67,21 @@ def test_a_remembered_list_is_the_same_list(alice: Client, task: Json) -> None:
 
     assert second.data == first.data
     assert second.headers["Link"] == first.headers["Link"]
+
+
+def test_an_answer_takes_the_place_of_the_one_before(
+    alice: Client, task: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which nobody can ask for any more: whoever writes and lists would fill the memory."""
+    remembered = InMemory()
+    monkeypatch.setattr(conditional, "cache", remembered)
+    for title in "abc":
+        alice.patch(f"{URL}/{task['id']}", json={"title": title})
+        for _ in range(2):
+            (listed,) = alice.get(URL).get_json()["items"]
+            assert listed["title"] == title
+
+    assert len(remembered.entries) == 1
 
 
 def test_two_services_on_one_redis_share_no_answers(
