@@ -63,10 +63,11 @@ class logger_class(glogging.Logger):  # noqa: N801 - the setting's own name
 
 
 def on_starting(server: Any) -> None:
-    from taskapp.server.start import check_database  # what it needs comes with the application
+    from taskapp.server import start  # what it needs comes with the application
 
+    start.load_for_workers()
     _is_loaded()
-    check_database(server.app.wsgi())
+    start.check_database(server.app.wsgi())
 
 
 def on_reload(_server: Any) -> None:

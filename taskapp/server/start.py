@@ -4,6 +4,7 @@ from contextlib import suppress
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import configure_mappers
 
 from taskapp.database import sqlite
 from taskapp.errors import DatabaseUnavailable
@@ -29,6 +30,11 @@ def check_database(app: Flask) -> None:
             return
         finally:
             db.engine.dispose()  # workers may not share a connection
+
+
+def load_for_workers() -> None:
+    """Make now what each worker would make with its first write, for itself: they share it."""
+    configure_mappers()
 
 
 def leave_database(app: Flask) -> None:
