@@ -85,7 +85,7 @@ def _surround(app: Flask, settings: Settings) -> None:
         guard.authorize,
     ]
     after = [rate_limits.explain, addresses.complete, headers.finish, request_log.write]
-    at_end = [imports.close, request_log.end, long_operations.end, memory.give_back]
+    at_end = [imports.close, request_log.end, long_operations.end, memory.note]
     surround(app, before, after, at_end)
     app.view_functions["static"] = public(assets.send)
     app.add_template_global(assets.address, "asset")

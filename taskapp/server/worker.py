@@ -17,6 +17,7 @@ from taskapp.errors import InternalError, MalformedRequest, Refusal, described
 from taskapp.server import short_requests
 from taskapp.server.client_socket import PATIENCE, ClientSocket
 from taskapp.server.short_requests import Answer, Reader
+from taskapp.web import memory
 
 CHECK_PARENT_EVERY = 1.0  # seconds; workers of a master that was killed keep its port
 NOTIFY_EVERY = 0.25  # seconds
@@ -96,6 +97,7 @@ class Worker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
         descriptor, address = listener._accept()
         client = ClientSocket(listener.family, descriptor, self.notify)
         self.handle(listener, client, address)
+        memory.give_back()
 
     def wait(self, timeout: float) -> Any:
         """Look often whether the master is still there."""
