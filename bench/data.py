@@ -131,11 +131,15 @@ def _labels(_: list[tuple[int, int]], size: int) -> Iterator[tuple[int, str, str
 
 
 def _finish(*, postgresql: bool) -> None:
-    """What the service would have left besides: an event for each task, and fresh statistics."""
+    """What the service would have left besides: events, counts, and fresh statistics."""
     with db.engine.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO events (project_id, revision, task_id, user_id, kind, changes, at)"
             " SELECT project_id, revision, id, created_by, 'created', '{}', created_at FROM tasks"
+        )
+        connection.exec_driver_sql(
+            "UPDATE projects SET task_count ="
+            " (SELECT count(*) FROM tasks WHERE tasks.project_id = projects.id)"
         )
         if postgresql:
             connection.exec_driver_sql(

@@ -1,11 +1,13 @@
 """Numbers of `/stats` that are the lengths of ranges of an index, so that no row is read.
 
-To count a range takes either database a third of the time of a GROUP BY over the same rows.
+To count a range takes either database a third of the time of a GROUP BY over the same rows. The
+longest ranges are not counted: how many tasks a project has stands on its row, and they are what
+the others leave.
 """
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -13,10 +15,12 @@ from sqlalchemy import bindparam
 from taskapp.database.session import now, read
 from taskapp.ledger.access import PROJECTS
 from taskapp.schema import BigInt, Instant
-from taskapp.tasks.models import IS_OPEN, PRIORITIES, STATUSES, TASKS
+from taskapp.tasks.models import IS_OPEN, OPEN, PRIORITIES, STATUSES, TASKS
 from taskapp.tasks.query import is_overdue
 
 AGES = (7, 30, 90)  # days
+# What most tasks of an old project have; it is what is left when the others are counted.
+_USUAL_STATUS, _USUAL_PRIORITY = "done", "none"
 Key = tuple[str, str | int | None]  # what is counted, and of which value
 Condition = sa.ColumnElement[bool]
 _IN_PROJECT = TASKS.c.project_id == PROJECTS.c.id
@@ -40,14 +44,31 @@ def count_ranges(project_ids: list[int], timezone: str) -> Counter[Key]:
     for project in read(_COUNTS, values):
         numbers = zip(_RANGES, project, strict=True)
         counts.update(dict(numbers))
+    _add_rest(counts)
     return counts
 
 
+def _add_rest(counts: Counter[Key]) -> None:
+    """Add the longest ranges, which are what the others leave."""
+    tasks = counts["tasks", None]
+    of_other_status = _sum(counts, "status", STATUSES)
+    counts["status", _USUAL_STATUS] = tasks - of_other_status
+    of_other_priority = _sum(counts, "priority", PRIORITIES)
+    counts["priority", _USUAL_PRIORITY] = tasks - of_other_priority
+    are_open = _sum(counts, "status", OPEN)
+    are_younger = _sum(counts, "open", AGES)
+    counts["open", None] = are_open - are_younger
+
+
+def _sum(counts: Counter[Key], what: str, values: Iterable[str | int]) -> int:
+    return sum(counts[what, value] for value in values)
+
+
 def _ranges() -> Iterator[tuple[Key, list[Condition]]]:
-    for name in STATUSES:
+    for name in _without(_USUAL_STATUS, STATUSES):
         has_status = TASKS.c.status == name
         yield ("status", name), [has_status]
-    for name in PRIORITIES:
+    for name in _without(_USUAL_PRIORITY, PRIORITIES):
         has_priority = TASKS.c.priority == name
         yield ("priority", name), [has_priority]
     # Whose rank is lower is late by the day and by the moment: no row has to say which it has.
@@ -62,7 +83,10 @@ def _ranges() -> Iterator[tuple[Key, list[Condition]]]:
         is_younger = TASKS.c.created_at >= since
         yield ("open", days), [IS_OPEN, is_younger, *is_older]
         is_older = [TASKS.c.created_at < since]
-    yield ("open", None), [IS_OPEN, *is_older]
+
+
+def _without(usual: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name != usual]
 
 
 def _counted(conditions: list[Condition]) -> sa.ScalarSelect[int]:
@@ -70,6 +94,7 @@ def _counted(conditions: list[Condition]) -> sa.ScalarSelect[int]:
     return counted.scalar_subquery()
 
 
-_RANGES = {key: _counted(conditions) for key, conditions in _ranges()}
+_RANGES: dict[Key, sa.ColumnElement[int]] = {("tasks", None): PROJECTS.c.task_count}
+_RANGES |= {key: _counted(conditions) for key, conditions in _ranges()}
 _OF_PROJECTS = PROJECTS.c.id.in_(bindparam("projects", expanding=True))
 _COUNTS = sa.select(*_RANGES.values()).where(_OF_PROJECTS)

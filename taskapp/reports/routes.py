@@ -6,7 +6,7 @@ from taskapp.database.pages import Page
 from taskapp.database.session import Body
 from taskapp.errors import NotFound
 from taskapp.ledger.events import Events, History
-from taskapp.reports import schemas, service
+from taskapp.reports import labels, schemas, service
 from taskapp.web.contract import accepts, replies
 from taskapp.web.current import caller
 from taskapp.web.fields import PageQuerySchema, page_of
@@ -46,7 +46,7 @@ def list_labels(query: Body) -> Page:
 
     Over all tasks that you see.
     """
-    return service.list_labels(caller(), query)
+    return labels.list_labels(caller(), query)
 
 
 @reports.get("/stats")

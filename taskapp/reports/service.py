@@ -1,4 +1,4 @@
-"""What tasks add up to: who changed what, labels in use, numbers for a dashboard."""
+"""What tasks add up to: who changed what, and numbers for a dashboard."""
 
 import datetime as dt
 from collections import Counter
@@ -8,19 +8,17 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from taskapp.caller import ADMIN, Caller
-from taskapp.database.pages import Page, page_by
 from taskapp.database.session import Body, now, read
 from taskapp.ledger import access, events
 from taskapp.ledger.access import MEMBERSHIPS
 from taskapp.reports.ranges import AGES, count_ranges
 from taskapp.tasks.access import TaskNotFound, visible_task, was_deleted
 from taskapp.tasks.due import start_of
-from taskapp.tasks.models import LABELS, PRIORITIES, STATUSES, TASKS
+from taskapp.tasks.models import PRIORITIES, STATUSES, TASKS
 
 DAYS = 30
 NUMBER = sa.func.count().label("number")
 Condition = sa.ColumnElement[bool]
-_LABEL_NAME = sa.func.min(LABELS.c.name).label("name")
 _IS_THEIRS = TASKS.c.assignee_id == MEMBERSHIPS.c.user_id
 _IS_THERE = TASKS.c.project_id == MEMBERSHIPS.c.project_id
 _THEIR_TASKS = sa.select(NUMBER).select_from(TASKS).where(_IS_THEIRS, _IS_THERE)
@@ -56,25 +54,6 @@ def list_project_events(caller: Caller, project_id: int, query: Body) -> events.
     return events.project_events(project_id, after, limit)
 
 
-def list_labels(caller: Caller, query: Body) -> Page:
-    """Labels of the tasks that the caller sees, with how many tasks have each."""
-    seen = access.seen_by(caller)
-    project_ids = access.ids_of(seen)
-    inside = LABELS.c.project_id.in_(project_ids)
-    of_projects = sa.select(LABELS.c.key, _LABEL_NAME, NUMBER)
-    of_projects = of_projects.where(inside)
-    # Project by project, which is the order of the index.
-    of_projects = of_projects.group_by(LABELS.c.project_id, LABELS.c.key)
-    counted = of_projects.subquery().c
-    name = sa.func.min(counted.name).label("name")
-    of_all = sa.func.sum(counted.number)
-    number = sa.cast(of_all, sa.Integer).label("count")
-    labels = sa.select(counted.key, name, number)
-    labels = labels.group_by(counted.key)
-    page = page_by(labels, counted.key, **query)
-    return page.only("name", "count")
-
-
 def get_stats(caller: Caller, query: Body) -> Body:
     """Numbers of the tasks in the projects that the caller sees, or in one of them.
 
@@ -93,7 +72,8 @@ def get_stats(caller: Caller, query: Body) -> Body:
     stats["priority"] = {name: counts["priority", name] for name in PRIORITIES}
     tasks = sum(stats["status"].values())
     stats["assignee"] = _count_assignees(project_ids, tasks)
-    stats["overdue"] = counts["due", "before today"] + counts["due", "today"]
+    before_today, today = counts["due", "before today"], counts["due", "today"]
+    stats["overdue"] = before_today + today
     stats["open_by_age"] = []
     for days in (*AGES, None):
         age = {"under_days": days, "count": counts["open", days]}

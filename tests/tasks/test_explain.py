@@ -13,6 +13,8 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from taskapp.database.quotas import recount
+from taskapp.database.session import transaction
 from taskapp.extensions import db
 from taskapp.tasks.due import rank
 from tests.conftest import Client, Json, add, made
@@ -29,7 +31,7 @@ def listening(app: Flask) -> Iterator[list[tuple[str, Any]]]:
     sent: list[tuple[str, Any]] = []
 
     def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
-        if statement.startswith("SELECT"):
+        if statement.startswith(("SELECT", "WITH")):
             sent.append((statement, parameters))
 
     with app.app_context():
@@ -112,6 +114,8 @@ def crowd(app: Flask, caller: Client) -> None:
             sa.insert(labels),
             [{"task_id": i, "key": f"label{i % 50}", "name": f"label{i % 50}"} for i in ids],
         )
+    with app.app_context(), transaction():
+        recount()
     with app.app_context(), db.engines["reads"].connect() as connection:
         if connection.dialect.name == "postgresql":  # does so itself; SQLite has no statistics
             connection.exec_driver_sql("VACUUM ANALYZE")

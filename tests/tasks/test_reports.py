@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 
 import pytest
 
-from tests.conftest import Client, Json, named, refused
+from taskapp.tasks.models import PRIORITIES, STATUSES
+from tests.conftest import Client, Json, add, made, named, refused
+
+BATCH = [{"op": "create", "body": {"title": title, "status": "done"}} for title in "ab"]
+CSV = "title,status,priority\nOne,done,low\nTwo,todo,none\n"
 
 
 def history(client: Client, task_id: int) -> list[Json]:
@@ -72,6 +77,29 @@ def test_labels_are_counted_without_case(alice: Client, bob: Client, shared: Jso
     }
 
 
+@pytest.mark.parametrize("projects", [3, 20])
+def test_labels_of_several_projects_come_page_by_page(alice: Client, projects: int) -> None:
+    """Those of few projects are counted label by label, and those of many as they come."""
+    expected: Counter[str] = Counter()
+    for number in range(projects):
+        place = made(alice, "projects", name=f"Number {number}")["id"]
+        for labels in (["home", f"only {number:02}"], ["Home", "office"]):
+            add(alice, labels=labels, project_id=place)
+            expected.update(name.lower() for name in labels)
+    found: list[Json] = []
+    url = "/api/v1/labels?limit=2&total=true"
+    cursor: str | None = ""
+    while cursor is not None:
+        page = alice.get(f"{url}&cursor={cursor}" if cursor else url).get_json()
+        assert page["total"] == len(expected)
+        assert len(page["items"]) <= 2
+        found += page["items"]
+        cursor = page["next_cursor"]
+
+    assert [label["name"].lower() for label in found] == sorted(expected)
+    assert {label["name"].lower(): label["count"] for label in found} == expected
+
+
 def test_stats_add_up(alice: Client, shared: Json) -> None:
     past = "2020-01-01T00:00:00Z"
     for status, more in (
@@ -96,6 +124,43 @@ def test_stats_add_up(alice: Client, shared: Json) -> None:
     today = str(dt.datetime.now(dt.UTC).date())
     assert stats["done_per_day"][-1] == {"date": today, "count": 2}
     assert alice.get("/api/v1/stats").get_json()["status"]["todo"] == 2
+
+
+def test_numbers_are_what_there_is_whatever_happens_to_tasks(alice: Client, shared: Json) -> None:
+    """How many tasks a project has is not counted: that stands on its row."""
+    tasks = []
+    for number, priority in enumerate(PRIORITIES * 4):
+        fields = {"status": STATUSES[number % 4], "priority": priority}
+        tasks.append(add(alice, project_id=shared["id"], **fields))
+    parent, moved, deleted, *others = [f"/api/v1/tasks/{task['id']}" for task in tasks]
+    child = add(alice, parent_id=tasks[0]["id"], project_id=shared["id"])
+    assert child["status"] == "todo"
+    for act in (
+        lambda: alice.patch(moved, json={"project_id": alice.user["inbox_id"]}),
+        lambda: alice.patch(others[0], json={"status": "done", "priority": "none"}),
+        lambda: alice.delete(deleted),
+        lambda: alice.delete(parent),
+        lambda: alice.post(f"{parent}/restore"),
+        lambda: alice.post("/api/v1/tasks/batch", json={"operations": BATCH}),
+        lambda: alice.post("/api/v1/tasks/import", data=CSV, content_type="text/csv"),
+    ):
+        response = act()
+        assert response.status_code in {200, 204}, response.get_json()
+        for where in ("", f"project_id={shared['id']}"):
+            _expect_what_lists_show(alice, where)
+
+
+def _expect_what_lists_show(client: Client, where: str) -> None:
+    listed = client.get(f"/api/v1/tasks?limit=200&total=true&{where}").get_json()
+    stats = client.get(f"/api/v1/stats?{where}").get_json()
+    found = listed["items"]
+    assert listed["total"] == len(found)
+    for field, names in (("status", STATUSES), ("priority", PRIORITIES)):
+        have = Counter(task[field] for task in found)
+        assert stats[field] == {name: have[name] for name in names}
+    of_open = sum(task["status"] in {"todo", "in_progress"} for task in found)
+    assert sum(age["count"] for age in stats["open_by_age"]) == of_open
+    assert sum(each["count"] for each in stats["assignee"]) == len(found)
 
 
 @pytest.mark.parametrize("project_id", ["0", "x", "1.0"])
