@@ -4,7 +4,15 @@ from flask import Blueprint, Response
 
 from taskapp.attachments import service
 from taskapp.attachments.schemas import ATTACHMENT, ATTACHMENT_PAGE, UPLOAD
-from taskapp.attachments.transfer import BINARY, MULTIPART, receive, send
+from taskapp.attachments.transfer import (
+    BINARY,
+    MULTIPART,
+    keep,
+    receive,
+    remove,
+    send,
+    settles_files,
+)
 from taskapp.database.pages import Page
 from taskapp.database.session import Body, Row
 from taskapp.errors import Forbidden, QuotaExceeded, RangeNotSatisfiable, StaleRevision
@@ -30,6 +38,7 @@ def list_attachments(task_id: int, query: Body) -> Page:
 
 
 @attachments.post(ATTACHMENTS_URL)
+@settles_files
 @accepts(body=UPLOAD, takes=(MULTIPART,), load=receive)
 @replies(ATTACHMENT, 201, Forbidden, QuotaExceeded)
 def add_attachment(task_id: int, body: Body) -> Row:
@@ -38,7 +47,9 @@ def add_attachment(task_id: int, body: Body) -> Row:
     Send a form with one part `file`, as `curl -F file=@fern.jpg` does. Editors of the project may;
     MAX_ATTACHMENT_BYTES (10 MiB) at most.
     """
-    return service.add_attachment(caller(), task_id, body)
+    attachment = service.add_attachment(caller(), task_id, body)
+    keep()
+    return attachment
 
 
 @attachments.get(ATTACHMENT_URL)
@@ -53,10 +64,11 @@ def get_attachment(task_id: int, attachment_id: int) -> Response:
 
 
 @attachments.delete(ATTACHMENT_URL)
+@settles_files
 @replies(None, 204, Forbidden)
 def delete_attachment(task_id: int, attachment_id: int) -> None:
     """Delete an attachment.
 
     Editors of the project may. The task's history keeps that it was there.
     """
-    service.delete_attachment(caller(), task_id, attachment_id, if_match())
+    remove(service.delete_attachment(caller(), task_id, attachment_id, if_match()))

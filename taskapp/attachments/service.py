@@ -37,7 +37,7 @@ def get_attachment(caller: Caller, task_id: int, attachment_id: int) -> Row:
 
 
 def add_attachment(caller: Caller, task_id: int, body: Body) -> Row:
-    """Name bytes that are in the store already.
+    """Name bytes that are about to be kept.
 
     Raises:
         TaskNotFound, Forbidden, QuotaExceeded
@@ -55,8 +55,8 @@ def add_attachment(caller: Caller, task_id: int, body: Body) -> Row:
 
 def delete_attachment(
     caller: Caller, task_id: int, attachment_id: int, precondition: Precondition
-) -> None:
-    """Forget the row; its bytes go with a later sweep, unless another row names them.
+) -> str:
+    """Forget the row; returns the SHA-256 of its bytes, which another row may name.
 
     Raises:
         TaskNotFound, AttachmentNotFound, StaleRevision, Forbidden
@@ -71,17 +71,27 @@ def delete_attachment(
     give_back(BYTES_OF_USER, attachment.created_by, attachment.size)
     changes = {"attachment_id": [attachment_id, None], "name": [attachment.name, None]}
     record(lock.advance(), "attachment-deleted", [task_id], **changes)
+    sha256: str = attachment.sha256
+    return sha256
+
+
+def is_named(sha256: str) -> bool:
+    """Whether an attachment has these bytes, as the transaction sees it."""
+    return db.session.execute(_with_digest(), {"sha256": sha256}).first() is not None
 
 
 def sweep_store() -> int:
     """Delete the bytes that no attachment names; returns how many files."""
-    with_digest = ATTACHMENTS.c.sha256 == sa.bindparam("sha256")
-    first = sa.select(ATTACHMENTS.c.id).where(with_digest).limit(1)
 
-    def is_named(sha256: str) -> bool:
-        return read(first, {"sha256": sha256}).first() is not None
+    def is_named_by_now(sha256: str) -> bool:
+        return read(_with_digest(), {"sha256": sha256}).first() is not None
 
-    return store.sweep(is_named)
+    return store.sweep(is_named_by_now)
+
+
+def _with_digest() -> sa.Select[Any]:
+    has_digest = ATTACHMENTS.c.sha256 == sa.bindparam("sha256")
+    return sa.select(ATTACHMENTS.c.id).where(has_digest).limit(1)
 
 
 def _one(task_id: int, attachment_id: int) -> sa.Select[Any]:

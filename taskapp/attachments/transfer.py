@@ -1,8 +1,12 @@
 """Bytes over HTTP, in bounded memory: one multipart part in, a file or a range of it out."""
 
+import logging
 import re
 import unicodedata
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from fnmatch import fnmatchcase
+from functools import partial, wraps
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -14,11 +18,13 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.http import dump_options_header
 
 from taskapp import errors
-from taskapp.attachments import content, scanner, store
+from taskapp.attachments import content, scanner, service, store
 from taskapp.database.session import Body, Row
 from taskapp.extensions import settings
 from taskapp.web.conditional import etag, is_named
+from taskapp.web.current import current
 
+View = Callable[..., Any]
 MULTIPART, BINARY = "multipart/form-data", "application/octet-stream"
 MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")  # RFC 6838, 4.2
 FORM_OVERHEAD = 256 * 1024  # bytes that the form may take besides the file
@@ -26,18 +32,33 @@ MAX_PARTS = 20  # are read, to name those that are too many
 UNSAFE_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")  # what makes a header or a path
 # Signs that turn the direction of writing make `exe.txt` of a name that ends in `.exe`.
 REORDERING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+log = logging.getLogger(__name__)
 ONE_RANGE = re.compile(r"bytes=([0-9]{1,18}-[0-9]{0,18}|-(?P<last>[0-9]{1,18}))")
 
 
+def settles_files(view: View) -> View:
+    """Let go of what the view needs of the store once its transaction has ended, well or not."""
+
+    @wraps(view)
+    def wrapper(**kwargs: Any) -> Any:
+        with ExitStack() as files:
+            current().files = files
+            return view(**kwargs)
+
+    return wrapper
+
+
 def receive(schema: Schema) -> Body:
-    """Put the part `file` into the store as it comes in; returns what there is to say of it.
+    """Write the part `file` into a draft as it comes in; returns what there is to say of it.
 
     It is scanned here, before a transaction begins and before an Idempotency-Key is taken.
     """
     if request.mimetype != MULTIPART or request.content_encoding not in (None, "", "identity"):
         raise errors.UnsupportedMediaType(f"The body must be uncompressed {MULTIPART}.")
     most = settings().max_attachment_bytes
-    with store.draft(request.content_length or 0) as draft:
+    record = current()
+    with ExitStack() as stack:
+        draft = stack.enter_context(store.draft(request.content_length or 0))
         name, file = _parse(schema, most + FORM_OVERHEAD, draft)
         size = draft.seek(0, 2)
         if size > most:
@@ -45,8 +66,27 @@ def receive(schema: Schema) -> Body:
         media_type = _media_type(file.mimetype, draft)
         _check_type(media_type)
         scanner.check(draft)
-        sha256 = store.put(draft)
+        sha256 = store.synced(draft)
+        record.draft = partial(store.kept, draft, sha256)
+        record.files.push(stack.pop_all())
     return {"name": name, "media_type": media_type, "size": size, "sha256": sha256}
+
+
+def keep() -> None:
+    """Keep what was received: last in its transaction, so that what is refused leaves nothing.
+
+    Raises:
+        StorageFull, DatabaseBusy
+    """
+    record = current()
+    record.files.enter_context(record.draft())
+
+
+def remove(sha256: str) -> None:
+    """Remove bytes that no attachment has once this transaction is committed; last in it."""
+    removal = store.removed(sha256, service.is_named)
+    with suppress(OSError):  # a full disk, without room for a lock, refuses no deletion
+        current().files.enter_context(removal)
 
 
 def _media_type(said: str, draft: Any) -> str:
@@ -90,14 +130,22 @@ def _parse(schema: Schema, most: int, draft: Any) -> tuple[str, FileStorage]:
 
 
 def send(attachment: Row) -> Response:
-    """The bytes, or the one range asked for, as a download that no browser shows or runs."""
+    """The bytes, or the one range asked for, as a download that no browser shows or runs.
+
+    Raises:
+        StaleRevision, RangeNotSatisfiable
+        AttachmentNotFound: It was deleted after it was read, or the bytes are lost.
+    """
     tag = etag(attachment)
     if request.if_match and not is_named(tag, request.if_match):
         raise errors.StaleRevision
     _settle_range(tag, attachment.size)
-    response = send_file(
-        store.path(attachment.sha256), BINARY, etag=tag, last_modified=attachment.created_at
-    )
+    path = store.path(attachment.sha256)
+    try:
+        response = send_file(path, BINARY, etag=tag, last_modified=attachment.created_at)
+    except FileNotFoundError:
+        log.warning("the bytes of attachment %d are gone", attachment.id)
+        raise service.AttachmentNotFound from None
     response.headers["Content-Disposition"] = _disposition(attachment.name)
     if response.status_code == HTTPStatus.NOT_MODIFIED:
         del response.headers["Content-Disposition"]  # it has no content (RFC 9110, 15.4.5)

@@ -4,10 +4,13 @@ import fcntl
 from typing import IO
 
 
-def try_lock(file: IO[bytes]) -> bool:
-    """Lock it for this process alone, unless another one has it; returns whether it is ours."""
+def try_lock(file: IO[bytes], kind: int = fcntl.LOCK_EX) -> bool:
+    """Lock it for this process alone, unless another one has it; returns whether it is ours.
+
+    With LOCK_SH others may share it.
+    """
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 import click
 import sqlalchemy as sa
 
+from taskapp.attachments import store
 from taskapp.database.session import now
 from taskapp.extensions import db, settings
 from taskapp.ops.checks import schema_found
@@ -55,9 +56,10 @@ def _fill(draft: Path) -> None:
     kind = db.engine.dialect.name
     file = draft / DATABASE_FILES[kind]
     instance = settings().instance
-    copy_attachments(instance, draft)
-    counts = _dump_sqlite(file) if kind == "sqlite" else _dump_postgresql(file)
-    copy_attachments(instance, draft)
+    with store.as_it_is():
+        copy_attachments(instance, draft)
+        counts = _dump_sqlite(file) if kind == "sqlite" else _dump_postgresql(file)
+        copy_attachments(instance, draft)
     manifest = {
         "version": VERSION,
         "database": kind,

@@ -35,6 +35,8 @@ class Current:
     refusal: errors.Refusal | None = None  # why there is no caller
     upload: Any = None  # the file of an import
     rows: Any = None  # what of it is valid
+    draft: Any = None  # of an attachment: what gives it its place in the store
+    files: Any = None  # an ExitStack: what is held of the store until the transaction has ended
     query: dict[str, str] = field(default_factory=dict)  # as it was sent, for cursors
     counts: dict[str, Count] = field(default_factory=dict)  # of its rate limits, by key
     limits: dict[str, Any] = field(default_factory=dict)  # those of every request, by key

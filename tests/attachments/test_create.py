@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import tracemalloc
@@ -278,3 +279,37 @@ def test_strangers_and_viewers_attach_nothing(
     assert refused(attach(client=charlie)) == (404, "not-found")
     demote(alice, bob, shared["id"])
     assert refused(attach()) == (403, "forbidden")
+
+
+def test_what_is_refused_leaves_nothing_on_the_disk(
+    alice: Client,
+    bob: Client,
+    charlie: Client,
+    url: str,
+    attach: Attach,
+    folder: Path,
+    shared: Json,
+    app: Flask,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else an account fills the disk with bytes that no quota counts."""
+    none = "/api/v1/tasks/999999/attachments"
+    assert refused(send(bob, none, HEAD + b"1" + TAIL)) == (404, "not-found")
+    assert refused(attach(b"2", client=charlie)) == (404, "not-found")
+    settings = dataclasses.replace(app.extensions["taskapp"], max_attachments_per_user_bytes=1)
+    monkeypatch.setitem(app.extensions, "taskapp", settings)
+    assert refused(attach(b"34")) == (409, "quota-exceeded")
+    demote(alice, bob, shared["id"])
+    assert refused(attach(b"5")) == (403, "forbidden")
+
+    assert names_in(folder) == []
+
+
+def test_a_retry_leaves_nothing_on_the_disk(bob: Client, url: str, folder: Path) -> None:
+    key = {"Idempotency-Key": "a-key-of-bob"}
+    made = send(bob, url, HEAD + b"once" + TAIL, headers=key)
+    bob.delete(made.headers["Location"])
+    again = send(bob, url, HEAD + b"once" + TAIL, headers=key)
+
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert names_in(folder) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from werkzeug.test import TestResponse
 
@@ -144,3 +146,12 @@ def test_hides_other_peoples_files(
     assert refused(charlie.get(bobs)) == (404, "not-found")
     assert refused(alice.get(elsewhere)) == (404, "not-found")
     assert refused(anonymous.get(bobs)) == (401, "unauthorized")
+
+
+def test_a_file_that_is_deleted_while_it_is_looked_up_is_404(
+    bob: Client, bobs: str, folder: Path
+) -> None:
+    for file in folder.glob("*"):
+        file.unlink()
+
+    assert refused(bob.get(bobs)) == (404, "not-found")
