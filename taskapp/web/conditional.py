@@ -131,9 +131,12 @@ def cached(revisions: Callable[[Any], Any]) -> Callable[[View], View]:
 
 
 def _question(asked: Current, query: dict[str, Any]) -> str:
-    """What is asked, and by whom, with our key: others may cache things in the same Redis."""
-    question = (asked.settings.secret_key, asked.request.path, asked.signed_in().user_id, query)
-    return repr(question)
+    """What is asked, and by whom, with our key: others may cache things in the same Redis.
+
+    Also as it was sent: the page's cursor is good for that spelling alone.
+    """
+    key, user_id = asked.settings.secret_key, asked.signed_in().user_id
+    return repr((key, asked.request.path, user_id, asked.query, query))
 
 
 def _from_cache(question: str, tag: str, make: Callable[[], Response]) -> Response:

@@ -69,6 +69,16 @@ def test_a_remembered_list_is_the_same_list(alice: Client, task: Json) -> None:
     assert second.headers["Link"] == first.headers["Link"]
 
 
+def test_a_question_spelled_in_another_way_has_a_page_of_its_own(alice: Client, task: Json) -> None:
+    """A cursor is signed for the query as it was sent: that of the other would be refused."""
+    add(alice)
+    for zone in ("Z", "%2B00:00"):
+        url = f"{URL}?limit=1&created_after=2020-01-01T00:00:00{zone}"
+        first = alice.get(url)
+        next_page = alice.get(f"{url}&cursor={first.get_json()['next_cursor']}")
+        assert [each["id"] for each in next_page.get_json()["items"]] == [task["id"]]
+
+
 def test_an_answer_takes_the_place_of_the_one_before(
     alice: Client, task: Json, monkeypatch: pytest.MonkeyPatch
 ) -> None:
