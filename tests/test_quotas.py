@@ -14,6 +14,7 @@ from flask import Flask
 
 from taskapp.attachments import store
 from taskapp.database.quotas import recount, wrong_counts
+from taskapp.database.session import transaction
 from taskapp.extensions import db
 from taskapp.ops import checks
 from tests.conftest import Client, Json, add, events, made, refused
@@ -184,6 +185,34 @@ def test_purge_puts_counts_right_and_doctor_says_when_they_are_wrong(
         assert recount() == wrong
         db.session.commit()
         assert checks.quotas().status == "ok"
+
+
+def test_purge_and_a_write_at_the_same_time_both_count(
+    alice: Client, shared_task: Json, app: Flask
+) -> None:
+    """Purge waits for the write, and counts again what it has found wrong before."""
+    with app.app_context():
+        projects, tasks = (db.metadata.tables[name] for name in ("projects", "tasks"))
+        more = {"task_count": projects.c.task_count + 1}
+        db.session.execute(sa.update(projects).values(task_count=7))
+        db.session.commit()
+        with ThreadPoolExecutor() as pool:
+            with db.engine.begin() as connection:
+                task = dict(connection.execute(sa.select(tasks)).mappings().one())
+                of_task = projects.c.id == task["project_id"]
+                connection.execute(sa.update(projects).where(of_task).values(more))
+                another = {**task, "id": task["id"] + 1, "words": []}
+                connection.execute(sa.insert(tasks), another)
+                purging = pool.submit(_recount, app)
+                with pytest.raises(TimeoutError):
+                    purging.result(0.5)
+            assert purging.result() > 0
+        assert wrong_counts() == 0
+
+
+def _recount(app: Flask) -> int:
+    with app.app_context(), transaction():
+        return recount()
 
 
 def test_purge_keeps_the_newest_changes_of_a_task_and_its_history_says_so(

@@ -96,14 +96,28 @@ def wrong_counts() -> int:
 
 
 def recount() -> int:
-    """Put right every count that is wrong; returns how many rows were."""
+    """Put right every count that is wrong; returns how many rows were.
+
+    They are locked before they are counted again: no write that counts, too, comes in between.
+    """
     total = 0
     for quota in _actual():
-        for owner_id, actual in db.session.execute(_with_actual(quota)).all():
-            update = sa.update(quota.rows).where(quota.rows.c.id == owner_id)
-            db.session.execute(update.values({quota.column: actual}))
-            total += 1
+        wrong = _with_actual(quota)
+        locked = _lock(quota, wrong)
+        for owner_id, actual in db.session.execute(wrong).all():
+            if owner_id in locked:
+                update = sa.update(quota.rows).where(quota.rows.c.id == owner_id)
+                db.session.execute(update.values({quota.column: actual}))
+                total += 1
     return total
+
+
+def _lock(quota: Quota, rows: sa.Select[Any]) -> set[int]:
+    """Lock rows in the order of their ids, as writes do; returns these."""
+    row_id = quota.rows.c.id
+    ids = rows.with_only_columns(row_id).correlate(None)
+    locked = sa.select(row_id).where(row_id.in_(ids)).order_by(row_id)
+    return set(db.session.scalars(locked.with_for_update(key_share=True)))
 
 
 def _with_actual(quota: Quota) -> sa.Select[Any]:
@@ -116,18 +130,21 @@ def _with_actual(quota: Quota) -> sa.Select[Any]:
 
 
 def _actual() -> dict[Quota, sa.Select[Any]]:
-    """For each quota (owner_id, actual), from the rows that are counted."""
+    """For each quota (owner_id, actual), from the rows that are counted.
+
+    Projects come first, as in a write that locks both.
+    """
     attachments = Base.metadata.tables["attachments"]
     tasks = Base.metadata.tables["tasks"]
     size = sa.func.sum(attachments.c.size)
     in_project = attachments.join(tasks, tasks.c.id == attachments.c.task_id)
     of_projects = _grouped(tasks.c.project_id, size)
     return {
+        BYTES_OF_PROJECT: of_projects.select_from(in_project),
+        TASKS_OF_PROJECT: _grouped(tasks.c.project_id),
         PROJECTS_OF_USER: _shared_projects(),
         TOKENS_OF_USER: _live_tokens(),
         BYTES_OF_USER: _grouped(attachments.c.created_by, size),
-        BYTES_OF_PROJECT: of_projects.select_from(in_project),
-        TASKS_OF_PROJECT: _grouped(tasks.c.project_id),
     }
 
 
