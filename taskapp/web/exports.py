@@ -54,7 +54,7 @@ def negotiates(view: View) -> View:
 
     @wraps(view)
     def wrapper(query: Body) -> Any:
-        accept = request.headers.get("Accept")
+        accept = current().request.environ.get("HTTP_ACCEPT")
         query.setdefault("format", _preferred(accept))
         if query["format"] not in MEDIA_OF:
             raise NotAcceptable
