@@ -13,6 +13,8 @@ import psycopg2
 import sqlalchemy as sa
 from flask import Flask
 
+from taskapp.database.quotas import recount
+from taskapp.database.session import transaction
 from taskapp.extensions import db
 from taskapp.ops.seed import LABELS, PLACES, THINGS, VERBS
 from taskapp.tasks.due import rank
@@ -137,14 +139,12 @@ def _finish(*, postgresql: bool) -> None:
             "INSERT INTO events (project_id, revision, task_id, user_id, kind, changes, at)"
             " SELECT project_id, revision, id, created_by, 'created', '{}', created_at FROM tasks"
         )
-        connection.exec_driver_sql(
-            "UPDATE projects SET task_count ="
-            " (SELECT count(*) FROM tasks WHERE tasks.project_id = projects.id)"
-        )
         if postgresql:
             connection.exec_driver_sql(
                 "SELECT setval(pg_get_serial_sequence('tasks', 'id'), max(id)) FROM tasks"
             )
+    with transaction():
+        recount()
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for statement in ("VACUUM ANALYZE", "CHECKPOINT") if postgresql else ("ANALYZE",):
             connection.exec_driver_sql(statement)
