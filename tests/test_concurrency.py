@@ -16,7 +16,7 @@ from flask import Flask
 from taskapp.database.session import now
 from taskapp.extensions import db
 from tests import servers
-from tests.conftest import PASSWORD, Client, Json, add, refused
+from tests.conftest import PASSWORD, Client, Json, add, made, refused
 
 URL = "/api/v1/tasks"
 
@@ -129,6 +129,62 @@ def test_moves_in_opposite_directions_do_not_wait_for_each_other(
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(go, (here, there))) == [{200}] * 2
+
+
+def create_in(project: Json) -> Json:
+    return {"op": "create", "body": {"title": "Fern", "project_id": project["id"]}}
+
+
+def upsert_in(project: Json) -> Json:
+    return {"op": "upsert", "project_id": project["id"], "external_id": "a", "body": {"title": "b"}}
+
+
+def change(task: Json, **body: object) -> Json:
+    return {"op": "update", "id": task["id"], "body": body}
+
+
+def delete(task: Json) -> Json:
+    return {"op": "delete", "id": task["id"]}
+
+
+@pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("kind", ["creates", "inbox", "upserts", "updates", "deletes", "moves"])
+def test_a_batch_locks_its_projects_in_their_order_whatever_that_of_its_operations_is(
+    alice: Client, app: Flask, kind: str
+) -> None:
+    """PostgreSQL finds out after a second that two wait for each other, and gives one of them up"""
+    inbox = alice.get("/api/v1/projects").get_json()["items"][0]
+    first = made(alice, "projects", name="First")
+    last = made(alice, "projects", name="Last")
+    here, there = (add(alice, project_id=project["id"]) for project in (first, last))
+    locked, operations = {
+        "creates": (first, [create_in(last), create_in(first)]),
+        "inbox": (inbox, [create_in(last), {"op": "create", "body": {"title": "Fern"}}]),
+        "upserts": (first, [upsert_in(last), upsert_in(first)]),
+        "updates": (first, [create_in(last), change(here, title="Moss")]),
+        "deletes": (first, [delete(there), delete(here)]),
+        "moves": (first, [create_in(last), change(there, project_id=first["id"])]),
+    }[kind]
+
+    projects = db.metadata.tables["projects"]
+    lock = sa.select(projects.c.id).with_for_update(key_share=True, skip_locked=True)
+    with ThreadPoolExecutor(1) as pool, app.app_context():
+        with db.engine.begin() as others:
+            others.execute(lock.where(projects.c.id == locked["id"])).one()
+            sent = pool.submit(alice.post, f"{URL}/batch", json={"operations": operations})
+            waits_for_a_lock(others)
+            is_free = others.execute(lock.where(projects.c.id == last["id"])).one_or_none()
+        assert sent.result().status_code == 200
+    assert is_free
+
+
+def waits_for_a_lock(others: sa.Connection) -> None:
+    """Return once another transaction does."""
+    waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    deadline = time.monotonic() + 5
+    while not others.scalar(waiting):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 FAILS = """

@@ -20,6 +20,7 @@ from taskapp.database.session import Body, now
 from taskapp.errors import NotFound
 from taskapp.extensions import db
 from taskapp.ledger.access import (
+    AMONG_PROJECTS,
     EDIT,
     EVENTS,
     MEMBERSHIPS,
@@ -42,6 +43,7 @@ IS_THIS = PROJECTS.c.id == PROJECT_ID
 IS_INBOX = PROJECTS.c.inbox_of == USER_ID
 _LOCK = HotWrite(LOCKED.where(IS_THIS))
 _LOCK_INBOX = HotWrite(LOCKED.where(IS_INBOX))
+_LOCK_ALL = LOCKED.add_columns(PROJECTS.c.inbox_of).order_by(PROJECTS.c.id)
 _NEXT: sa.BindParameter[int] = sa.bindparam("next")
 _TASK_COUNT = PROJECTS.c.task_count + sa.bindparam("tasks")
 _NEXT_COUNTED = {"revision": _NEXT, "task_count": _TASK_COUNT}
@@ -127,6 +129,25 @@ def lock_project(caller: Caller, project_id: int | None, roles: Sequence[str] = 
     if project_id:
         statement = _LOCK
     return lock_by(statement, values, roles, ProjectNotFound)
+
+
+def lock_projects(caller: Caller, project_ids: set[int | None]) -> dict[int | None, Lock]:
+    """Lock several projects, whatever the caller's role in them; None is the caller's inbox.
+
+    All writes lock in the order of the ids, so that no two wait for each other. Projects that the
+    caller does not see are left out.
+    """
+    which: sa.ColumnElement[bool] = AMONG_PROJECTS
+    if None in project_ids:
+        which = sa.or_(AMONG_PROJECTS, IS_INBOX)
+    values = {"user_id": caller.user_id, "projects": list(project_ids - {None})}
+    locks: dict[int | None, Lock] = {}
+    for row in db.session.execute(_LOCK_ALL.where(which), values):
+        lock = Lock(row.id, caller.user_id, row.role, row.revision, row.task_count)
+        locks[row.id] = lock
+        if row.inbox_of == caller.user_id:
+            locks[None] = lock
+    return locks
 
 
 def lock_for_operator(project_id: int) -> Lock | None:

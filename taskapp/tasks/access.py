@@ -88,6 +88,15 @@ class Locks:
             self.held[project_id] = self.held.setdefault(lock.project_id, lock)
         return self.held[project_id]
 
+    def all_of(self, project_ids: set[int | None]) -> None:
+        """Lock those of the projects in which the caller may change tasks.
+
+        The operation that needs another one is refused when its turn comes.
+        """
+        locks = revisions.lock_projects(self.caller, project_ids)
+        editable = {name: lock for name, lock in locks.items() if lock.role in access.EDIT}
+        self.held.update(editable)
+
     def task(self, task_id: int, target_id: int | None = None) -> Row:
         """Lock a task's project, and the project that it is to move to; returns the task.
 

@@ -52,7 +52,11 @@ def run(caller: Caller, sent: Sequence[Body]) -> list[Body]:
 
 def _carry_out_all(caller: Caller, sent: Sequence[Body]) -> Iterator[Body]:
     locks = Locks(caller)
-    goes_with = partial(_goes_with, _projects_of_tasks(caller, sent))
+    projects = _projects_of_tasks(caller, sent)
+    needed = _needed(projects, sent)
+    if len(needed) > 1:
+        locks.all_of(needed)
+    goes_with = partial(_goes_with, projects)
     for (_, project_id), neighbours in groupby(enumerate(sent), goes_with):
         group = list(neighbours)
         if len(group) == 1:
@@ -79,11 +83,23 @@ def _refuse_if_too_long(text: int) -> None:
 
 
 def _projects_of_tasks(caller: Caller, sent: Sequence[Body]) -> dict[int, int]:
-    """The projects of the tasks that operations name by id, where there are several."""
+    """The projects of the tasks that operations name by id, where there are several operations."""
     task_ids = {operation["id"] for operation in sent if "id" in operation}
-    if len(task_ids) < 2:
+    if len(sent) < 2 or not task_ids:
         return {}
     return projects_of(caller, task_ids)
+
+
+def _needed(projects: Mapping[int, int], sent: Sequence[Body]) -> set[int | None]:
+    """The projects that operations write in; None is the caller's inbox."""
+    needed: set[int | None] = set(projects.values())
+    for operation in sent:
+        body = _body(operation)
+        if operation["op"] == "upsert":
+            needed.add(operation["project_id"])
+        elif operation["op"] == "create" or "project_id" in body:
+            needed.add(body.get("project_id"))
+    return needed
 
 
 def _goes_with(projects: Mapping[int, int], numbered: Numbered) -> tuple[str, int | None]:
