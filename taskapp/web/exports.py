@@ -4,15 +4,14 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from itertools import chain
 from os import fstat
 from typing import Any
 
-from flask import Response, request, stream_with_context
+from flask import Response, stream_with_context
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
-from werkzeug.wsgi import wrap_file
 
 from taskapp.database.encoding import encode
 from taskapp.database.pages import Page
@@ -111,13 +110,19 @@ def _stream(pieces: Iterator[bytes], name: str) -> Response:
     In HTTP/1.1 the last chunk says that it is whole. HTTP/1.0 has no such sign but the length, so
     for a client or a proxy that speaks it the whole of it is written to a file first.
     """
+    record = current()
     headers = {"Content-Disposition": f'attachment; filename="tasks.{name}"'}
-    if request.environ.get("SERVER_PROTOCOL") != "HTTP/1.0":
-        return Response(stream_with_context(pieces), headers=headers, mimetype=MEDIA_OF[name])
-    file = spool(pieces)
-    headers["Content-Length"] = str(fstat(file.fileno()).st_size)
-    response = Response(wrap_file(request.environ, file), headers=headers, mimetype=MEDIA_OF[name])
-    response.call_on_close(file.close)
+    file = None
+    if record.request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        file = spool(pieces)
+        headers["Content-Length"] = str(fstat(file.fileno()).st_size)
+        pieces = iter(partial(file.read, PIECE), b"")
+    if record.request.method == "HEAD":  # nothing more is sent
+        long_operations.end(record)
+    body = stream_with_context(long_operations.until_last(record, pieces))
+    response = Response(body, headers=headers, mimetype=MEDIA_OF[name])
+    if file is not None:
+        response.call_on_close(file.close)
     return response
 
 

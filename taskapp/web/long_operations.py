@@ -5,6 +5,7 @@ file stands which Idempotency-Key has it, so that a retry learns that its reques
 """
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -57,6 +58,19 @@ def end(current: Current) -> None:
     if current.long_operation is not None:
         current.long_operation.close()
         current.long_operation = None
+
+
+def until_last(record: Current, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces of an answer; the place is given back before the last, not after it.
+
+    A client that has all of it may begin its next long operation before this worker goes on.
+    """
+    held: list[bytes] = []
+    for piece in pieces:
+        yield from held
+        held = [piece]
+    end(record)
+    yield from held
 
 
 def _free_place(folder: Path, name: bytes) -> IO[bytes] | None:

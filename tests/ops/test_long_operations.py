@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -93,6 +94,27 @@ def test_an_export_has_its_place_until_its_last_byte_is_sent(service: Service) -
     assert response.read().count(b"\n") == 1_501
     connection.close()
     assert export_of(service)[0] == 200
+
+
+@pytest.mark.parametrize("line", ["GET {} HTTP/1.0", "GET {} HTTP/1.1", "HEAD {} HTTP/1.1"])
+def test_who_has_all_of_an_export_may_ask_for_the_next(service: Service, line: str) -> None:
+    path = f"{URL}?format=csv"
+    request = f"{line.format(path)}\r\nHost: x\r\nAuthorization: Bearer {service.token}\r\n\r\n"
+    statuses = [status_of_whole(service, request.encode()) for _ in range(20)]
+
+    assert statuses == [200] * 20
+
+
+def status_of_whole(service: Service, request: bytes) -> int:
+    """The status, as soon as the last byte of the answer is there; the server closes after it."""
+    parts = urlsplit(service.base)
+    method = request.split()[0].decode()
+    with socket.create_connection((parts.hostname, parts.port or 0), timeout=30) as connection:
+        connection.sendall(request)
+        with HTTPResponse(connection, method=method) as answer:
+            answer.begin()
+            answer.read(int(answer.headers.get("Content-Length", -1)))
+            return answer.status
 
 
 def key(name: str) -> dict[str, str]:
