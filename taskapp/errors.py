@@ -324,6 +324,10 @@ class DatabaseBusy(Refusal, status=503, code="database-busy"):
     """
 
 
+class BeginAgain(DatabaseBusy):
+    """The task was moved while this waited, each time that it was tried. Try again."""
+
+
 class ProviderUnavailable(Refusal, status=503, code="provider-unavailable"):
     """The identity provider cannot be reached, or its answers make no sense. Try again.
 

@@ -166,20 +166,49 @@ def test_a_batch_locks_its_projects_in_their_order_whatever_that_of_its_operatio
         "moves": (first, [create_in(last), change(there, project_id=first["id"])]),
     }[kind]
 
-    projects = db.metadata.tables["projects"]
-    lock = sa.select(projects.c.id).with_for_update(key_share=True, skip_locked=True)
     with ThreadPoolExecutor(1) as pool, app.app_context():
         with db.engine.begin() as others:
-            others.execute(lock.where(projects.c.id == locked["id"])).one()
+            assert lock(others, locked)
             sent = pool.submit(alice.post, f"{URL}/batch", json={"operations": operations})
-            waits_for_a_lock(others)
-            is_free = others.execute(lock.where(projects.c.id == last["id"])).one_or_none()
+            wait_for_a_waiter(others)
+            is_free = lock(others, last)
         assert sent.result().status_code == 200
     assert is_free
 
 
-def waits_for_a_lock(others: sa.Connection) -> None:
-    """Return once another transaction does."""
+@pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
+def test_a_move_whose_task_has_moved_begins_again_and_holds_nothing_while_it_waits(
+    alice: Client, app: Flask
+) -> None:
+    first, middle, last = (made(alice, "projects", name=name) for name in ("A", "B", "C"))
+    task = add(alice, project_id=middle["id"])
+    tasks = db.metadata.tables["tasks"]
+    moved = sa.update(tasks).filter_by(id=task["id"]).values(project_id=first["id"])
+    with ThreadPoolExecutor(1) as pool, app.app_context():
+        with db.engine.begin() as others:
+            assert lock(others, first)
+            with db.engine.begin() as mover:
+                assert lock(mover, middle)
+                mover.execute(moved)
+                body = {"project_id": last["id"]}
+                sent = pool.submit(alice.patch, f"{URL}/{task['id']}", json=body)
+                wait_for_a_waiter(mover)
+            wait_for_a_waiter(others)
+            is_free = lock(others, last)
+        assert sent.result().status_code == 200
+    assert is_free
+
+
+def lock(connection: sa.Connection, project: Json) -> bool:
+    """Lock the row of a project, unless somebody holds it."""
+    projects = db.metadata.tables["projects"]
+    row = sa.select(projects.c.id).filter_by(id=project["id"])
+    locked = row.with_for_update(key_share=True, skip_locked=True)
+    return connection.execute(locked).one_or_none() is not None
+
+
+def wait_for_a_waiter(others: sa.Connection) -> None:
+    """Return once another transaction waits for a lock."""
     waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     deadline = time.monotonic() + 5
     while not others.scalar(waiting):

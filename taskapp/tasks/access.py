@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from taskapp.caller import Caller
 from taskapp.database.hot import Hot, HotWrite
 from taskapp.database.session import Row, read
-from taskapp.errors import NotFound
+from taskapp.errors import BeginAgain, NotFound
 from taskapp.ledger import access, events, revisions
 from taskapp.ledger.revisions import Lock
 from taskapp.schema import BigInt
@@ -82,11 +82,27 @@ class Locks:
         Raises:
             ProjectNotFound: The caller does not see it.
             Forbidden: The caller may not change its tasks.
+            BeginAgain: A project after it is held.
         """
         if project_id not in self.held:
+            self._keep_order(project_id)
             lock = revisions.lock_project(self.caller, project_id)
             self.held[project_id] = self.held.setdefault(lock.project_id, lock)
         return self.held[project_id]
+
+    def _keep_order(self, project_id: int | None) -> None:
+        """Hold nothing while this waits for a project that comes before one that is held.
+
+        It is one to which a task has moved since it was looked up.
+
+        Raises:
+            ProjectNotFound, Forbidden
+            BeginAgain
+        """
+        held = [lock.project_id for lock in self.held.values()]
+        if project_id is not None and held and project_id < max(held):
+            access.require_role(self.caller, project_id, access.EDIT)
+            raise BeginAgain
 
     def all_of(self, project_ids: set[int | None]) -> None:
         """Lock those of the projects in which the caller may change tasks.
@@ -101,7 +117,8 @@ class Locks:
         """Lock a task's project, and the project that it is to move to; returns the task.
 
         Projects are locked in the order of their ids, so that two moves do not wait for each
-        other. If the task moved away before the lock was held, its new project is locked.
+        other. If the task moved away before the lock was held, its new project is locked, or
+        everything is begun again.
 
         Raises:
             TaskNotFound: The caller does not see it.

@@ -208,10 +208,12 @@ def _write(run: Callable[[], Response], payload: Body | None) -> Response:
 
 
 def _retried(write: Callable[[], Response]) -> Response:
-    """Retry a transaction that PostgreSQL aborted (deadlock, serialization failure)."""
+    """Retry a transaction that PostgreSQL aborted (deadlock, serialization failure), or we did."""
     for _ in range(TRIES - 1):
         try:
             return write()
+        except errors.BeginAgain:
+            continue
         except OperationalError as error:
             if getattr(error.orig, "pgcode", None) not in RETRYABLE_SQLSTATES:
                 raise
