@@ -29,17 +29,18 @@ INVISIBLE += [*range(0xFE00, 0xFE10), 0xFEFF]
 LETTERS = {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "þ": "th"}
 LETTERS |= {"\N{LATIN SMALL LETTER DOTLESS I}": "i"}
 LETTERS |= {"æ": "ae", "œ": "oe", "ĸ": "k", "ŋ": "n", "ƀ": "b", "ɨ": "i", "ʉ": "u", "ɵ": "o"}
-APOSTROPHES = "‘’‚‛′‵ʹʻʼʽˈ`´ʾʿ՚׳"  # noqa: RUF001 - as people type them
-QUOTES = "“”„‟″‶«»״〝〞〟"
+APOSTROPHES = "‘’‚‛′‵ʹʻʼʽˈ`´ʾʿ՚׳‹›❛❜΄᾽᾿"  # noqa: RUF001 - as people type them
+QUOTES = "“”„‟″‶«»״〝〞〟❝❞ʺˮ"
 DASHES = "‐‑‒–—―−﹘־"  # noqa: RUF001 - as above
+SIGNS = dict.fromkeys(map(ord, APOSTROPHES), "'")
+SIGNS |= dict.fromkeys(map(ord, QUOTES), '"')
+SIGNS |= dict.fromkeys(map(ord, DASHES), "-")
 FOLDED: dict[int, str | None] = dict.fromkeys(ACCENTS)
 FOLDED |= dict.fromkeys(HEBREW_POINTS)
 FOLDED |= dict.fromkeys(ARABIC_VOWELS)
 FOLDED |= dict.fromkeys(INVISIBLE)
 FOLDED |= {ord(letter): plain for letter, plain in LETTERS.items()}
-FOLDED |= dict.fromkeys(map(ord, APOSTROPHES), "'")
-FOLDED |= dict.fromkeys(map(ord, QUOTES), '"')
-FOLDED |= dict.fromkeys(map(ord, DASHES), "-")
+FOLDED |= SIGNS
 
 
 def _ranges(numbers: Iterable[int]) -> str:
@@ -73,7 +74,8 @@ IS_UNSPACED = re.compile(f"[{UNSPACED}]")
 def fold(text: str) -> str:
     """The text as it is compared (UAX 15 and Unicode 3.13, D146, then the table FOLDED)."""
     if text.isascii():
-        return text.lower()
+        return text.lower().replace("`", "'")
+    text = text.translate(SIGNS)  # before NFKD makes a space and an accent of U+00B4
     for _ in range(2):
         text = unicodedata.normalize("NFKD", text.casefold())
     text = text.translate(FOLDED)

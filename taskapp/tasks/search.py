@@ -17,7 +17,9 @@ LIKE_WILDCARDS = re.compile(r"[/%_]")
 NOTHING = sa.literal_column("1") == sa.literal_column("0")
 MAX_TERMS_LENGTH = 400_000  # characters; a tsquery holds 1 MB of words
 _TEXT = TASK.title + "\n" + TASK.description
-_FOLDED = sa.func.coalesce(TASK.folded, sa.func.lower(_TEXT))
+# What `fold` makes of a text in ASCII.
+_IN_ASCII: sa.ColumnElement[str] = sa.func.replace(sa.func.lower(_TEXT), "`", "'")
+_FOLDED = sa.func.coalesce(TASK.folded, _IN_ASCII)
 # Literally the expression that is indexed: see migration 0017.
 _WORDS_IN_PROJECT: sa.ColumnElement[str] = sa.literal_column(
     "replace(' ' || tasks.words::text, ' ''', ' ''' || tasks.project_id || 'x')::tsvector"
@@ -109,7 +111,7 @@ def _as_query(terms: sa.BindParameter[str]) -> sa.ColumnElement[str]:
 
 
 def index(title: str, description: str) -> Body:
-    """The columns for search and sorting; `folded` is None where it is the same as `lower`."""
+    """The columns for search and sorting; `folded` is None where SQL can fold the text itself."""
     text = f"{title}\n{description}"
     folded = fold(text)
     found: Body = {"words": words(folded), "title_key": title_key(title)}

@@ -9,10 +9,13 @@ import pytest
 
 from taskapp.marks import MARKS
 from taskapp.tasks.folding import (
+    APOSTROPHES,
     ASCII_WORD,
+    DASHES,
     MAX_KEY_BYTES,
     MAX_WORD_LENGTH,
     MAX_WORDS,
+    QUOTES,
     WORD,
     fold,
     title_key,
@@ -76,6 +79,9 @@ def test_titles_sort_by_what_is_folded_first() -> None:
     ("first", "second"),
     [
         ("don't", "don’t"),  # noqa: RUF001 - as phones type it
+        ("don't", "don´t"),  # noqa: RUF001 - as keyboards without that have it
+        ("don't", "don`t"),
+        ('5"', "5″"),
         ("ＦＵＬＬ", "full"),  # noqa: RUF001 - in the width of ideographs
         ("CAFÉ", "cafe\u0301"),
         ("ΣΊΣΥΦΟΣ", "σίσυφος"),
@@ -105,3 +111,11 @@ def test_every_combining_mark_of_unicode_is_known() -> None:
 def test_words_of_ascii_are_those_of_any_text() -> None:
     text = "".join(f"a{chr(point)}9 {chr(point)}" for point in range(128))
     assert ASCII_WORD.findall(text) == WORD.findall(text)
+
+
+@pytest.mark.parametrize("style", [APOSTROPHES + "'", QUOTES + '"', DASHES + "-"])
+def test_every_style_of_a_sign_is_the_same(style: str) -> None:
+    for first in style:
+        for beside in ("", " ☃"):  # ASCII takes a shorter way
+            assert fold(f"a{first}b{beside}") == fold(f"a{style[-1]}b{beside}"), first
+    assert fold(fold(style)) == fold(style)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from flask_migrate import downgrade, upgrade
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -264,3 +265,37 @@ def test_what_is_not_folded_anew_is_found_as_before_until_it_is(app: Flask, alic
         assert found(text, limit=7), text
     titles = [item["title"] for item in alice.get(f"{URL}?sort=title").get_json()["items"]]
     assert titles == ["plain", "Übergabe, Café"]
+
+
+@pytest.mark.parametrize("style", ["'`´’‘", '"“”″«'])  # noqa: RUF001 - as people type them
+@pytest.mark.parametrize("beside", ["", " Büro"])
+def test_signs_of_every_style_are_found_in_ascii_and_beyond(
+    alice: Client, style: str, beside: str
+) -> None:
+    """Also as code between two of them: `make`."""
+    for sign in style:
+        add(alice, f"run {sign}make{sign}{beside}")
+
+    for sign in style:
+        found = alice.get(f"{URL}?q={quote(f'{sign}make{sign}')}").get_json()["items"]
+        assert len(found) == len(style), sign
+
+
+def test_tasks_whose_signs_are_folded_otherwise_now_are_folded_anew(
+    app: Flask, alice: Client
+) -> None:
+    add(alice, "don\u00b4t, Büro")
+    add(alice, "a `b`")
+    add(alice, "Moos")
+    with app.app_context(), db.engine.begin() as connection:
+        text = sa.func.replace(sa.func.replace(TASKS.c.folded, "'", " "), "buro", "x")
+        connection.execute(sa.update(TASKS).values(folded=text, title_key="x"))
+
+    with app.app_context():
+        downgrade(revision="0019")
+        upgrade()
+    with app.app_context(), db.engine.connect() as connection:
+        keys = connection.scalars(sa.select(TASKS.c.title_key).order_by(TASKS.c.id)).all()
+
+    assert [key.partition("\x01")[0] for key in keys] == ["don't, buro", "a 'b'", "x"]
+    assert alice.get(URL, query_string={"q": "don\u00b4t"}).get_json()["items"]
