@@ -199,10 +199,54 @@ def test_a_move_whose_task_has_moved_begins_again_and_holds_nothing_while_it_wai
     assert is_free
 
 
-def lock(connection: sa.Connection, project: Json) -> bool:
-    """Lock the row of a project, unless somebody holds it."""
-    projects = db.metadata.tables["projects"]
-    row = sa.select(projects.c.id).filter_by(id=project["id"])
+@pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
+def test_who_deletes_a_user_waits_for_projects_before_the_user_is_locked(
+    admin: Client, bob: Client, shared: Json, app: Flask
+) -> None:
+    """A write in a project of theirs locks it first, and then counts on their row"""
+    with ThreadPoolExecutor(1) as pool, app.app_context():
+        with db.engine.begin() as others:
+            assert lock(others, shared)
+            deleted = pool.submit(admin.delete, f"/api/v1/users/{bob.user['id']}")
+            wait_for_a_waiter(others)
+            is_free = lock(others, bob.user, "users")
+        assert deleted.result().status_code == 204
+    assert is_free
+
+
+@pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
+def test_who_refers_to_a_user_and_then_counts_on_their_row_waits_for_no_deletion_of_them(
+    admin: Client, bob: Client, app: Flask
+) -> None:
+    """As a new project does, or a new token"""
+    users = db.metadata.tables["users"]
+    refers = sa.select(users.c.id).filter_by(id=bob.user["id"])
+    with ThreadPoolExecutor(1) as pool, app.app_context():
+        with db.engine.begin() as others:
+            others.execute(refers.with_for_update(read=True, key_share=True))
+            deleted = pool.submit(admin.delete, f"/api/v1/users/{bob.user['id']}")
+            wait_for_a_waiter(others)
+            is_free = lock(others, bob.user, "users")
+        assert deleted.result().status_code == 204
+    assert is_free
+
+
+@pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("method", ["patch", "delete"])
+def test_a_user_who_is_no_admin_is_changed_and_deleted_while_an_admin_is_locked(
+    admin: Client, bob: Client, app: Flask, method: str
+) -> None:
+    body = {"name": "Bobby"} if method == "patch" else None
+    with app.app_context(), db.engine.begin() as others:
+        assert lock(others, admin.user, "users")
+        url = f"/api/v1/users/{bob.user['id']}"
+        assert admin.open(url, method=method.upper(), json=body).status_code in {200, 204}
+
+
+def lock(connection: sa.Connection, what: Json, table: str = "projects") -> bool:
+    """Lock the row of a project or of a user, unless somebody holds it."""
+    rows = db.metadata.tables[table]
+    row = sa.select(rows.c.id).filter_by(id=what["id"])
     locked = row.with_for_update(key_share=True, skip_locked=True)
     return connection.execute(locked).one_or_none() is not None
 

@@ -6,7 +6,7 @@ revision = lock.advance()                 # only if something changes
 record(revision, "updated", [row.id], …)  # the event; the contract commits
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -131,7 +131,7 @@ def lock_project(caller: Caller, project_id: int | None, roles: Sequence[str] = 
     return lock_by(statement, values, roles, ProjectNotFound)
 
 
-def lock_projects(caller: Caller, project_ids: set[int | None]) -> dict[int | None, Lock]:
+def lock_projects(caller: Caller, project_ids: Set[int | None]) -> dict[int | None, Lock]:
     """Lock several projects, whatever the caller's role in them; None is the caller's inbox.
 
     All writes lock in the order of the ids, so that no two wait for each other. Projects that the

@@ -17,12 +17,18 @@ from taskapp.ledger.access import (
     members_of,
     visible_projects,
 )
-from taskapp.ledger.revisions import Lock, Revision, lock_project, record
+from taskapp.ledger.revisions import Lock, Revision, lock_project, lock_projects, record
 from taskapp.tasks.models import TASK, TASKS
 
 
 class LastOwner(Conflict):
     """This is the last owner; make somebody else an owner first."""
+
+
+def lock_all(user: Caller) -> None:
+    """Lock every project that a user is in."""
+    project_ids = set(db.session.scalars(visible_projects(user.user_id)))
+    lock_projects(user, project_ids)
 
 
 def leave_all(user: Caller) -> None:

@@ -23,7 +23,7 @@ from taskapp.ledger.access import PROJECTS
 from taskapp.ledger.members import open_project
 from taskapp.mail.service import queue, within_rate
 from taskapp.mail.tokens import forget as forget_tokens
-from taskapp.tasks.leaving import leave_all
+from taskapp.tasks.leaving import leave_all, lock_all
 from taskapp.users import credentials, notifications, passwords
 from taskapp.users.access import USERS, UserNotFound, check_password, email_key, is_same_mailbox
 from taskapp.users.models import User
@@ -201,26 +201,28 @@ def delete_me(caller: Caller, password: str | None, precondition: Precondition) 
 
 def delete_user(user_id: int, precondition: Precondition) -> None:
     """Delete a user, their inbox and the projects that nobody else is in."""
-    before, last_admin = _locked(user_id)
+    user = acting_as(user_id)
+    lock_all(user)  # as in every write, projects are locked before people
+    before, last_admin = _locked(user_id, to_delete=True)
     precondition(before)
     if last_admin:
         raise LastAdmin
-    leave_all(acting_as(user_id))
-    lock = sa.select(USERS.c.id).where(USERS.c.id == user_id).with_for_update()
-    db.session.execute(lock)
-    leave_all(acting_as(user_id))  # what they came into meanwhile; by now they can't any more
+    leave_all(user)  # also what they came into until their row was locked
     db.session.execute(sa.delete(USERS).where(USERS.c.id == user_id))
 
 
-def _locked(user_id: int) -> tuple[Row, bool]:
-    """The user, and whether it is the last active admin.
+def _locked(user_id: int, *, to_delete: bool = False) -> tuple[Row, bool]:
+    """The user, and whether it is the last active admin; to be deleted, nobody may refer to it.
 
-    Admins are locked with it, all in the order of their ids, so that two cannot demote each other.
+    With an admin all of them are locked, in the order of their ids, so that two cannot demote each
+    other.
     """
     active_admin = sa.and_(USERS.c.role == "admin", USERS.c.is_active)
-    either = sa.select(*COLUMNS).where(sa.or_(USERS.c.id == user_id, active_admin))
+    as_admin = sa.select(USERS.c.id).where(USERS.c.id == user_id, active_admin)
+    other_admin = sa.and_(active_admin, as_admin.correlate(None).exists())
+    either = sa.select(*COLUMNS).where(sa.or_(USERS.c.id == user_id, other_admin))
     ordered = either.order_by(USERS.c.id)
-    rows = db.session.execute(ordered.with_for_update(key_share=True)).all()
+    rows = db.session.execute(ordered.with_for_update(key_share=not to_delete)).all()
     for user in rows:
         if user.id == user_id:
             is_admin = user.role == "admin" and user.is_active
