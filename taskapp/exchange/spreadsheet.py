@@ -304,7 +304,7 @@ def _text_or_none(cell: str) -> str | None:
 
 
 def _unguarded(cell: str) -> str:
-    return GUARDED.sub(r"\g<cell>", cell)
+    return GUARDED.sub(r"\g<cell>\g<line>", cell)
 
 
 def _settle_day(item: dict[str, Any]) -> None:

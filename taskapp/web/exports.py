@@ -37,10 +37,14 @@ NO_LEADING_ZERO = re.compile(r"\bq=\.")
 BOM = "\ufeff".encode()  # by which Excel knows UTF-8
 # What a spreadsheet may run as a formula (OWASP, CSV injection), at the beginning of a cell or
 # after a sign at which it may split; `'` forbids it to. Some programs take the wide signs.
-CELL = r"(?:^|[;\t])[ \ufeff]*"
+# One that splits at `;` sees our quotes in the middle of a cell, where they mean nothing: quotes
+# inside of a text begin a cell then, and each of its lines is a row.
+CELL = r'(?:^[ \ufeff]*|[;\t][ \ufeff"]*)'
 FORMULA = r"[=+\-@\t\r\n'＝＋－＠]"  # noqa: RUF001 - as above
-UNGUARDED = re.compile(f"{CELL}(?={FORMULA})")
-GUARDED = re.compile(f"(?P<cell>{CELL})'(?={FORMULA})")
+LINE = r'\n[ \ufeff"]*'
+FORMULA_OF_LINE = r"'*[=+\-@＝＋－＠]"  # noqa: RUF001 - as above
+UNGUARDED = re.compile(f"{CELL}(?={FORMULA})|{LINE}(?={FORMULA_OF_LINE})")
+GUARDED = re.compile(f"(?P<cell>{CELL})'(?={FORMULA})|(?P<line>{LINE})'(?={FORMULA_OF_LINE})")
 # Read and written at once: what a stream holds in memory. Descriptions are 4 MiB of it at most
 # (MAX_TEXT), held as rows and as text; the rest is 0.5 KB of a row, or 8 KB where its title and its
 # labels are as long as may be.

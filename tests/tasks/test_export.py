@@ -109,6 +109,11 @@ def test_csv_cannot_run_where_a_spreadsheet_splits_a_cell(alice: Client) -> None
         ("x;\t=1", "x;'\t'=1"),
         ("\ufeff=1", "\ufeff'=1"),
         ("x; -1", "x; '-1"),
+        ('x;"=1', "x;\"'=1"),  # its quotes are in the middle of a cell then, and protect nothing
+        ("x\n=1", "x\n'=1"),  # so a row ends at each line break
+        ('x\n" +1', "x\n\" '+1"),
+        ("x\n''-1", "x\n'''-1"),
+        ("x\n\n'tis =1", "x\n\n'tis =1"),
         ("a;b", "a;b"),
         ("1-1", "1-1"),
     ):

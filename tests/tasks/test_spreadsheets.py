@@ -297,6 +297,17 @@ def test_what_is_no_calendar_is_400(alice: Client, body: str) -> None:
     assert send(alice, body, "text/calendar").status_code == 400
 
 
+@pytest.mark.parametrize(
+    "text", ['x;"=1', "x\n=1", 'x\n""-1', "x\n''=1", "x\n\n- a\n- b", ";\n=1", "'", "x\n\t\n=1"]
+)
+def test_what_no_spreadsheet_may_run_comes_back_the_same(alice: Client, text: str) -> None:
+    task = add(alice, "Fern", description=text, external_id="a")
+    file = alice.get(f"{URL}?format=csv&fields=external_id,title,description").data
+
+    assert send(alice, file).get_json()["unchanged"] == 1
+    assert listed(alice)[0]["description"] == task["description"]
+
+
 cells = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t"), max_size=12
 )
