@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from flask import Flask
 
 from taskapp.database.quotas import recount
-from taskapp.database.session import transaction
 from taskapp.extensions import db
 from taskapp.ops.seed import LABELS, PLACES, THINGS, VERBS
 from taskapp.tasks.due import rank
@@ -143,8 +142,7 @@ def _finish(*, postgresql: bool) -> None:
             connection.exec_driver_sql(
                 "SELECT setval(pg_get_serial_sequence('tasks', 'id'), max(id)) FROM tasks"
             )
-    with transaction():
-        recount()
+    recount()
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for statement in ("VACUUM ANALYZE", "CHECKPOINT") if postgresql else ("ANALYZE",):
             connection.exec_driver_sql(statement)

@@ -232,6 +232,40 @@ def test_who_refers_to_a_user_and_then_counts_on_their_row_waits_for_no_deletion
 
 
 @pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
+def test_who_deletes_a_project_counts_on_its_members_in_the_order_of_their_ids(
+    alice: Client, bob: Client, app: Flask
+) -> None:
+    project = made(bob, "projects", name="Garden")
+    made(bob, f"projects/{project['id']}/members", email=alice.user["email"], role="owner")
+    with ThreadPoolExecutor(1) as pool, app.app_context():
+        with db.engine.begin() as others:
+            assert lock(others, alice.user, "users")
+            deleted = pool.submit(bob.delete, f"/api/v1/projects/{project['id']}")
+            wait_for_a_waiter(others)
+            is_free = lock(others, bob.user, "users")
+        assert deleted.result().status_code == 204
+    assert is_free
+
+
+@pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
+def test_purge_holds_no_project_while_it_waits_for_one_before_it(alice: Client, app: Flask) -> None:
+    first, last = (made(alice, "projects", name=name) for name in ("First", "Last"))
+    projects = db.metadata.tables["projects"]
+    with ThreadPoolExecutor(1) as pool, app.app_context():
+        with db.engine.begin() as connection:
+            for project, wrong in (first, "task_count"), (last, "attachment_bytes"):
+                update = sa.update(projects).filter_by(id=project["id"])
+                connection.execute(update.values({wrong: 7}))
+        with db.engine.begin() as others:
+            assert lock(others, first)
+            purged = pool.submit(app.test_cli_runner().invoke, args=["purge"])
+            wait_for_a_waiter(others)
+            is_free = lock(others, last)
+        assert "2 counts that were wrong" in purged.result().output
+    assert is_free
+
+
+@pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("method", ["patch", "delete"])
 def test_a_user_who_is_no_admin_is_changed_and_deleted_while_an_admin_is_locked(
     admin: Client, bob: Client, app: Flask, method: str

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import sqlalchemy as sa
 
+from taskapp.database.session import transaction
 from taskapp.errors import QuotaExceeded
 from taskapp.extensions import db, settings
 from taskapp.schema import Base
@@ -70,7 +71,7 @@ def give_back(quota: Quota, owner_id: Any, amount: int = 1) -> None:
     if isinstance(owner_id, int):
         which = quota.rows.c.id == owner_id
     else:
-        which = quota.rows.c.id.in_(owner_id)
+        which = quota.rows.c.id.in_(_locked(quota, owner_id))
     update = sa.update(quota.rows).where(which)
     db.session.execute(update.values({quota.column: quota.used - amount}))
 
@@ -96,28 +97,34 @@ def wrong_counts() -> int:
 
 
 def recount() -> int:
-    """Put right every count that is wrong; returns how many rows were.
-
-    They are locked before they are counted again: no write that counts, too, comes in between.
-    """
+    """Put right every count that is wrong; returns how many rows were."""
     total = 0
     for quota in _actual():
-        wrong = _with_actual(quota)
-        locked = _lock(quota, wrong)
-        for owner_id, actual in db.session.execute(wrong).all():
-            if owner_id in locked:
-                update = sa.update(quota.rows).where(quota.rows.c.id == owner_id)
-                db.session.execute(update.values({quota.column: actual}))
-                total += 1
+        with transaction():  # each holds rows in the order of their ids, as a write does
+            total += _recount(quota)
     return total
 
 
-def _lock(quota: Quota, rows: sa.Select[Any]) -> set[int]:
-    """Lock rows in the order of their ids, as writes do; returns these."""
+def _recount(quota: Quota) -> int:
+    """The rows are locked before they are counted again: no write that counts comes in between."""
+    wrong = _with_actual(quota)
+    ids = wrong.with_only_columns(quota.rows.c.id)
+    locked = set(db.session.scalars(_locked(quota, ids)))
+    put_right = 0
+    for owner_id, actual in db.session.execute(wrong).all():
+        if owner_id in locked:
+            update = sa.update(quota.rows).where(quota.rows.c.id == owner_id)
+            db.session.execute(update.values({quota.column: actual}))
+            put_right += 1
+    return put_right
+
+
+def _locked(quota: Quota, ids: sa.Select[Any]) -> sa.Select[int]:
+    """Those of the owners that a SELECT of ids names, locked in the order of their ids."""
     row_id = quota.rows.c.id
-    ids = rows.with_only_columns(row_id).correlate(None)
-    locked = sa.select(row_id).where(row_id.in_(ids)).order_by(row_id)
-    return set(db.session.scalars(locked.with_for_update(key_share=True)))
+    named = row_id.in_(ids.correlate(None))
+    locked = sa.select(row_id).where(named).order_by(row_id)
+    return locked.with_for_update(key_share=True).correlate(None)
 
 
 def _with_actual(quota: Quota) -> sa.Select[Any]:
@@ -130,10 +137,7 @@ def _with_actual(quota: Quota) -> sa.Select[Any]:
 
 
 def _actual() -> dict[Quota, sa.Select[Any]]:
-    """For each quota (owner_id, actual), from the rows that are counted.
-
-    Projects come first, as in a write that locks both.
-    """
+    """For each quota (owner_id, actual), from the rows that are counted."""
     attachments = Base.metadata.tables["attachments"]
     tasks = Base.metadata.tables["tasks"]
     size = sa.func.sum(attachments.c.size)

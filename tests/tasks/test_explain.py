@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from flask import Flask
 
 from taskapp.database.quotas import recount
-from taskapp.database.session import transaction
 from taskapp.extensions import db
 from taskapp.tasks.due import rank
 from tests.conftest import Client, Json, add, made
@@ -114,7 +113,7 @@ def crowd(app: Flask, caller: Client) -> None:
             sa.insert(labels),
             [{"task_id": i, "key": f"label{i % 50}", "name": f"label{i % 50}"} for i in ids],
         )
-    with app.app_context(), transaction():
+    with app.app_context():
         recount()
     with app.app_context(), db.engines["reads"].connect() as connection:
         if connection.dialect.name == "postgresql":  # does so itself; SQLite has no statistics
