@@ -19,6 +19,7 @@ from taskapp.errors import (
     reasons,
 )
 from taskapp.exchange import upload, vtodo
+from taskapp.exchange.charsets import UTF_8
 from taskapp.exchange.json_items import Document
 from taskapp.exchange.lines import lines
 from taskapp.exchange.spreadsheet import Table
@@ -192,13 +193,13 @@ def _ndjson(sent: Upload) -> Rows:
 
 
 def _csv(sent: Upload) -> Rows:
-    with Table(sent.file, sent.charset, ROW, IGNORED) as table:
+    with Table(sent.file, sent.codec, ROW, IGNORED) as table:
         for row in table.rows():
             yield SentRow(row.item, row.line)
 
 
 def _calendar(sent: Upload) -> Rows:
-    if sent.charset not in upload.UTF_8 or sent.charset.startswith("utf-16"):
+    if sent.codec not in UTF_8:
         raise MalformedRequest("A calendar must be text in UTF-8 (RFC 5545, section 3.1.4).")
     zone = ZoneInfo(caller().timezone)
     yield from map(SentRow, vtodo.read(sent.file, zone))

@@ -4,16 +4,15 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import IO, Any, NamedTuple, Self
 
 from marshmallow import Schema
 
-from taskapp.errors import Invalid, MalformedJson, MalformedRequest, Reason
+from taskapp.errors import Invalid, MalformedRequest, Reason
+from taskapp.exchange.cells import Read, field_name, reader_of, squeezed
+from taskapp.exchange.charsets import UNICODE
 from taskapp.exchange.lines import lines
-from taskapp.web import fields
-from taskapp.web.body import strict_json
-from taskapp.web.exports import GUARDED
 
 SEPARATORS = ",;\t"
 # As Excel writes it, and what other programs make of it: they add empty cells, by their separator.
@@ -23,9 +22,6 @@ HEAD = 64 * 1024  # bytes in which the header is looked for
 MAX_RECORD = 1024 * 1024  # characters of a row; the longest task takes less
 MAX_COLUMNS = 100  # a task has fewer fields
 EXCEL_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .xls
-# What a CSV may be in if its media type says so; without a word, a guess would garble it.
-EIGHT_BITS = re.compile("(windows-|cp)125[0-8]|latin-?1|iso-8859-([1-9]|1[013-6])")
-Read = Callable[[str], Any]
 
 
 class Column(NamedTuple):
@@ -51,14 +47,14 @@ class Table:
         Invalid: The header has names that are not fields of a task.
     """
 
-    def __init__(self, file: IO[bytes], charset: str, schema: Schema, ignored: set[str]) -> None:
+    def __init__(self, file: IO[bytes], codec: str, schema: Schema, ignored: set[str]) -> None:
         head = file.read(HEAD)
         file.seek(0)
-        self.encoding = _encoding(head, charset)
+        self.encoding = _encoding(head, codec)
         self.text = io.TextIOWrapper(file, encoding=self.encoding, newline="")
         self.schema = schema
         self.ignored = ignored
-        self.fields = {_squeezed(name): name for name in (*schema.fields, *ignored)}
+        self.fields = {squeezed(name): name for name in (*schema.fields, *ignored)}
         self.length = 0  # of the row that is being read
 
     def __enter__(self) -> Self:
@@ -91,7 +87,10 @@ class Table:
                 self.text.seek(0)
         except ValueError:
             raise self._not_text() from None
-        return csv.reader(self._text_lines(), delimiter=separator, strict=True)
+        # `title, "labels"`: quotes begin a cell although a space stands before them.
+        padded = f"{separator} " in first
+        lines = self._text_lines()
+        return csv.reader(lines, delimiter=separator, skipinitialspace=padded, strict=True)
 
     def _first_line(self) -> str:
         """The first line that is not blank."""
@@ -112,7 +111,7 @@ class Table:
 
         def known(separator: str) -> int:
             cells = first.strip("\ufeff\r\n").split(separator)
-            return sum(_squeezed(_field_name(cell.strip('"'))) in self.fields for cell in cells)
+            return sum(squeezed(field_name(cell.strip('"'))) in self.fields for cell in cells)
 
         best = max(SEPARATORS, key=known)
         if known(best):
@@ -143,11 +142,11 @@ class Table:
         return columns
 
     def _column(self, heading: str) -> Column | None:
-        name = _field_name(heading)
+        name = field_name(heading)
         if not name:
             return None
-        name = self.fields.get(_squeezed(name), name)
-        return Column(heading.strip("\ufeff "), name, _reader(self.schema, name))
+        name = self.fields.get(squeezed(name), name)
+        return Column(heading.strip("\ufeff "), name, reader_of(self.schema, name))
 
     def _unknown(self, column: Column) -> Reason:
         known = ", ".join(self.schema.fields)
@@ -172,7 +171,7 @@ class Table:
         what = "The file"
         if self.encoding.startswith("utf-8"):
             what = f"Line {self._first_not_in_utf_8()}"
-        detail = f"{what} is not text in {self.encoding.upper()}"
+        detail = f"{what} is not text in {self.encoding.upper().replace('_', '-')}"
         return MalformedRequest(f'{detail}: save the file as "CSV UTF-8".')
 
     def _first_not_in_utf_8(self) -> int:
@@ -223,88 +222,24 @@ class Table:
         return name == "description" or self.schema.fields[name].allow_none
 
 
-def _encoding(head: bytes, charset: str) -> str:
-    """UTF-8, or UTF-16 as Excel's "Unicode text"; a byte order mark says which."""
+def _encoding(head: bytes, codec: str) -> str:
+    """UTF-8, or UTF-16 as Excel's "Unicode text", which a byte order mark says; else what is named.
+
+    Without a word nothing else is read: a guess would garble it.
+    """
     if head.startswith(EXCEL_WORKBOOKS):
         raise MalformedRequest('This is an Excel workbook: save it as "CSV UTF-8".')
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if head.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"
-    if charset.startswith("utf-16") and charset != "utf-16":
-        return charset
+    if codec in {"utf_16_le", "utf_16_be"}:
+        return codec
     if head[1:2] == b"\0":
         return "utf-16-le"
     if head[:1] == b"\0":
         return "utf-16-be"
-    return charset if EIGHT_BITS.fullmatch(charset) else "utf-8"
-
-
-def _field_name(heading: str) -> str:
-    """`Due at` and `due-at` are due_at; `DueAt` is, too, to who compares them squeezed."""
-    words = re.split(r"[\s_-]+", heading.strip("\ufeff \t").lower())
-    return "_".join(word for word in words if word)
-
-
-def _squeezed(name: str) -> str:
-    return name.replace("_", "")
-
-
-def _reader(schema: Schema, name: str) -> Read:
-    """How to read the cells of a column; what cannot be read stays text: the schema refuses it."""
-    spec = schema.fields.get(name)
-    if isinstance(spec, fields.Int):
-        return _int_or_text
-    if name == "labels":
-        return _labels
-    if isinstance(spec, fields.List | fields.Nested):
-        return _json_or_text
-    if isinstance(spec, fields.Choice):
-        return _choice
-    if isinstance(spec, fields.Text):
-        return _text_or_none if spec.allow_none else _unguarded
-    return _stripped
-
-
-def _int_or_text(cell: str) -> int | str | None:
-    cell = cell.strip()
-    if fields.CANONICAL_INT.fullmatch(cell):
-        return int(cell)
-    return cell or None
-
-
-def _labels(cell: str) -> Any:
-    """A JSON array, as exports have it, or `home, garden`."""
-    text = _unguarded(cell).strip()
-    if text.startswith("["):
-        return _json_or_text(cell)
-    names = [name.strip() for name in re.split("[,;]", text)]
-    return [name for name in names if name]
-
-
-def _json_or_text(cell: str) -> Any:
-    if not cell.strip():
-        return None
-    try:
-        return strict_json(_unguarded(cell).encode())
-    except MalformedJson:
-        return cell
-
-
-def _choice(cell: str) -> str:
-    return _field_name(_unguarded(cell))
-
-
-def _stripped(cell: str) -> str | None:
-    return _unguarded(cell).strip() or None
-
-
-def _text_or_none(cell: str) -> str | None:
-    return _unguarded(cell) or None
-
-
-def _unguarded(cell: str) -> str:
-    return GUARDED.sub(r"\g<cell>\g<line>", cell)
+    return "utf-8" if codec in UNICODE else codec
 
 
 def _settle_day(item: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.formparser import FormDataParser
 
 from taskapp import errors
-from taskapp.exchange.spreadsheet import EIGHT_BITS
+from taskapp.exchange.charsets import UNICODE, codec
 from taskapp.extensions import settings
 from taskapp.web.spool import spool
 
@@ -28,6 +28,8 @@ ALIASES = {
     "text/comma-separated-values": CSV,
     "text/x-comma-separated-values": CSV,
     "text/tab-separated-values": CSV,
+    "application/tab-separated-values": CSV,
+    "text/tsv": CSV,
     "application/ndjson": NDJSON,
     "application/jsonl": NDJSON,
     "application/x-jsonlines": NDJSON,
@@ -38,14 +40,15 @@ ALIASES = {
 ENDINGS = {
     "csv": CSV,
     "tsv": CSV,
+    "tab": CSV,
     "txt": CSV,
     "json": JSON,
     "ndjson": NDJSON,
     "jsonl": NDJSON,
     "ics": CALENDAR,
+    "ical": CALENDAR,
 }
 TAKES = (JSON, NDJSON, CSV, CALENDAR, MULTIPART)
-UTF_8 = {"utf-8", "utf8", "us-ascii", "ascii", "utf-16", "utf-16le", "utf-16be"}
 FORM_OVERHEAD = 256 * 1024  # bytes that the form may take besides the file
 PIECE = 64 * 1024  # bytes
 
@@ -55,7 +58,7 @@ class Upload(NamedTuple):
 
     file: IO[bytes]
     media_type: str
-    charset: str  # "utf-8", or another that was named
+    codec: str  # Python's name of the charset: "utf_8", or what was named
 
     def digest(self) -> str:
         """SHA-256 of its bytes, in hexadecimal."""
@@ -78,18 +81,19 @@ def receive() -> Upload:
     if request.mimetype == MULTIPART:
         return _from_form()
     charset = request.mimetype_params.get("charset", "utf-8")
-    media_type = _known(request.mimetype, charset)
-    return Upload(spool(_pieces()), media_type, charset.lower())
+    media_type, codec = _known(request.mimetype, charset)
+    return Upload(spool(_pieces()), media_type, codec)
 
 
-def _known(media_type: str, charset: str) -> str:
+def _known(media_type: str, charset: str) -> tuple[str, str]:
     known = ALIASES.get(media_type, media_type)
-    is_json = known in {JSON, NDJSON}  # which have no charset: RFC 8259, section 11
-    readable = is_json or charset.lower() in UTF_8
-    readable |= known == CSV and EIGHT_BITS.fullmatch(charset.lower()) is not None
-    if known not in TAKES or known == MULTIPART or not readable:
+    if known in {JSON, NDJSON}:
+        return known, "utf_8"  # they have no charset: RFC 8259, section 11
+    named = codec(charset)
+    readable = {CSV: bool(named), CALENDAR: named in UNICODE}
+    if not readable.get(known):
         raise _unsupported()
-    return known
+    return known, named
 
 
 def _unsupported() -> errors.UnsupportedMediaType:
@@ -157,11 +161,11 @@ def _parsed(draft: IO[bytes], most: int) -> Upload:
 
 
 def _kind_of_part(part: FileStorage) -> tuple[str, str]:
-    """The media type and charset of a part; if the type is generic, by the name of the file."""
+    """The media type and codec of a part; if the type is generic, by the name of the file."""
     params: dict[str, Any] = part.mimetype_params
     charset = params.get("charset", "utf-8")
     ending = (part.filename or "").rpartition(".")[2].lower()
     media_type = ALIASES.get(part.mimetype, part.mimetype)
     if media_type not in TAKES and ending in ENDINGS:
         media_type = ENDINGS[ending]
-    return _known(media_type, charset), charset.lower()
+    return _known(media_type, charset)

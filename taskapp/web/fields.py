@@ -242,6 +242,7 @@ class Choice(Checked, fields.String):
     """One of a few names."""
 
     def __init__(self, names: Sequence[str], **kwargs: Any) -> None:
+        self.names = names
         super().__init__(validate=validate.OneOf(names), **kwargs)
 
 

@@ -48,6 +48,8 @@ FERN = {"title": "Fern", "status": "in_progress", "priority": "high", "labels": 
         '"sep=;"\r\ntitle;status;priority;labels\r\nFern;in_progress;high;home,garden\r\n',
         "sep=;;;;\r\ntitle;status;priority;labels\r\nFern;in_progress;high;home,garden\r\n",
         'sep=;,,,\ntitle,status,priority,labels\nFern,in_progress,high,"home,garden"\n',
+        '"title", "status", "priority", "labels"\n"Fern", "in_progress", "high", "home, garden"\n',
+        'title; status; priority; labels\nFern; InProgress; High; "home; garden"\n',
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
@@ -70,6 +72,7 @@ def test_whatever_program_made_it(alice: Client, body: str, encoding: str) -> No
         "text/csv; charset=utf8",
         "TEXT/CSV; header=present",
         "text/tab-separated-values",
+        "text/tsv",
     ],
 )
 def test_whatever_windows_calls_it(alice: Client, media: str) -> None:
@@ -82,6 +85,7 @@ def test_whatever_windows_calls_it(alice: Client, media: str) -> None:
         ("tasks.csv", "text/csv", b"title\nFern\n"),
         ("tasks.csv", "application/octet-stream", b"title\nFern\n"),
         ("TASKS.TSV", "application/octet-stream", b"title\tstatus\nFern\ttodo\n"),
+        ("tasks.tab", "application/octet-stream", b"title\tstatus\nFern\ttodo\n"),
         ("tasks.ndjson", "application/octet-stream", b'\xef\xbb\xbf{"title": "Fern"}\r\n'),
         ("tasks.json", "application/json", b'{"items": [{"title": "Fern"}]}'),
     ],
@@ -104,9 +108,24 @@ def test_a_form_has_one_file(alice: Client) -> None:
     assert refused(post(file=(io.BytesIO(b"x"), "x.png"))) == (415, "unsupported-media-type")
 
 
-@pytest.mark.parametrize("charset", ["windows-1252", "CP1252", "ISO-8859-15", "windows-1251"])
-def test_a_charset_that_is_named_is_read(alice: Client, charset: str) -> None:
-    title = "Ж" if charset.endswith("1") else "Büro, 5 €"
+@pytest.mark.parametrize(
+    ("charset", "title"),
+    [
+        ("windows-1252", "Büro, 5 €"),
+        ("CP1252", "Büro, 5 €"),
+        ("ISO-8859-15", "Büro, 5 €"),
+        ("windows-1251", "Ж"),
+        ("ISO_8859-1", "Büro"),
+        ("iso8859-1", "Büro"),
+        ("utf-16LE", "Büro"),
+        ("UTF_8", "Büro"),
+        ("macintosh", "Büro"),
+        ("Shift_JIS", "日本"),
+        ("gb2312", "报告"),
+        ("koi8-r", "Ж"),
+    ],
+)
+def test_a_charset_that_is_named_is_read(alice: Client, charset: str, title: str) -> None:
     body = f'title;description\r\n"{title}";x\r\n'.encode(charset)
     form = {"file": (io.BytesIO(body), "x.csv", f"text/csv; charset={charset}")}
 
@@ -135,6 +154,49 @@ def test_headings_are_fields_in_any_case(alice: Client) -> None:
     for heading in ("external_id", "External ID", "ExternalId", "externalID", "EXTERNAL-ID"):
         response = send(alice, f"Title,{heading}\nFern,{heading}\n")
         assert response.get_json().get("created") == 1, heading
+
+
+@pytest.mark.parametrize(
+    ("written", "status"),
+    [("To Do", "todo"), ("In-Progress", "in_progress"), ("InProgress", "in_progress")],
+)
+def test_choices_are_taken_in_any_case_and_with_spaces(
+    alice: Client, written: str, status: str
+) -> None:
+    assert send(alice, f"title,status\nFern,{written}\n").get_json()["created"] == 1
+    assert listed(alice)[0]["status"] == status
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-01-31 09:30:00+00:00",  # pandas
+        "2026-01-31 11:30:00+02",  # PostgreSQL
+        "2026-01-31 10:30:00.0 +0100",  # Ruby, SQL Server
+        "2026-01-31 09:30:00 UTC",
+        "2026-01-31 09:30:00z",
+    ],
+)
+def test_a_time_may_have_a_space_before_its_clock(alice: Client, written: str) -> None:
+    assert send(alice, f"title,due_at\nFern,{written}\n").get_json()["created"] == 1
+    assert listed(alice)[0]["due_at"] == "2026-01-31T09:30:00.000000Z"
+
+
+@pytest.mark.parametrize("written", ["2026-01-31 09:30:00", "2026-01-31 09:30:00 CET"])
+def test_a_time_of_nobody_knows_which_zone_is_told(alice: Client, written: str) -> None:
+    response = send(alice, f"title,due_at\nFern,{written}\n")
+
+    assert "offset" in response.get_json()["errors"][0]["detail"]
+
+
+def test_whole_numbers_may_have_a_point_as_pandas_writes_them(alice: Client) -> None:
+    me = alice.user["id"]
+    body = f"id,title,parent_id,assignee_id\n7.0,Garden,,\n8.0,Fern,7.0,{me}.0\n"
+
+    assert send(alice, body).get_json()["created"] == 2
+    garden, fern = listed(alice)
+    assert (fern["parent_id"], fern["assignee_id"]) == (garden["id"], me)
+    assert named(send(alice, "title,parent_id\nFern,7.5\n")) == ["/items/0/parent_id"]
 
 
 def test_a_column_without_a_name_is_told(alice: Client) -> None:
