@@ -16,6 +16,7 @@ from types import FrameType
 import click
 import sqlalchemy as sa
 from flask import Flask, current_app
+from sqlalchemy.exc import OperationalError
 
 from taskapp.courier import delivery, mailing, notices
 from taskapp.database.session import now, read, transaction
@@ -37,6 +38,15 @@ _MOMENT = sa.bindparam("moment", type_=Instant)
 _REMINDER_IS_DUE = sa.select(TASKS.c.id).where(TASKS.c.next_reminder_at <= _MOMENT).limit(1)
 
 
+def log_failure(event: str, error: Exception) -> None:
+    """A database that is busy or away is one line, with its reason; a bug has its traceback."""
+    if isinstance(error, OperationalError):
+        reason, *_ = str(error.orig).splitlines()
+        log.warning(event, extra={"fields": {"reason": reason}})
+        return
+    log.error(event, exc_info=error)
+
+
 class Work(threading.Thread):
     """Something that is done in the app's context, beside the rest."""
 
@@ -51,8 +61,8 @@ class Work(threading.Thread):
         try:
             with self.app.app_context():
                 self.function()
-        except Exception:  # a lease runs out, and what it was taken for is tried again
-            log.exception("%s broke off", self.name)
+        except Exception as error:  # noqa: BLE001 - a lease runs out, and it is tried again
+            log_failure(f"{self.name} broke off", error)
             time.sleep(INTERVAL)
         finally:
             self.is_over = True
@@ -109,8 +119,8 @@ class Courier:
         try:
             with self.app.app_context(), transaction():
                 note_turn(db.session.connection())
-        except Exception:
-            log.exception("courier could not note its turn")
+        except Exception as error:  # noqa: BLE001 - the next turn is noted
+            log_failure("courier could not note its turn", error)
 
     def _start(self, name: str, function: Callable[[], object]) -> Work:
         work = Work(self.app, name, function, self.some_ended)
@@ -159,8 +169,8 @@ class Courier:
         try:
             with self.app.app_context():
                 return delivery.take_lease() if delivery.any_due() else None
-        except Exception:
-            log.exception("courier could not look for work")
+        except Exception as error:  # noqa: BLE001 - it looks again
+            log_failure("courier could not look for work", error)
             self.stopping.wait(INTERVAL)
             return None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -12,11 +14,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from taskapp.courier import delivery, loop
 from taskapp.courier.loop import Courier
-from taskapp.extensions import db
+from taskapp.database import long_writes
+from taskapp.database.session import now
+from taskapp.extensions import db, settings
+from taskapp.mail.access import COURIER, READERS
 from tests.conftest import Client, Json
 from tests.webhooks.conftest import Receiver, run_courier
 from tests.webhooks.test_courier import add_task, titles
@@ -134,6 +140,39 @@ def test_what_breaks_off_is_named_in_the_log_and_nothing_of_the_webhook(
 
     assert "delivery broke off" in caplog.text
     assert lease.webhook.sealed_secret not in caplog.text + repr(lease)
+
+
+@contextmanager
+def busy(app: Flask) -> Iterator[None]:
+    """Somebody holds what the courier notes its turns in, on SQLite as a long import does."""
+    with app.app_context(), db.engine.begin() as others:
+        others.execute(sa.update(READERS).values(attempts=0))
+        long_writes.begin()
+        os.utime(settings().instance / "long-write.lock", (0, 0))
+        yield
+        long_writes.end()
+
+
+def last_turn(app: Flask) -> dt.datetime | None:
+    with app.app_context(), db.engine.connect() as connection:
+        return connection.scalar(sa.select(READERS.c.at).filter_by(name=COURIER))
+
+
+def test_a_busy_database_is_one_line_of_the_log_and_the_courier_goes_on(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(loop, "NOTED_EVERY", 0.5)
+    with running(app):
+        wait_until(lambda: last_turn(app) is not None)
+        with busy(app):
+            wait_until(lambda: "could not note its turn" in caplog.text)
+        before = now()
+        wait_until(lambda: (last_turn(app) or before) > before)
+
+    said = [record for record in caplog.records if "note its turn" in record.message]
+    assert {record.levelname for record in said} == {"WARNING"}
+    assert "reason" in said[0].fields  # type: ignore[attr-defined]
+    assert not any(record.exc_info for record in caplog.records)
 
 
 def test_what_is_not_wanted_is_passed_over_in_one_write(
