@@ -28,6 +28,7 @@ MAIL_ADDRESS = re.compile(
     r"[^<>@\s]+@[^<>@\s]+|([^<>@\"\r\n]+|\"[^<>@\"\r\n]+\") <[^<>@\s]+@[^<>@\s]+>"
 )
 HOST_NAME = re.compile(r"\.?[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 PUBLIC_URL = re.compile(r"https?://([A-Za-z0-9._-]+|\[[^\]/]+\])(:[0-9]+)?(/[A-Za-z0-9._~-]+)*/?")
 BIND = re.compile(r"unix:.+|fd://[0-9]+|([A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]):[0-9]+")
 REDIS_PATH = re.compile(r"[a-z]+://[^/?]*(/[0-9]*)?(\?.*)?")
@@ -103,6 +104,12 @@ def origins(value: str) -> tuple[str, ...]:
 def public_url(value: str) -> str:
     if not PUBLIC_URL.fullmatch(value) or not _has_valid_port(value):
         raise ValueError("must be an address as in: https://tasks.example.com or …/tasks")
+    return value.rstrip("/")
+
+
+def path(value: str) -> str:
+    if not PATH.fullmatch(value):
+        raise ValueError("must be a path as in: /tasks")
     return value.rstrip("/")
 
 
@@ -319,6 +326,7 @@ class Settings:
     cors_origins: tuple[str, ...] = setting((), origins)
     trusted_hosts: tuple[str, ...] = setting((), hosts)
     public_url: str | None = setting(None, public_url)
+    script_name: str = setting("", path)
     trusted_proxies: int = setting(0, integer(0, 10))
     metrics_token: str | None = setting(None, long_secret, secret=True)
     access_token_minutes: int = setting(15, integer(1, 24 * 60))

@@ -58,7 +58,7 @@ MAY_COMMIT = {"database/session.py", "auth/service.py", "auth/second_factor.py"}
 MAY_COMMIT |= {"ops/seed.py", "ops/purge.py"}
 # TASKAPP_PASSWORD belongs to a command, not to the service's settings.
 READS_THE_ENVIRONMENT = {"config.py", "wsgi.py", "gunicorn.conf.py", "cli.py", "metrics_files.py"}
-READS_THE_ENVIRONMENT |= {"short_requests.py"}  # SCRIPT_NAME, which gunicorn takes from there
+READS_THE_ENVIRONMENT |= {"worker.py"}  # SCRIPT_NAME, which gunicorn would take from there
 
 
 def path_of(module: Path) -> str:

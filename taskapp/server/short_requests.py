@@ -6,7 +6,6 @@ alike; where the two could differ it is left to gunicorn.
 """
 
 import io
-import os
 import re
 import time
 from collections.abc import Iterable
@@ -44,7 +43,6 @@ def are_plain(config: Config) -> bool:
         or config.proxy_protocol != "off"
         or config.forwarded_allow_ips
         or config.protocol != "http"
-        or os.environ.get("SCRIPT_NAME")
     )
 
 

@@ -82,7 +82,11 @@ class Worker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
         super().init_process()
 
     def load_wsgi(self) -> None:
-        """Give each request a way to say that it makes progress."""
+        """Give each request a way to say that it makes progress.
+
+        SCRIPT_NAME is the application's to read: gunicorn would refuse what does not begin with it.
+        """
+        os.environ.pop("SCRIPT_NAME", None)
         super().load_wsgi()
         application = self.application = self.app.wsgi()
 

@@ -28,6 +28,24 @@ BRACKETED = re.compile(r"\[(?P<address>[^\]]*)\](:[^:]*)?")
 WITH_PORT = re.compile(r"(?P<address>[^:]*):[^:]*")
 
 
+class BelowPath:
+    """WSGI middleware: take the path that the service is below (SCRIPT_NAME) off where it stands.
+
+    What comes without it is served, too: probes come past the proxy, which some set to take it off.
+    """
+
+    def __init__(self, app: Any, path: str) -> None:
+        self.app = app
+        self.path = path
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        if not environ.get("SCRIPT_NAME"):  # else the server has taken it off
+            environ["SCRIPT_NAME"] = self.path
+            if f"{environ['PATH_INFO']}/".startswith(f"{self.path}/"):
+                environ["PATH_INFO"] = environ["PATH_INFO"][len(self.path) :]
+        return self.app(environ, start_response)
+
+
 class BehindProxies:
     """WSGI middleware: take the client, its scheme, the host and the path from trusted proxies.
 

@@ -10,7 +10,7 @@ from flask import Flask, Response
 from flask_cors import CORS
 
 from config import Settings
-from taskapp.web.addresses import BehindProxies
+from taskapp.web.addresses import BehindProxies, BelowPath
 from taskapp.web.current import Current
 from taskapp.web.hooks import HEADERS
 from taskapp.web.responses import PlainResponse
@@ -36,6 +36,8 @@ def configure(app: Flask, settings: Settings) -> None:
     app.wsgi_app = partial(_with_headers, app.wsgi_app, [*ON_ALL, ("Vary", vary)])  # type: ignore[method-assign]  # Flask's own advice
     if settings.trusted_proxies:
         app.wsgi_app = BehindProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]  # as above
+    if settings.script_name:
+        app.wsgi_app = BelowPath(app.wsgi_app, settings.script_name)  # type: ignore[method-assign]  # as above
     if settings.cors_origins:
         # Vary names Origin already, once; who sends none is named none.
         CORS(

@@ -116,6 +116,39 @@ def test_every_address_in_an_answer_is_the_clients(serve: Serve) -> None:
     ).get_data(as_text=True)
 
 
+@pytest.mark.parametrize("script_name", ["/team/tasks", "/team/tasks/"])
+def test_below_a_path_that_the_proxy_leaves_on(serve: Serve, script_name: str) -> None:
+    client = serve(SCRIPT_NAME=script_name)
+    bearer = sign_up(client)
+    base = "http://localhost/team/tasks"
+
+    for path in ("/team/tasks", ""):  # a probe comes past the proxy
+        assert client.get(f"{path}/health").status_code == 200
+        task = client.post(f"{path}{TASKS}", json={"title": "Fern"}, headers=bearer)
+        assert task.headers["Location"] == f"{base}{TASKS}/{task.get_json()['id']}"
+        problem = client.get(f"{path}/nowhere").get_json()
+        assert (problem["status"], problem["type"]) == (404, "/team/tasks/problems/not-found")
+    for path in ("/team/taskshealth", "/team/health", "/team/tasks/team/tasks/health"):
+        assert refused(client.get(path)) == (404, "not-found"), path
+
+
+def test_the_prefix_of_a_proxy_is_the_one_that_clients_see(serve: Serve) -> None:
+    client = serve(SCRIPT_NAME="/inside", TRUSTED_PROXIES="1")
+
+    for path in ("/inside/nowhere", "/nowhere"):
+        problem = client.get(path, headers=PROXIED).get_json()
+        assert problem["type"] == "/team/tasks/problems/not-found"
+
+
+@pytest.mark.parametrize("fast", ["true", "false"])
+def test_a_server_below_a_path_answers_what_comes_without_it(
+    fresh_environment: dict[str, str], fast: str
+) -> None:
+    with servers.gunicorn(**fresh_environment, SCRIPT_NAME="/team", FAST=fast) as base:
+        for path, status in (("/team/health", 200), ("/health", 200), ("/teamhealth", 404)):
+            assert servers.ask(f"{base}{path}")[0] == status
+
+
 def test_problem_types_stay_references(serve: Serve) -> None:
     client = serve(TRUSTED_PROXIES="1")
 

@@ -58,6 +58,7 @@ def test_makes_a_development_secret_once(tmp_path: Path) -> None:
         ("FAST", "very"),
         ("RATELIMIT_DEFAULT", "a lot"),
         ("TRUSTED_PROXIES", "all"),
+        *(("SCRIPT_NAME", value) for value in ("tasks", "/a b", "//a", "/a/ü", "https://a")),
         ("CORS_ORIGINS", "app.example.com"),
         ("CORS_ORIGINS", "https://app.example.com/"),
         ("CORS_ORIGINS", "https://app.example.com,https://*.example.com"),  # would be a pattern

@@ -356,11 +356,11 @@ def test_a_client_that_does_not_read_is_given_up(
     assert time.monotonic() - began < 5
 
 
-def test_where_gunicorn_is_set_up_otherwise_it_reads_everything(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", [Worker, FastWorker])
+def test_the_path_below_which_it_is_served_is_left_to_the_application(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, kind: type[Worker]
 ) -> None:
-    monkeypatch.setenv("SCRIPT_NAME", "/api")
-    service = serve(FastWorker, echo)
+    monkeypatch.setenv("SCRIPT_NAME", "/team")
+    service = serve(kind, echo)
 
-    assert b"SCRIPT_NAME', '/api'" in service.exchange(f"{GET}\r\n".encode())
-    assert service.left_to_gunicorn == 1
+    assert b"PATH_INFO', '/api/v1/tasks'" in service.exchange(f"{GET}\r\n".encode())
