@@ -25,7 +25,8 @@ Seen = list[tuple[int, int, str]]  # (project id, revision, role)
 # Statements of every request are built once: to build one takes longer than to run it.
 USER_ID = sa.bindparam("user_id", type_=BigInt)
 PROJECT_ID = sa.bindparam("in_id", type_=BigInt)
-AMONG_PROJECTS = PROJECTS.c.id.in_(sa.bindparam("projects", expanding=True))
+NAMED_PROJECTS: sa.BindParameter[int] = sa.bindparam("projects", expanding=True)
+AMONG_PROJECTS = PROJECTS.c.id.in_(NAMED_PROJECTS)
 OF_CALLER = MEMBERSHIPS.c.user_id == USER_ID
 _IN_PROJECT = MEMBERSHIPS.c.project_id == PROJECT_ID
 _OF_MEMBERSHIP = PROJECTS.c.id == MEMBERSHIPS.c.project_id

@@ -14,14 +14,13 @@ from taskapp.database.hot import Hot
 from taskapp.database.pages import MOST, Page, count, cut
 from taskapp.database.session import Body
 from taskapp.ledger import access
-from taskapp.ledger.access import PROJECTS
+from taskapp.ledger.access import AMONG_PROJECTS, NAMED_PROJECTS, PROJECTS
 from taskapp.tasks.models import LABELS
 
 MAX_SEPARATE_PROJECTS = 16
 LABEL = LABELS.c
-_PROJECTS: sa.BindParameter[int] = bindparam("projects", expanding=True)
 _AFTER = bindparam("after", type_=sa.Text)
-_IS_SEEN = LABEL.project_id.in_(_PROJECTS)
+_IS_SEEN = LABEL.project_id.in_(NAMED_PROJECTS)
 _NUMBER = sa.func.count()
 _LENGTH = sa.select(_NUMBER).select_from(LABELS)
 _FIRST_KEY = sa.select(LABEL.key).order_by(LABEL.key).limit(1)
@@ -52,8 +51,7 @@ def _in_use() -> sa.CTE:
     first = _FIRST_KEY.where(in_project, is_after).scalar_subquery()
     place = sa.literal(1)
     firsts = sa.select(project_id.label("project_id"), first.label("key"), place.label("place"))
-    is_seen = project_id.in_(_PROJECTS)
-    table = firsts.where(is_seen).cte("used", recursive=True)
+    table = firsts.where(AMONG_PROJECTS).cte("used", recursive=True)
     used = table.c
     in_project = LABEL.project_id == used.project_id
     is_after = LABEL.key > used.key

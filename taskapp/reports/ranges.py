@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from taskapp.database.session import now, read
-from taskapp.ledger.access import PROJECTS
+from taskapp.ledger.access import AMONG_PROJECTS, PROJECTS
 from taskapp.schema import BigInt, Instant
 from taskapp.tasks.models import IS_OPEN, OPEN, PRIORITIES, STATUSES, TASKS
 from taskapp.tasks.query import is_overdue
@@ -96,5 +96,4 @@ def _counted(conditions: list[Condition]) -> sa.ScalarSelect[int]:
 
 _RANGES: dict[Key, sa.ColumnElement[int]] = {("tasks", None): PROJECTS.c.task_count}
 _RANGES |= {key: _counted(conditions) for key, conditions in _ranges()}
-_OF_PROJECTS = PROJECTS.c.id.in_(bindparam("projects", expanding=True))
-_COUNTS = sa.select(*_RANGES.values()).where(_OF_PROJECTS)
+_COUNTS = sa.select(*_RANGES.values()).where(AMONG_PROJECTS)

@@ -6,17 +6,17 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from taskapp.database.session import Body
+from taskapp.ledger.access import NAMED_PROJECTS
 from taskapp.schema import BigInt
 from taskapp.tasks.models import IS_OPEN, LABELS, TASK
 
 Condition = sa.ColumnElement[bool]
 # A parameter, and its value where that has a meaning of its own.
 FilterKey = tuple[str, str | bool | None]
-_PROJECTS: sa.BindParameter[int] = bindparam("projects", expanding=True)
-IN_PROJECTS = TASK.project_id.in_(_PROJECTS)
+IN_PROJECTS = TASK.project_id.in_(NAMED_PROJECTS)
 # The same, looked at in each row: a planner that combined indexes would read all of the projects.
 _OUT_OF_INDEX = TASK.project_id + sa.literal_column("0")
-SHOWS_PROJECT = _OUT_OF_INDEX.in_(_PROJECTS)
+SHOWS_PROJECT = _OUT_OF_INDEX.in_(NAMED_PROJECTS)
 
 
 def _one_of(column: sa.Column[Any]) -> Condition:
@@ -87,7 +87,7 @@ def labelled(number: int, project: int | None = None) -> sa.Select[int]:
     In the project of the parameter `project_<project>`, or in any of `projects`.
     """
     is_named = LABELS.c.key == bindparam(f"label_{number}")
-    is_inside: Condition = LABELS.c.project_id.in_(bindparam("projects", expanding=True))
+    is_inside: Condition = LABELS.c.project_id.in_(NAMED_PROJECTS)
     if project is not None:
         is_inside = LABELS.c.project_id == bindparam(f"project_{project}")
     return sa.select(LABELS.c.task_id).where(is_inside, is_named)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from taskapp.database.pages import MAX_TEXT, Page, count, cut
 from taskapp.database.session import Body, now, read
 from taskapp.extensions import db
-from taskapp.ledger.access import PROJECTS
+from taskapp.ledger.access import AMONG_PROJECTS, PROJECTS
 from taskapp.tasks.due import with_days
 from taskapp.tasks.filters import FILTERS, Condition, filters_of
 from taskapp.tasks.models import COLUMNS, SHOWN, TASK
@@ -36,9 +36,8 @@ RANGES = {
     "completed_after": "",
 }
 
-_OF_PROJECTS = PROJECTS.c.id.in_(sa.bindparam("projects", expanding=True))
 _TASK_COUNT = sa.func.coalesce(sa.func.sum(PROJECTS.c.task_count), 0)
-_TASKS_OF_PROJECTS = sa.select(_TASK_COUNT).where(_OF_PROJECTS)
+_TASKS_OF_PROJECTS = sa.select(_TASK_COUNT).where(AMONG_PROJECTS)
 
 
 def chunks(items: Sequence[Any]) -> Iterator[Any]:
