@@ -49,12 +49,18 @@ def count_ranges(project_ids: list[int], timezone: str) -> Counter[Key]:
 
 
 def _add_rest(counts: Counter[Key]) -> None:
-    """Add the longest ranges, which are what the others leave."""
+    """Add the longest ranges, which are what the others leave.
+
+    That is less than nothing where something else than the service wrote tasks: until a purge, a
+    project counts fewer than there are.
+    """
     tasks = counts["tasks", None]
     of_other_status = _sum(counts, "status", STATUSES)
-    counts["status", _USUAL_STATUS] = tasks - of_other_status
+    of_usual_status = tasks - of_other_status
+    counts["status", _USUAL_STATUS] = max(0, of_usual_status)
     of_other_priority = _sum(counts, "priority", PRIORITIES)
-    counts["priority", _USUAL_PRIORITY] = tasks - of_other_priority
+    of_usual_priority = tasks - of_other_priority
+    counts["priority", _USUAL_PRIORITY] = max(0, of_usual_priority)
     are_open = _sum(counts, "status", OPEN)
     are_younger = _sum(counts, "open", AGES)
     counts["open", None] = are_open - are_younger

@@ -96,7 +96,7 @@ def _count_assignees(project_ids: list[int], tasks: int) -> list[Body]:
             row = {"user_id": user_id, "count": number}
             rows.append(row)
     unassigned = tasks - counts.total()
-    if unassigned:
+    if unassigned > 0:  # it is less while a project counts fewer tasks than there are
         nobody = {"user_id": None, "count": unassigned}
         rows.append(nobody)
     return rows

@@ -90,7 +90,7 @@ def page(project_ids: list[int], query: Body) -> Page:
 def _total(shape: Shape, values: Body) -> int:
     """How many tasks are in the list; where nothing is asked for, their projects' rows know."""
     if not shape.conditions():
-        return int(read(_TASKS_OF_PROJECTS, values).scalar_one())
+        return max(0, int(read(_TASKS_OF_PROJECTS, values).scalar_one()))
     every = SHOWN.where(*shape.everywhere())
     return count(every, values)
 

@@ -6,7 +6,10 @@ import datetime as dt
 from collections import Counter
 
 import pytest
+import sqlalchemy as sa
+from flask import Flask
 
+from taskapp.extensions import db
 from taskapp.tasks.models import PRIORITIES, STATUSES
 from tests.conftest import Client, Json, add, made, named, refused
 
@@ -172,3 +175,23 @@ def test_stats_of_others_projects_are_hidden(charlie: Client, shared: Json) -> N
     response = charlie.get(f"/api/v1/stats?project_id={shared['id']}")
 
     assert refused(response) == (404, "not-found")
+
+
+def test_no_number_is_below_zero_while_the_count_of_a_project_is_too_low(
+    alice: Client, task: Json, app: Flask
+) -> None:
+    """Rows that something else than the service wrote count from the next purge on"""
+    for priority in ("low", "none"):
+        add(alice, priority=priority, status="done", assignee_id=alice.user["id"])
+    with app.app_context(), db.engine.begin() as connection:
+        projects = db.metadata.tables["projects"]
+        this_one = sa.update(projects).filter_by(id=task["project_id"])
+        connection.execute(this_one.values(task_count=-1))
+
+    stats = alice.get("/api/v1/stats").get_json()
+    total = alice.get("/api/v1/tasks?total=true").get_json()["total"]
+
+    assert stats["status"] == {"todo": 1, "in_progress": 0, "done": 0, "cancelled": 0}
+    assert stats["priority"] == {"none": 0, "low": 1, "medium": 0, "high": 0, "urgent": 0}
+    assert stats["assignee"] == [{"user_id": alice.user["id"], "count": 2}]
+    assert total == 0
