@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from taskapp.database.quotas import wrong_counts
 from taskapp.database.session import now
 from taskapp.extensions import db
 from tests import servers
@@ -92,6 +93,23 @@ def test_who_signs_in_with_the_old_password_while_it_changes_is_out(
             signed_in = pool.submit(anonymous.post, "/api/v1/auth/login", json=login)
             time.sleep(0.5)
         assert refused(signed_in.result()) == (401, "wrong-credentials")
+
+
+def test_of_many_that_end_a_token_one_does(alice: Client, app: Flask) -> None:
+    """Each that did counted it once less, so that more could be made than MAX_TOKENS_PER_USER"""
+    token = made(alice, "auth/tokens", name="nightly", scopes=["read"])
+    url = f"/api/v1/auth/tokens/{token['id']}"
+    users = db.metadata.tables["users"]
+    with ThreadPoolExecutor(8) as pool:
+        with app.app_context(), db.engine.begin() as others:  # until all have found it
+            others.execute(sa.update(users).values(name=users.c.name))
+            answers = [pool.submit(alice.delete, url) for _ in range(8)]
+            time.sleep(0.5)
+        statuses = Counter(answer.result().status_code for answer in answers)
+
+    assert statuses == {204: 1, 404: 7}
+    with app.app_context():
+        assert wrong_counts() == 0
 
 
 def test_a_user_who_goes_leaves_what_is_shared_meanwhile_and_not_what_is_gone_meanwhile(

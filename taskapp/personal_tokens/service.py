@@ -94,17 +94,20 @@ def end_token(caller: Caller, token_id: int, precondition: Precondition) -> None
     """A session ends any token of its user; a token ends itself.
 
     Raises:
-        TokenNotFound, StaleRevision
+        TokenNotFound: There is none, or it was ended meanwhile.
+        StaleRevision
         Forbidden: The credential in use is another personal token.
     """
     token = get_token(caller.user_id, token_id)
     if caller.token_id != token_id:
         session_of(caller)
     precondition(token)  # a token never changes, so no lock is needed
-    update = sa.update(TOKENS).where(TOKENS.c.id == token_id)
+    give_back(TOKENS_OF_USER, caller.user_id)  # first: it locks the user
+    is_live = TOKENS.c.ended_at.is_(None)
+    update = sa.update(TOKENS).where(TOKENS.c.id == token_id, is_live)
     update = update.values(ended_at=now())
-    db.session.execute(update)
-    give_back(TOKENS_OF_USER, caller.user_id)
+    ended = db.session.execute(update.returning(TOKENS.c.id))
+    one_or_raise(ended, TokenNotFound)
     _log("token ended", caller, token_id)
 
 

@@ -49,12 +49,12 @@ def end_sessions(user_id: int, spared: int = 0) -> None:
 
 
 def end_tokens(user_id: int) -> None:
-    """End every personal token of a user."""
-    tokens = Base.metadata.tables["personal_tokens"]
-    _end(tokens, tokens.c.user_id == user_id)
+    """End every personal token of a user, with the user locked: no other is made meanwhile."""
     users = Base.metadata.tables["users"]
     update = sa.update(users).where(users.c.id == user_id)
     db.session.execute(update.values(token_count=0))
+    tokens = Base.metadata.tables["personal_tokens"]
+    _end(tokens, tokens.c.user_id == user_id)
 
 
 def _end(table: sa.Table, *which: sa.ColumnElement[bool]) -> None:
