@@ -112,6 +112,65 @@ def test_of_many_that_end_a_token_one_does(alice: Client, app: Flask) -> None:
         assert wrong_counts() == 0
 
 
+NEW_PASSWORD = {"current_password": PASSWORD, "new_password": "eleven dry sparrows"}
+NEW_ADDRESS = {"current_password": PASSWORD, "email": "alicia@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "auth/tokens", {"name": "nightly", "scopes": ["write"]}),
+        ("POST", "auth/password", NEW_PASSWORD),
+        ("POST", "auth/totp", {"current_password": PASSWORD}),
+        ("PATCH", "users/me", NEW_ADDRESS),
+        ("DELETE", "users/me", {"current_password": PASSWORD}),
+    ],
+)
+def test_a_session_that_is_ended_meanwhile_makes_and_changes_nothing_that_outlives_it(
+    alice: Client, app: Flask, method: str, path: str, body: Json
+) -> None:
+    """A token that it made would let in who was disabled for good, or is out by a new password"""
+    users, sessions, tokens = (
+        db.metadata.tables[name] for name in ("users", "sessions", "personal_tokens")
+    )
+    changed = sa.update(users).filter_by(id=alice.user["id"]).values(password_hash="another")
+    ended = sa.update(sessions).filter_by(user_id=alice.user["id"]).values(ended_at=now())
+    with ThreadPoolExecutor(1) as pool, app.app_context():
+        with db.engine.begin() as others:
+            others.execute(changed)
+            others.execute(ended)
+            sent = pool.submit(alice.open, f"/api/v1/{path}", method=method, json=body)
+            time.sleep(0.7)  # the password is checked meanwhile
+        assert refused(sent.result()) == (401, "token-revoked")
+        with db.engine.connect() as connection:
+            mine = connection.execute(sa.select(users).filter_by(id=alice.user["id"])).one()
+            assert not connection.execute(sa.select(tokens)).all()
+    assert (mine.email, mine.password_hash) == (alice.user["email"], "another")
+
+
+def test_of_two_sessions_that_change_the_password_at_once_one_does(
+    alice: Client, anonymous: Client
+) -> None:
+    """Each ended the other, and nobody knew which password counted"""
+    login = {"email": alice.user["email"], "password": PASSWORD}
+    pair = anonymous.post("/api/v1/auth/login", json=login).get_json()
+    clients = [alice, alice.as_token(pair["access_token"])]
+    passwords = ["eleven dry sparrows", "twelve wet magpies"]
+
+    def change(number: int) -> int:
+        body = {"current_password": PASSWORD, "new_password": passwords[number]}
+        return clients[number].post("/api/v1/auth/password", json=body).status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        statuses = list(pool.map(change, range(2)))
+
+    assert sorted(statuses) == [204, 401]
+    first = statuses.index(204)
+    assert clients[first].get(URL).status_code == 200
+    login["password"] = passwords[first]
+    assert anonymous.post("/api/v1/auth/login", json=login).status_code == 200
+
+
 def test_a_user_who_goes_leaves_what_is_shared_meanwhile_and_not_what_is_gone_meanwhile(
     admin: Client, bob: Client, shared: Json, app: Flask
 ) -> None:

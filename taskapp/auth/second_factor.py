@@ -47,26 +47,26 @@ def set_up(caller: Caller, prepared: Body) -> Body:
     """A new seed, which is shown this once and asks for nothing until it is confirmed.
 
     Raises:
-        Forbidden, WrongCredentials, RateLimited
+        Forbidden, TokenRevoked, WrongCredentials, RateLimited
         FactorIsOn
     """
-    email = _locked_email(caller)
+    user = users.lock_session(caller)  # no sign-in begins without the factor meanwhile
     _check(caller, prepared["doubt"])
     if totp.is_on(caller.user_id):
         raise FactorIsOn
     seed = totp.set_up(caller.user_id)
-    return {"secret": seed, "uri": totp.address_of(seed, email)}
+    return {"secret": seed, "uri": totp.address_of(seed, user.email)}
 
 
 def confirm(caller: Caller, code: str) -> Body:
     """The first code shows that the authenticator works; all other sessions end.
 
     Raises:
-        Forbidden, WrongCode, RateLimited
+        Forbidden, TokenRevoked, WrongCode, RateLimited
         NoFactor, FactorIsOn
     """
     session_id = session_of(caller)
-    _locked_email(caller)
+    users.lock_session(caller)
     factor = _factor(caller.user_id)
     if factor.confirmed_at is not None:
         raise FactorIsOn
@@ -81,7 +81,7 @@ def renew_recovery_codes(caller: Caller, prepared: Body) -> Body:
     """Ten new recovery codes; the old ones work no more.
 
     Raises:
-        Forbidden, WrongCredentials, RateLimited
+        Forbidden, TokenRevoked, WrongCredentials, RateLimited
         NoFactor
     """
     _check_with_code(caller, prepared)
@@ -92,7 +92,7 @@ def disable(caller: Caller, prepared: Body) -> None:
     """Sign in with the password alone again.
 
     Raises:
-        Forbidden, WrongCredentials, RateLimited
+        Forbidden, TokenRevoked, WrongCredentials, RateLimited
         NoFactor
     """
     _check_with_code(caller, prepared)
@@ -133,12 +133,6 @@ def sign_in(body: Body, user_agent: str, address: str) -> Body:
     return tokens.issue(session)
 
 
-def _locked_email(caller: Caller) -> str:
-    """Sign-ins of this account wait, so that none begins without the factor meanwhile."""
-    user = users.lock_to_change(caller.user_id)
-    return str(user.email)
-
-
 def _factor(user_id: int) -> Row:
     factor = totp.factor_of(user_id)
     if factor is None:
@@ -154,7 +148,8 @@ def _check(caller: Caller, doubt: type[WrongCredentials] | None) -> None:
 
 
 def _check_with_code(caller: Caller, prepared: Body) -> None:
-    """Raises Forbidden, WrongCredentials, RateLimited, NoFactor."""
+    """Raises Forbidden, TokenRevoked, WrongCredentials, RateLimited, NoFactor."""
+    users.lock_session(caller)  # of two at once with different recovery codes one comes first
     _check(caller, prepared["doubt"])
     factor = _factor(caller.user_id)
     if factor.confirmed_at is None:

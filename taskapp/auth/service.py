@@ -195,10 +195,13 @@ def prepare_password_change(caller: Caller, body: Body) -> Body:
 def change_password(caller: Caller, prepared: Body) -> None:
     """All other sessions end: whoever knew the old password is out.
 
+    Of two sessions that change it at once one does; it has ended the other.
+
     Raises:
-        WrongCredentials
+        Forbidden, TokenRevoked, WrongCredentials, RateLimited
     """
     session_id = session_of(caller)
+    users.lock_session(caller)
     counters = throttle.of_session(session_id)
     with throttle.throttled(counters):
         if prepared["doubt"] is not None:

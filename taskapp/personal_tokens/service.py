@@ -9,20 +9,13 @@ import sqlalchemy as sa
 from taskapp.caller import Caller
 from taskapp.database.pages import Created, Page, page_by
 from taskapp.database.quotas import TOKENS_OF_USER, give_back, take
-from taskapp.database.session import (
-    Body,
-    Precondition,
-    Row,
-    insert_or_raise,
-    now,
-    one_or_raise,
-    read,
-)
-from taskapp.errors import InsufficientScope, Invalid, NotFound, QuotaExceeded, TokenRevoked
+from taskapp.database.session import Body, Precondition, Row, now, one_or_raise, read
+from taskapp.errors import InsufficientScope, Invalid, NotFound, QuotaExceeded
 from taskapp.extensions import db
 from taskapp.personal_tokens import access
 from taskapp.personal_tokens.access import TOKENS
 from taskapp.personal_tokens.models import PersonalToken
+from taskapp.users.access import lock_session
 from taskapp.users.credentials import session_of
 
 log = logging.getLogger(__name__)
@@ -44,9 +37,10 @@ def create_token(caller: Caller, body: Body) -> Created:
         Forbidden: The credential in use is a personal token.
         InsufficientScope
         Invalid: `expires_at` has passed.
-        TokenRevoked: The user was deleted meanwhile.
+        TokenRevoked: The session has ended meanwhile.
+        QuotaExceeded
     """
-    session_of(caller)
+    lock_session(caller)
     if not set(body["scopes"]) <= caller.scopes | {"feed"}:
         raise InsufficientScope
     at = now()
@@ -57,7 +51,7 @@ def create_token(caller: Caller, body: Body) -> Created:
     digest = access.digest(secret)
     values = {**body, "user_id": caller.user_id, "digest": digest, "created_at": at}
     inserted = sa.insert(TOKENS).values(values)
-    result = insert_or_raise(inserted.returning(*SHOWN), TokenRevoked)
+    result = db.session.execute(inserted.returning(*SHOWN))
     token = result.one()
     _count(caller.user_id)
     _log("token created", caller, token.id)
@@ -103,10 +97,10 @@ def end_token(caller: Caller, token_id: int, precondition: Precondition) -> None
         session_of(caller)
     precondition(token)  # a token never changes, so no lock is needed
     give_back(TOKENS_OF_USER, caller.user_id)  # first: it locks the user
-    is_live = TOKENS.c.ended_at.is_(None)
-    update = sa.update(TOKENS).where(TOKENS.c.id == token_id, is_live)
-    update = update.values(ended_at=now())
-    ended = db.session.execute(update.returning(TOKENS.c.id))
+    live = sa.update(TOKENS).filter_by(id=token_id, ended_at=None)
+    update = live.values(ended_at=now())
+    update = update.returning(TOKENS.c.id)
+    ended = db.session.execute(update)
     one_or_raise(ended, TokenNotFound)
     _log("token ended", caller, token_id)
 

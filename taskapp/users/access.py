@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from taskapp.caller import Caller
 from taskapp.database.session import Row, now, one_or_raise, read
-from taskapp.errors import Invalid, NotFound, WrongCredentials
+from taskapp.errors import Invalid, NotFound, TokenRevoked, WrongCredentials
 from taskapp.extensions import db
 from taskapp.schema import table
 from taskapp.users import credentials, passwords, throttle
@@ -114,15 +114,23 @@ def lock_active(user_id: int, refusal: type[Exception]) -> None:
     one_or_raise(locked, refusal)
 
 
-def lock_to_change(user_id: int) -> Row:
-    """Hold the user's row; who signs in as this user waits. Returns id and address.
+def lock_session(caller: Caller) -> Row:
+    """Hold the user's row as their session makes or changes credentials; returns id and address.
+
+    Who signs in as this user waits. Whoever ends the user's sessions along with something else, as
+    a change of the password does, holds the row, too: so a session that was ended meanwhile makes
+    nothing that would outlive it.
 
     Raises:
-        WrongCredentials: There is no such user any more.
+        Forbidden: The credential in use is a personal token.
+        TokenRevoked: The session has ended since the request was let in.
     """
-    users = sa.select(USER.id, USER.email).where(USER.id == user_id)
+    session_id = session_of(caller)
+    users = sa.select(USER.id, USER.email).where(USER.id == caller.user_id)
     locked = db.session.execute(users.with_for_update(key_share=True))
-    return one_or_raise(locked, WrongCredentials)
+    user = one_or_raise(locked, TokenRevoked)
+    credentials.refuse_ended(session_id)
+    return user
 
 
 def check_password(caller: Caller, password: str | None) -> None:

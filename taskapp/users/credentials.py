@@ -8,8 +8,8 @@ import datetime as dt
 import sqlalchemy as sa
 
 from taskapp.caller import Caller
-from taskapp.database.session import now, read
-from taskapp.errors import Forbidden
+from taskapp.database.session import now, one_or_raise, read
+from taskapp.errors import Forbidden, TokenRevoked
 from taskapp.extensions import db
 from taskapp.schema import Base
 
@@ -36,6 +36,18 @@ def began_recently(session_id: int) -> bool:
     select = sa.select(sessions.c.created_at).where(sessions.c.id == session_id)
     began: dt.datetime | None = read(select).scalar_one_or_none()
     return began is not None and now() - began <= RECENTLY
+
+
+def refuse_ended(session_id: int) -> None:
+    """Refuse a session that was ended, as the transaction sees it.
+
+    Raises:
+        TokenRevoked
+    """
+    sessions = Base.metadata.tables["sessions"]
+    live = sa.select(sessions.c.id).where(sessions.c.id == session_id)
+    live = live.where(sessions.c.ended_at.is_(None))
+    one_or_raise(db.session.execute(live), TokenRevoked)
 
 
 def end_sessions(user_id: int, spared: int = 0) -> None:

@@ -134,12 +134,14 @@ def update_me(caller: Caller, body: Body, precondition: Precondition) -> Row:
 
     Raises:
         Forbidden: A personal token cannot change the address.
+        TokenRevoked: The session has ended meanwhile.
         WrongCredentials, RateLimited, StaleRevision, EmailTaken
     """
     changes = dict(body)
     password = changes.pop("current_password", None)
     if "email" in changes or password is not None:
         check_password(caller, password)
+        precondition = _while_signed_in(caller, precondition)
     return update_user(caller.user_id, changes, precondition)
 
 
@@ -192,11 +194,25 @@ def delete_me(caller: Caller, password: str | None, precondition: Precondition) 
     """Delete oneself, with the password beside it.
 
     Raises:
-        Forbidden, Invalid, WrongCredentials, RateLimited
+        Forbidden, Invalid, TokenRevoked, WrongCredentials, RateLimited
         StaleRevision, LastAdmin, LastOwner
     """
     check_password(caller, password)
-    delete_user(caller.user_id, precondition)
+    delete_user(caller.user_id, _while_signed_in(caller, precondition))
+
+
+def _while_signed_in(caller: Caller, precondition: Precondition) -> Precondition:
+    """The precondition, which refuses a session, too, that was ended before the user was locked.
+
+    The password was checked before that, and may have changed meanwhile.
+    """
+    session_id = credentials.session_of(caller)
+
+    def both(row: Row | None) -> None:
+        credentials.refuse_ended(session_id)
+        precondition(row)
+
+    return both
 
 
 def delete_user(user_id: int, precondition: Precondition) -> None:

@@ -22,6 +22,7 @@ from taskapp.schema import Base
 from tests.auth.test_login import ALICE, pair_of
 from tests.calls import codes_of
 from tests.conftest import PASSWORD, Client, Json, made, named, refused
+from tests.test_concurrency import waits_for_a_lock
 
 URL = "/api/v1/auth/totp"
 LOGIN = "/api/v1/auth/login"
@@ -150,6 +151,24 @@ def test_keeps_neither_seed_nor_code_nor_ticket_in_clear(
     for secret in (phone.seed, ticket, *phone.recovery_codes):
         assert secret not in kept
         assert secret.replace("-", "") not in kept
+
+
+@pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("path", ["recovery-codes", "disable"])
+def test_who_uses_a_recovery_code_for_new_ones_locks_the_user_first(
+    alice: Client, phone: Phone, app: Flask, path: str
+) -> None:
+    """Two with a code each waited for each other's, for many seconds"""
+    body = {**PROOF, "code": phone.recovery_codes[0]}
+    users, codes = Base.metadata.tables["users"], Base.metadata.tables["recovery_codes"]
+    with ThreadPoolExecutor(1) as pool, app.app_context():
+        with db.engine.begin() as others:
+            others.execute(sa.select(users.c.id).with_for_update(key_share=True))
+            sent = pool.submit(alice.post, f"{URL}/{path}", json=body)
+            waits_for_a_lock(others)
+            free = others.execute(sa.select(codes.c.id).with_for_update(skip_locked=True)).all()
+        assert sent.result().status_code < 300
+    assert len(free) == 10
 
 
 # == Signing in
