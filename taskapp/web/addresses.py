@@ -142,6 +142,8 @@ def _matches(name: str, known: str) -> bool:
 def locate(current: Current) -> None:
     """Note where the client sees this service: PUBLIC_URL, or where the request came to."""
     environ = current.request.environ
+    if "HTTP_HOST" not in environ and environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        environ["HTTP_HOST"] = _own_address(environ)
     current.prefix = environ.get("SCRIPT_NAME", "").rstrip("/")
     public = current.settings.public_url
     if public:
@@ -149,6 +151,14 @@ def locate(current: Current) -> None:
         current.prefix = urlsplit(public).path
     elif _host_name(environ.get("HTTP_HOST", "").lower()):
         current.base = f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}{current.prefix}"
+
+
+def _own_address(environ: Any) -> str:
+    """What HTTP/1.0, which may leave Host out, is taken to ask (RFC 9112, section 3.3)."""
+    name = environ["SERVER_NAME"]
+    if ":" in name:
+        name = f"[{name}]"
+    return f"{name}:{environ['SERVER_PORT']}"
 
 
 def own_origins(current: Current) -> set[str]:

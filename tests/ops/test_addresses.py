@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from werkzeug.test import create_environ, run_wsgi_app
 
 import config
 from taskapp import create_app
@@ -248,6 +249,31 @@ def test_hosts_are_names_and_addresses(serve: Serve, host: str, trusted: str, st
     client = serve(TRUSTED_HOSTS=trusted) if trusted else serve()
 
     assert client.get("/", headers={"Host": host}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("protocol", "trusted", "path", "status"),
+    [
+        ("HTTP/1.0", "", "/health", 200),  # as HAProxy checks by default
+        ("HTTP/1.0", "", "/", 200),
+        ("HTTP/1.0", "tasks.example.com", "/health", 200),
+        ("HTTP/1.0", "tasks.example.com", "/", 400),
+        ("HTTP/1.1", "", "/health", 400),
+    ],
+)
+def test_only_http_1_0_may_leave_the_host_out(
+    serve: Serve, protocol: str, trusted: str, path: str, status: int
+) -> None:
+    client = serve(TRUSTED_HOSTS=trusted)
+    environ = create_environ(path)
+    del environ["HTTP_HOST"]
+    environ |= {"SERVER_PROTOCOL": protocol, "SERVER_NAME": "::1", "SERVER_PORT": "8000"}
+
+    _, line, headers = run_wsgi_app(client.application, environ)
+
+    assert line.startswith(str(status))
+    if status == 200:
+        assert "<http://[::1]:8000/openapi.json>" in headers["Link"]
 
 
 def test_a_forwarded_host_must_be_trusted_too(serve: Serve) -> None:
