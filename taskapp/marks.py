@@ -1,4 +1,7 @@
-"""Combining marks: what is written onto the letter before it, and is no letter of its own."""
+"""Signs as people take them: which are no letters of their own, and which look like others.
+
+Combining marks are written onto the letter before them.
+"""
 
 from unicodedata import category
 
@@ -20,3 +23,10 @@ def _marks_of(block: range) -> str:
 
 
 MARKS = "".join(map(_marks_of, BLOCKS))
+# Letters with a stroke or in one piece: Unicode takes them for letters of their own.
+LETTERS = {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "þ": "th"}
+LETTERS |= {"\N{LATIN SMALL LETTER DOTLESS I}": "i"}
+LETTERS |= {"æ": "ae", "œ": "oe", "ĸ": "k", "ŋ": "n", "ƀ": "b", "ɨ": "i", "ʉ": "u", "ɵ": "o"}
+APOSTROPHES = "‘’‚‛′‵ʹʻʼʽˈ`´ʾʿ՚׳‹›❛❜΄᾽᾿"  # noqa: RUF001 - as people type them
+QUOTES = "“”„‟″‶«»״〝〞〟❝❞ʺˮ"
+DASHES = "‐‑‒–—―−﹘־"  # noqa: RUF001 - as above

@@ -232,6 +232,9 @@ def test_every_body_is_json_and_plain(alice: Client, admin: Client, shared: Json
                 post.path, method=post.method, data=data, content_type="application/json"
             )
             assert refused(response) == (400, "malformed-json"), call.path
+        plain = {"content_type": "application/json", "headers": {"Content-Encoding": "IDENTITY"}}
+        response = client.open(post.path, method=post.method, data="[", **plain)
+        assert refused(response) == (400, "malformed-json"), call.path
 
 
 def test_a_media_type_may_have_its_parameters(alice: Client) -> None:

@@ -21,6 +21,8 @@ from taskapp import errors
 from taskapp.attachments import content, scanner, service, store
 from taskapp.database.session import Body, Row
 from taskapp.extensions import settings
+from taskapp.marks import APOSTROPHES, DASHES, LETTERS
+from taskapp.web.body import is_compressed
 from taskapp.web.conditional import etag, is_named
 from taskapp.web.current import current
 
@@ -32,6 +34,11 @@ MAX_PARTS = 20  # are read, to name those that are too many
 UNSAFE_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")  # what makes a header or a path
 # Signs that turn the direction of writing make `exe.txt` of a name that ends in `.exe`.
 REORDERING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# How letters of their own, dashes and apostrophes look in ASCII.
+SPELLINGS = {"ß": "ss", **LETTERS}
+SPELLINGS |= {letter.upper(): plain.upper() for letter, plain in LETTERS.items()}
+SPELLINGS |= {**dict.fromkeys(DASHES, "-"), **dict.fromkeys(APOSTROPHES, "'")}
+PLAIN = str.maketrans(SPELLINGS)
 log = logging.getLogger(__name__)
 ONE_RANGE = re.compile(r"bytes=([0-9]{1,18}-[0-9]{0,18}|-(?P<last>[0-9]{1,18}))")
 
@@ -53,7 +60,7 @@ def receive(schema: Schema) -> Body:
 
     It is scanned here, before a transaction begins and before an Idempotency-Key is taken.
     """
-    if request.mimetype != MULTIPART or request.content_encoding not in (None, "", "identity"):
+    if request.mimetype != MULTIPART or is_compressed():
         raise errors.UnsupportedMediaType(f"The body must be uncompressed {MULTIPART}.")
     most = settings().max_attachment_bytes
     record = current()
@@ -160,14 +167,21 @@ def _disposition(name: str) -> str:
         safe = "file"
     if safe.isascii():
         return dump_options_header("attachment", {"filename": safe})
-    in_ascii = unicodedata.normalize("NFKD", safe).encode("ascii", "ignore").decode()
-    stem, dot, ending = in_ascii.rpartition(".")
-    useful = in_ascii if (stem or ending).strip(" ._-") else "file"
-    if dot and not stem.strip(" ._-"):
-        useful = f"file.{ending}" if ending else "file"
     quoted = quote(safe, safe="!#$&+-.^_`|~")  # RFC 8187, section 3.2.1
-    names = {"filename": useful, "filename*": f"UTF-8''{quoted}"}
+    names = {"filename": _in_ascii(safe), "filename*": f"UTF-8''{quoted}"}
     return dump_options_header("attachment", names)
+
+
+def _in_ascii(name: str) -> str:
+    """The name with what ASCII has of it, or `file`; its endings stay endings."""
+    plain = unicodedata.normalize("NFKD", name.translate(PLAIN)).encode("ascii", "ignore").decode()
+    kept = " ".join(plain.split()).replace(" .", ".").strip(" _-").rstrip(".")
+    endings = kept.lstrip(".")
+    if not endings:
+        return "file"
+    if kept.startswith(".") and not name.startswith("."):
+        return f"file.{endings}"
+    return kept
 
 
 def _settle_range(tag: str, size: int) -> None:

@@ -11,6 +11,7 @@ from werkzeug.formparser import FormDataParser
 from taskapp import errors
 from taskapp.exchange.charsets import UNICODE, codec
 from taskapp.extensions import settings
+from taskapp.web.body import is_compressed
 from taskapp.web.spool import spool
 
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
@@ -76,7 +77,7 @@ def receive() -> Upload:
         UnsupportedMediaType: It is compressed, or has a type that an import does not take.
         PayloadTooLarge, MalformedRequest, StorageFull
     """
-    if request.content_encoding not in (None, "", "identity"):
+    if is_compressed():
         raise _unsupported()
     if request.mimetype == MULTIPART:
         return _from_form()

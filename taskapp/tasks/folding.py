@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 from taskapp import marks
+from taskapp.marks import APOSTROPHES, DASHES, LETTERS, QUOTES
 
 MAX_WORDS = 5_000  # different ones of a task; PostgreSQL takes a tsvector of 1 MB
 MAX_WORD_LENGTH = 100  # code points; PostgreSQL refuses lexemes past 2 KB
@@ -25,13 +26,6 @@ ARABIC_VOWELS = [*range(0x610, 0x61B), 0x640, *range(0x64B, 0x660), 0x670, *rang
 ARABIC_VOWELS += [*range(0x6DF, 0x6E5), 0x6E7, 0x6E8, *range(0x6EA, 0x6EE)]
 INVISIBLE = [0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)]
 INVISIBLE += [*range(0xFE00, 0xFE10), 0xFEFF]
-# Letters with a stroke or in one piece: Unicode takes them for letters of their own.
-LETTERS = {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "þ": "th"}
-LETTERS |= {"\N{LATIN SMALL LETTER DOTLESS I}": "i"}
-LETTERS |= {"æ": "ae", "œ": "oe", "ĸ": "k", "ŋ": "n", "ƀ": "b", "ɨ": "i", "ʉ": "u", "ɵ": "o"}
-APOSTROPHES = "‘’‚‛′‵ʹʻʼʽˈ`´ʾʿ՚׳‹›❛❜΄᾽᾿"  # noqa: RUF001 - as people type them
-QUOTES = "“”„‟″‶«»״〝〞〟❝❞ʺˮ"
-DASHES = "‐‑‒–—―−﹘־"  # noqa: RUF001 - as above
 SIGNS = dict.fromkeys(map(ord, APOSTROPHES), "'")
 SIGNS |= dict.fromkeys(map(ord, QUOTES), '"')
 SIGNS |= dict.fromkeys(map(ord, DASHES), "-")

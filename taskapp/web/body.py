@@ -181,14 +181,19 @@ def _check_media_type(raw: bytes, known: Collection[str]) -> str:
         UnsupportedMediaType: It says what the route takes.
     """
     environ = current().request.environ
-    compressed = environ.get("HTTP_CONTENT_ENCODING", "") not in {"", "identity"}
     content_type = environ.get("CONTENT_TYPE", "")
     media_type = _media_type(content_type)
     sent = bool(raw or content_type)
-    if compressed or (sent and media_type not in known):
+    if is_compressed() or (sent and media_type not in known):
         detail = f"The body must be {' or '.join(known)}, uncompressed and in UTF-8."
         raise errors.UnsupportedMediaType(detail)
     return media_type
+
+
+def is_compressed() -> bool:
+    """Whether the body has a content coding (RFC 9110, section 8.4.1: named in any case)."""
+    coding: str = current().request.environ.get("HTTP_CONTENT_ENCODING", "")
+    return coding.lower() not in {"", "identity"}
 
 
 @lru_cache(100)

@@ -201,6 +201,12 @@ def test_refuses_other_kinds_of_body(bob: Client, url: str, headers: dict[str, A
     assert refused(response) == (415, "unsupported-media-type")
 
 
+def test_a_coding_that_changes_nothing_has_a_name_in_any_case(bob: Client, url: str) -> None:
+    response = send(bob, url, HEAD + b"x" + TAIL, headers={"Content-Encoding": "Identity"})
+
+    assert response.status_code == 201
+
+
 def test_refuses_what_is_too_large(bob: Client, url: str, folder: Path) -> None:
     largest = 10 * MIB
 

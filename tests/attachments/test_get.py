@@ -44,6 +44,12 @@ def test_gives_the_bytes_back_unchanged_as_a_download(alice: Client, bobs: str) 
         ("日本", "filename=file; filename*=UTF-8''%E6%97%A5%E6%9C%AC"),
         ("报告.pdf", "filename=file.pdf; filename*=UTF-8''%E6%8A%A5%E5%91%8A.pdf"),
         ("..", "filename=file"),
+        ("日本.tar.gz", "filename=file.tar.gz; filename*=UTF-8''%E6%97%A5%E6%9C%AC.tar.gz"),
+        ("报告 2.pdf", "filename=2.pdf; filename*=UTF-8''%E6%8A%A5%E5%91%8A%202.pdf"),
+        ("a.日本", "filename=a; filename*=UTF-8''a.%E6%97%A5%E6%9C%AC"),
+        ("Straße.txt", "filename=Strasse.txt; filename*=UTF-8''Stra%C3%9Fe.txt"),
+        ("Ł\u2014ø.txt", "filename=L-o.txt; filename*=UTF-8''%C5%81%E2%80%94%C3%B8.txt"),
+        (".日本", "filename=file; filename*=UTF-8''.%E6%97%A5%E6%9C%AC"),
         ("x; filename*=y", 'filename="x; filename*=y"'),
     ],
 )

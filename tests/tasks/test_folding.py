@@ -7,15 +7,12 @@ from unicodedata import category
 
 import pytest
 
-from taskapp.marks import MARKS
+from taskapp.marks import APOSTROPHES, DASHES, MARKS, QUOTES
 from taskapp.tasks.folding import (
-    APOSTROPHES,
     ASCII_WORD,
-    DASHES,
     MAX_KEY_BYTES,
     MAX_WORD_LENGTH,
     MAX_WORDS,
-    QUOTES,
     WORD,
     fold,
     title_key,

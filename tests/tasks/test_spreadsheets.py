@@ -150,6 +150,15 @@ def test_a_charset_that_is_not_read_is_415(alice: Client, charset: str) -> None:
     assert refused(response) == (415, "unsupported-media-type")
 
 
+def test_a_coding_that_changes_nothing_has_a_name_in_any_case(alice: Client) -> None:
+    headers = {"Content-Encoding": "Identity"}
+    response = alice.post(
+        f"{URL}/import", data="title\nFern\n", content_type="text/csv", headers=headers
+    )
+
+    assert response.get_json()["created"] == 1
+
+
 def test_headings_are_fields_in_any_case(alice: Client) -> None:
     for heading in ("external_id", "External ID", "ExternalId", "externalID", "EXTERNAL-ID"):
         response = send(alice, f"Title,{heading}\nFern,{heading}\n")
