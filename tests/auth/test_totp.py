@@ -22,7 +22,7 @@ from taskapp.schema import Base
 from tests.auth.test_login import ALICE, pair_of
 from tests.calls import codes_of
 from tests.conftest import PASSWORD, Client, Json, made, named, refused
-from tests.test_concurrency import waits_for_a_lock
+from tests.test_concurrency import wait_for_a_waiter
 
 URL = "/api/v1/auth/totp"
 LOGIN = "/api/v1/auth/login"
@@ -165,7 +165,7 @@ def test_who_uses_a_recovery_code_for_new_ones_locks_the_user_first(
         with db.engine.begin() as others:
             others.execute(sa.select(users.c.id).with_for_update(key_share=True))
             sent = pool.submit(alice.post, f"{URL}/{path}", json=body)
-            waits_for_a_lock(others)
+            wait_for_a_waiter(others)
             free = others.execute(sa.select(codes.c.id).with_for_update(skip_locked=True)).all()
         assert sent.result().status_code < 300
     assert len(free) == 10
