@@ -44,6 +44,7 @@ _LEASED = sa.update(WEBHOOKS).where(_IS_IT).returning(*WEBHOOKS.c)
 # Unless somebody else has moved it meanwhile, or switched it off.
 _IS_OURS = sa.and_(_IS_IT, WEBHOOKS.c.event_id == sa.bindparam("bookmark"), WEBHOOKS.c.is_active)
 _OURS = sa.update(WEBHOOKS).where(_IS_OURS).returning(*WEBHOOKS.c)
+_IS_THERE = sa.select(WEBHOOKS.c.id).where(_IS_IT).with_for_update(read=True, key_share=True)
 _NOTED = sa.insert(DELIVERIES)
 _OF_WEBHOOK = DELIVERIES.c.webhook_id == sa.bindparam("webhook_id")
 _OLDER = sa.select(DELIVERIES.c.id).where(_OF_WEBHOOK).order_by(DELIVERIES.c.id.desc())
@@ -187,15 +188,16 @@ def _attempt(event_id: int, answer: Answer, next_at: dt.datetime | None = None) 
 def _write(lease: Lease, values: Body, attempt: Body | None = None) -> bool:
     """Write to the webhook, and keep what came of an attempt, in one transaction.
 
-    A webhook that somebody else has moved meanwhile, or switched off, stays as it is; returns
-    whether it was ours.
+    A webhook that somebody else has moved meanwhile, or switched off, stays as it is, and of one
+    that was deleted nothing is kept; returns whether it was ours.
     """
     webhook = lease.webhook
     is_it = {"webhook_id": webhook.id}
     ours = {**is_it, "bookmark": webhook.event_id, "event_id": lease.passed}
     with transaction():
         written = db.session.execute(_OURS, ours | values).one_or_none()
-        if attempt is not None:
+        is_there = written is not None or db.session.scalar(_IS_THERE, is_it) is not None
+        if attempt is not None and is_there:
             db.session.execute(_NOTED, is_it | attempt)
             db.session.execute(_FORGET_OLDER, is_it)
     if written is None:

@@ -11,14 +11,14 @@ import sqlalchemy as sa
 from flask import Flask
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from taskapp.courier import schedule, transport
+from taskapp.courier import delivery, schedule, transport
 from taskapp.courier.loop import fire_reminders
 from taskapp.database.session import transaction
 from taskapp.extensions import db
 from taskapp.webhooks import addresses
 from taskapp.webhooks.access import pause_webhooks
 from taskapp.webhooks.service import WEBHOOKS
-from tests.conftest import Client, Json
+from tests.conftest import Client, Json, add
 from tests.webhooks.conftest import Receiver, run_courier
 from tests.webhooks.test_webhooks import url_of
 
@@ -111,6 +111,24 @@ def test_what_is_gone_is_switched_off_and_leaves_an_event(
     run_courier(app)
     kinds = [body["type"] for body in bodies(receiver)]
     assert kinds == ["created", "created", "webhook-disabled"]
+
+
+@pytest.mark.parametrize("what", ["webhook", "project"])
+def test_what_is_deleted_while_it_is_delivered_to_is_no_failure(
+    alice: Client, app: Flask, shared: Json, webhook: Json, receiver: Receiver, what: str
+) -> None:
+    add(alice, project_id=shared["id"])
+    with app.app_context():
+        lease = delivery.take_lease()
+        assert lease is not None
+        url = f"/api/v1/projects/{shared['id']}"
+        if what == "webhook":
+            url += f"/webhooks/{webhook['id']}"
+        assert alice.delete(url).status_code == 204
+        delivery.deliver(lease)
+
+    assert len(receiver.received) == 1
+    assert run_courier(app) == 0
 
 
 def test_an_event_can_be_passed_over(
