@@ -19,6 +19,7 @@ SPACED = re.compile(
     r"(?ai)(?P<day>\d{4}-\d\d-\d\d) (?P<clock>\d\d:\d\d:\d\d(\.\d+)?)"
     r" ?(?:(?P<utc>Z|UTC)|(?P<hours>[+-]\d\d)(:?(?P<minutes>\d\d))?)"
 )
+RULE = re.compile("^RRULE:", re.IGNORECASE)
 Read = Callable[[str], Any]
 
 
@@ -35,8 +36,6 @@ def squeezed(name: str) -> str:
 def reader_of(schema: Schema, name: str) -> Read:
     """How to read the cells of a field; what cannot be read stays text: the schema refuses it."""
     spec = schema.fields.get(name)
-    if name == "labels":
-        return _labels
     if isinstance(spec, fields.Choice):
         return partial(_choice, {squeezed(choice): choice for choice in spec.names})
     if isinstance(spec, fields.Text) and spec.allow_none:
@@ -55,13 +54,21 @@ def _int_or_text(cell: str) -> int | str | None:
     return cell or None
 
 
-def _labels(cell: str) -> Any:
+def _list(cell: str) -> Any:
     """A JSON array, as exports have it, or `home, garden`."""
     text = unguarded(cell).strip()
     if text.startswith("["):
         return _json_or_text(cell)
     names = [name.strip() for name in re.split("[,;]", text)]
     return [name for name in names if name]
+
+
+def _repeat(cell: str) -> Any:
+    """A JSON object, as exports have it, or its rule as calendars write it."""
+    text = unguarded(cell).strip()
+    if not text or text.startswith("{"):
+        return _json_or_text(cell)
+    return {"rule": RULE.sub("", text)}
 
 
 def _json_or_text(cell: str) -> Any:
@@ -106,8 +113,8 @@ def unguarded(cell: str) -> str:
 
 READERS: dict[type, Read] = {
     fields.Int: _int_or_text,
-    fields.List: _json_or_text,
-    fields.Nested: _json_or_text,
+    fields.List: _list,
+    fields.Nested: _repeat,
     fields.Text: unguarded,
     fields.Time: _time,
 }

@@ -198,6 +198,19 @@ def test_a_time_of_nobody_knows_which_zone_is_told(alice: Client, written: str) 
     assert "offset" in response.get_json()["errors"][0]["detail"]
 
 
+def test_a_rule_and_reminders_may_stand_as_people_write_them(alice: Client) -> None:
+    body = "title,due_on,repeat,reminders\nFern,2030-01-31,RRULE:FREQ=WEEKLY,-PT1H\n"
+    body += 'Moss,2030-01-31,"FREQ=WEEKLY;BYDAY=MO,TH","-P1D; -PT1H"\n'
+
+    assert send(alice, body).get_json()["created"] == 2
+    fern, moss = listed(alice)
+    assert (fern["repeat"]["rule"], fern["reminders"]) == ("FREQ=WEEKLY", ["-PT1H"])
+    assert moss["repeat"]["rule"] == "FREQ=WEEKLY;BYDAY=MO,TH"
+    assert moss["reminders"] == ["-P1D", "-PT1H"]
+    wrong = send(alice, "title,due_on,repeat\nFern,2030-01-31,weekly\n")
+    assert named(wrong) == ["/items/0/repeat/rule"]
+
+
 def test_whole_numbers_may_have_a_point_as_pandas_writes_them(alice: Client) -> None:
     me = alice.user["id"]
     body = f"id,title,parent_id,assignee_id\n7.0,Garden,,\n8.0,Fern,7.0,{me}.0\n"
