@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from taskapp.database import long_writes
 from taskapp.extensions import db
 from tests import servers
 from tests.calls import ADMIN, AGENT, CALLS, names_for
@@ -134,6 +136,23 @@ def test_of_twenty_at_once_all_have_one_answer(alice: Client) -> None:
     assert len({answer.data for answer in done}) == 1
     assert sum("Idempotency-Replayed" not in answer.headers for answer in done) == 1
     assert count(alice) == 1
+
+
+@pytest.mark.parametrize("stage", ["sqlite"], indirect=True)
+def test_behind_a_long_write_of_others_it_is_no_request_that_is_in_progress(
+    alice: Client, app: Flask
+) -> None:
+    """A client that knows its key takes a 409 for good, where 503 says when to try again"""
+    with ThreadPoolExecutor(1) as pool, app.app_context():
+        long_writes.begin()
+        os.utime(app.extensions["taskapp"].instance / "long-write.lock", (0, 0))  # long ago
+        with db.engine.begin():
+            response = pool.submit(alice.post, URL, json=BODY, headers=KEY).result()
+        long_writes.end()
+
+    assert refused(response) == (503, "database-busy")
+    assert int(response.headers["Retry-After"]) > 0
+    assert alice.post(URL, json=BODY, headers=KEY).status_code == 201
 
 
 def test_a_dry_run_is_replayed_though_it_takes_everything_back(alice: Client) -> None:

@@ -55,6 +55,7 @@ def once(
         return make()
     name = _name(key)
     payload = _digest(encode(arguments), key)
+    _forget_expired(name)  # the first statement: on SQLite it waits for whoever else writes
     try:
         _insert(name, payload)
     except IntegrityError:
@@ -88,9 +89,12 @@ def _name(key: str) -> str:
     return _digest(repr(owner).encode(), key)
 
 
-def _insert(name: str, payload: str) -> None:
+def _forget_expired(name: str) -> None:
     expired = KEYS.c.created_at < now() - RETENTION
     db.session.execute(sa.delete(KEYS).where(KEYS.c.id == name, expired))
+
+
+def _insert(name: str, payload: str) -> None:
     row = {"id": name, "payload": payload, "created_at": now()}
     db.session.execute(sa.insert(KEYS).values(row))
 
@@ -101,6 +105,7 @@ def _keep(name: str, payload: str, key: str, response: Response) -> None:
     todays = _vault_keys(key)[0]
     sealed = seal_bytes(todays, orjson.dumps(answer))
     if not _store(name, sealed):  # a dry run took everything back, its key too
+        _forget_expired(name)
         with suppress(IntegrityError):  # another request with the key has stored its answer
             _insert(name, payload)
             _store(name, sealed)
