@@ -461,12 +461,12 @@ def _with_dotenv(env: Mapping[str, str]) -> Mapping[str, str]:
 def _value(env: Mapping[str, str], spec: Field[Any]) -> str | None:
     name = _variable(spec)
     path = env.get(f"{name}_FILE") if spec.metadata.get("secret") else None
-    if path is None:
+    if not path:
         return env.get(name)
-    if name in env:
+    if env.get(name):
         raise ConfigError(f"{name}: set it or {name}_FILE, not both")
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        return Path(path).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{name}_FILE: {path} cannot be read") from error
 

@@ -217,6 +217,15 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
         load(tmp_path, SECRET_KEY_FILE=str(tmp_path / "missing"))
 
 
+@pytest.mark.parametrize("written", [f"{KEY}\r\n", f"\ufeff{KEY}\n", f" {KEY} "])
+def test_the_file_of_a_secret_may_be_from_any_editor(tmp_path: Path, written: str) -> None:
+    file = tmp_path / "key"
+    file.write_text(written, encoding="utf-8", newline="")
+
+    assert load(tmp_path, SECRET_KEY_FILE=str(file), SECRET_KEY="").secret_key == KEY
+    assert load(tmp_path, SECRET_KEY_FILE="", SECRET_KEY=KEY).secret_key == KEY
+
+
 def test_shows_no_secret(tmp_path: Path) -> None:
     url = "postgresql://me:hunter2@db/x"
     told = load(tmp_path, SECRET_KEY=KEY, DATABASE_URL=url, METRICS_TOKEN="hunter3" * 5)
