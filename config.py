@@ -461,9 +461,9 @@ def _with_dotenv(env: Mapping[str, str]) -> Mapping[str, str]:
 def _value(env: Mapping[str, str], spec: Field[Any]) -> str | None:
     name = _variable(spec)
     path = env.get(f"{name}_FILE") if spec.metadata.get("secret") else None
-    if not path:
+    if path is None:
         return env.get(name)
-    if env.get(name):
+    if name in env:
         raise ConfigError(f"{name}: set it or {name}_FILE, not both")
     try:
         return Path(path).read_text(encoding="utf-8-sig").strip()
