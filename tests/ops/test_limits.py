@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -24,7 +25,31 @@ from tests.document import Document
 from tests.ops.conftest import LIMIT
 
 URL = "/api/v1/tasks"
+MakeClient = Callable[..., Client]
 POLICY = f'"default";q={LIMIT};w=60, "address";q=3000;w=60'
+
+
+@pytest.fixture
+def limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeClient]:
+    """Makes clients of apps of their own that have limits; all apps share the limiter."""
+    apps = []
+    for name, value in vars(limiter).items():
+        monkeypatch.setattr(limiter, name, value)
+
+    def make(**variables: str) -> Client:
+        app = create_app(config.load({"TASKAPP_INSTANCE": str(tmp_path), **variables}))
+        apps.append(app)
+        app.test_client_class = Client
+        with app.app_context():
+            upgrade()
+        Client.document = Document(app)
+        client = app.test_client()
+        assert isinstance(client, Client)
+        return client
+
+    yield make
+    for app in apps:
+        servers.close(app)
 
 
 def call(base: str, address: str, token: str = "", path: str = URL) -> tuple[int, Any, Any]:
@@ -96,10 +121,8 @@ def test_signing_in_has_a_limit_of_its_own_beside(behind_a_proxy: str, address: 
     assert re.match(r'"default";r=9;t=\d+, "login";r=59;t=\d+, "address"', headers["RateLimit"])
 
 
-def test_an_address_has_a_wider_limit_whoever_calls_from_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client = limited(tmp_path, monkeypatch, RATELIMIT_ADDRESS="3 per minute")
+def test_an_address_has_a_wider_limit_whoever_calls_from_it(limited: MakeClient) -> None:
+    client = limited(RATELIMIT_ADDRESS="3 per minute")
     token = sign_up(client)
 
     first, second = (client.get(URL, headers=token) for _ in range(2))
@@ -114,11 +137,9 @@ def test_an_address_has_a_wider_limit_whoever_calls_from_it(
     assert elsewhere.status_code == 200
 
 
-def test_several_rates_all_count_and_each_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_several_rates_all_count_and_each_is_named(limited: MakeClient) -> None:
     rates = "100 per hour;2 per minute"
-    client = limited(tmp_path, monkeypatch, RATELIMIT_DEFAULT=rates)
+    client = limited(RATELIMIT_DEFAULT=rates)
 
     answers = [client.get(URL) for _ in range(3)]
 
@@ -129,10 +150,8 @@ def test_several_rates_all_count_and_each_is_named(
     assert answers[0].headers["RateLimit"].startswith('"default-2";r=1;t=')
 
 
-def test_an_address_registers_thirty_accounts_an_hour(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client = limited(tmp_path, monkeypatch)
+def test_an_address_registers_thirty_accounts_an_hour(limited: MakeClient) -> None:
+    client = limited()
     statuses = [client.post("/api/v1/auth/register", json={}).status_code for _ in range(31)]
     elsewhere = {"REMOTE_ADDR": "192.0.2.7"}
 
@@ -140,20 +159,6 @@ def test_an_address_registers_thirty_accounts_an_hour(
     response = client.post("/api/v1/auth/register", json={}, environ_base=elsewhere)
     assert '"register";q=30;w=3600' in response.headers["RateLimit-Policy"]
     assert response.status_code == 422
-
-
-def limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **variables: str) -> Client:
-    """A client of an app of its own that has limits; all apps share the limiter."""
-    for name, value in vars(limiter).items():
-        monkeypatch.setattr(limiter, name, value)
-    app = create_app(config.load({"TASKAPP_INSTANCE": str(tmp_path), **variables}))
-    app.test_client_class = Client
-    with app.app_context():
-        upgrade()
-    Client.document = Document(app)
-    client = app.test_client()
-    assert isinstance(client, Client)
-    return client
 
 
 def sign_up(client: Client) -> Json:
@@ -182,11 +187,9 @@ def test_explanations_have_the_limit_of_all(behind_a_proxy: str, address: str, p
     assert int(headers["Retry-After"]) >= 1
 
 
-def test_each_route_has_a_limit_or_stands_among_those_without(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_route_has_a_limit_or_stands_among_those_without(limited: MakeClient) -> None:
     """Whatever is asked, by any method, counts: refused, unknown and not allowed as well."""
-    client = limited(tmp_path, monkeypatch, RATELIMIT_DEFAULT="100000 per minute")
+    client = limited(RATELIMIT_DEFAULT="100000 per minute")
     rules = list(client.application.url_map.iter_rules())
     without = set()
     for rule in rules:
@@ -213,10 +216,8 @@ def test_counters_past_their_time_go_when_a_worker_opens_their_file(tmp_path: Pa
         file.connection.close()
 
 
-def test_of_all_hooks_only_ours_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in vars(limiter).items():
-        monkeypatch.setattr(limiter, name, value)  # all apps share it: the others have no limits
-    app = create_app(config.load({"TASKAPP_INSTANCE": str(tmp_path)}))
+def test_of_all_hooks_only_ours_run(limited: MakeClient) -> None:
+    app = limited().application
 
     tables = (app.before_request_funcs, app.after_request_funcs, app.teardown_request_funcs)
     hooks = [hook for table in tables for hook in table[None]]

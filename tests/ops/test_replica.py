@@ -117,16 +117,18 @@ def variables(_pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 
 @pytest.fixture(scope="module")
-def _stage(variables: dict[str, str]) -> Stage:
-    return set_the_stage(Path(variables["TASKAPP_INSTANCE"]), variables)
+def _stage(variables: dict[str, str]) -> Iterator[Stage]:
+    yield (stage := set_the_stage(Path(variables["TASKAPP_INSTANCE"]), variables))
+    servers.close(stage.app)
 
 
 @pytest.fixture
-def stage(_stage: Stage, variables: dict[str, str]) -> Stage:
+def stage(_stage: Stage, variables: dict[str, str]) -> Iterator[Stage]:
     """The same accounts each time, and an app that has met no trouble yet."""
     app = create_app(config.load({**variables, "RATELIMIT_ENABLED": "false"}))
     app.test_client_class = Client
-    return Stage(app, _stage.rows, _stage.cast)
+    yield Stage(app, _stage.rows, _stage.cast)
+    servers.close(app)
 
 
 @pytest.fixture
