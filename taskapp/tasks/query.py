@@ -40,10 +40,10 @@ _TASK_COUNT = sa.func.coalesce(sa.func.sum(PROJECTS.c.task_count), 0)
 _TASKS_OF_PROJECTS = sa.select(_TASK_COUNT).where(AMONG_PROJECTS)
 
 
-def chunks(items: Sequence[Any]) -> Iterator[Any]:
+def chunks(items: Sequence[Any], most: int = CHUNK) -> Iterator[Any]:
     """Pieces that one statement can hold."""
-    for start in range(0, len(items), CHUNK):
-        yield items[start : start + CHUNK]
+    for start in range(0, len(items), most):
+        yield items[start : start + most]
 
 
 def short_chunks(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.conftest import Client, Json, add, made, refused
@@ -39,6 +41,25 @@ def test_a_chain_of_any_length_goes_whole(alice: Client, what: str) -> None:
     told = alice.get(f"/api/v1/changes?cursor={told['next_cursor']}").get_json()
     assert (len(told["deleted"]), told["tasks"]) == (1201, [])
     assert alice.get(f"{URL}?total=true").get_json()["total"] == 0
+
+
+def test_a_chain_costs_about_what_a_crowd_costs(alice: Client) -> None:
+    """SQLite needs the square of the rows that it cascades through, one below the other."""
+    chain = [{"id": n, "title": "x", "parent_id": n - 1} for n in range(2, 602)]
+    crowd = [{**row, "parent_id": 1} for row in chain]
+
+    assert seconds_to_delete(alice, chain) < 10 * seconds_to_delete(alice, crowd)
+
+
+def seconds_to_delete(client: Client, below: list[Json]) -> float:
+    """Seconds of CPU to delete a task and these below it."""
+    top = {"id": 1, "title": "top", "parent_id": None}
+    imported = client.post(f"{URL}/import", json={"items": [top, *below]})
+    assert imported.get_json()["created"] == len(below) + 1
+    (found,) = client.get(f"{URL}?parent=none").get_json()["items"]
+    began = time.process_time()
+    assert client.delete(f"{URL}/{found['id']}").status_code == 204
+    return time.process_time() - began
 
 
 def test_editors_may_and_viewers_may_not(alice: Client, bob: Client, shared: Json) -> None:
