@@ -145,8 +145,9 @@ def close(app: Flask) -> None:
     shared = app.extensions["shared"]
     if isinstance(shared.table, CounterTable):
         shared.table.close()
-    if connection := vars(shared.file).pop("connection", None):
-        connection.close()
+    for name in ("connection", "memory"):
+        if connection := vars(shared.file).pop(name, None):
+            connection.close()
 
 
 def process(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:

@@ -25,7 +25,7 @@ def test_times_always_have_six_digits_of_a_second(moment: dt.datetime, text: str
 
 
 def test_a_row_has_the_names_of_its_statement() -> None:
-    with sa.create_engine("sqlite://").connect() as connection:
+    with sa.create_engine("sqlite://", poolclass=sa.NullPool).connect() as connection:
         one = sa.literal(1).label(sa.sql.quoted_name("one", quote=True))
         row = connection.execute(sa.select(one, sa.literal("b").label("Two"))).one()
     assert by_name(row) == {"one": 1, "Two": "b"}

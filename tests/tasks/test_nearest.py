@@ -48,7 +48,7 @@ def all_pages(client: Client, asked: str) -> list[int]:
     found: list[int] = []
     cursor = ""
     while cursor is not None:
-        url = f"{URL}?{asked}&limit=2&total=true&fields=id" + (
+        url = f"{URL}?{asked}&limit=5&total=true&fields=id" + (
             f"&cursor={cursor}" if cursor else ""
         )
         page = client.get(url).get_json()
