@@ -51,6 +51,9 @@ def _ranges(numbers: Iterable[int]) -> str:
     return "".join(parts)
 
 
+# To look for them takes a tenth of the time that `translate` needs for a text without any.
+HAS_SIGNS = re.compile(f"[{_ranges(sorted(SIGNS))}]")
+HAS_FOLDED = re.compile(f"[{_ranges(sorted(FOLDED))}]")
 MARKS = _ranges(number for number in map(ord, marks.MARKS) if number not in FOLDED)
 WORD = re.compile(rf"(?:[^\W_]|[{MARKS}])+")
 ASCII_WORD = re.compile("[A-Za-z0-9]+")  # the same in ASCII, in a sixth of the time
@@ -69,10 +72,12 @@ def fold(text: str) -> str:
     """The text as it is compared (UAX 15 and Unicode 3.13, D146, then the table FOLDED)."""
     if text.isascii():
         return text.lower().replace("`", "'")
-    text = text.translate(SIGNS)  # before NFKD makes a space and an accent of U+00B4
+    if HAS_SIGNS.search(text):  # before NFKD makes a space and an accent of U+00B4
+        text = text.translate(SIGNS)
     for _ in range(2):
         text = unicodedata.normalize("NFKD", text.casefold())
-    text = text.translate(FOLDED)
+    if HAS_FOLDED.search(text):
+        text = text.translate(FOLDED)
     return unicodedata.normalize("NFC", text)[:MAX_FOLDED]
 
 
@@ -88,8 +93,9 @@ def words(folded: str) -> list[str]:
     In a script without spaces each pair of neighbouring letters is a word, and so is the last
     letter, so that any part of the text is found.
     """
-    if folded.isascii():  # where each word is one run
-        known = dict.fromkeys([word[:MAX_WORD_LENGTH] for word in ASCII_WORD.findall(folded)])
+    if folded.isascii() or not IS_UNSPACED.search(folded):  # each word is one run
+        word = ASCII_WORD if folded.isascii() else WORD
+        known = dict.fromkeys([run[:MAX_WORD_LENGTH] for run in word.findall(folded)])
         return list(known)[:MAX_WORDS]
     found: dict[str, None] = {}
     for run in runs(folded):
