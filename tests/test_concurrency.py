@@ -354,6 +354,28 @@ def test_a_user_who_is_no_admin_is_changed_and_deleted_while_an_admin_is_locked(
         assert admin.open(url, method=method.upper(), json=body).status_code in {200, 204}
 
 
+@pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
+def test_what_moves_away_and_is_deleted_there_meanwhile_is_not_restored_where_it_was(
+    alice: Client, app: Flask
+) -> None:
+    """Nor under a role that counts only there"""
+    here, there = (made(alice, "projects", name=name) for name in ("Here", "There"))
+    task = add(alice, project_id=here["id"])
+    away = [change(task, project_id=there["id"]), delete(task)]
+    with ThreadPoolExecutor(2) as pool, app.app_context():
+        with db.engine.begin() as others:
+            assert lock(others, here)
+            gone = pool.submit(alice.post, f"{URL}/batch", json={"operations": away})
+            wait_for_a_waiter(others)
+            restored = pool.submit(alice.post, f"{URL}/{task['id']}/restore")
+            wait_for_a_waiter(others, 2)
+        assert gone.result().status_code == 200
+        assert refused(restored.result()) == (409, "conflict")
+
+    again = alice.post(f"{URL}/{task['id']}/restore").get_json()
+    assert again["project_id"] == there["id"]
+
+
 def lock(connection: sa.Connection, what: Json, table: str = "projects") -> bool:
     """Lock the row of a project or of a user, unless somebody holds it."""
     rows = db.metadata.tables[table]
@@ -362,11 +384,11 @@ def lock(connection: sa.Connection, what: Json, table: str = "projects") -> bool
     return connection.execute(locked).one_or_none() is not None
 
 
-def wait_for_a_waiter(others: sa.Connection) -> None:
-    """Return once another transaction waits for a lock."""
+def wait_for_a_waiter(others: sa.Connection, many: int = 1) -> None:
+    """Return once another transaction waits for a lock, or so many do."""
     waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     deadline = time.monotonic() + 5
-    while not others.scalar(waiting):
+    while (others.scalar(waiting) or 0) < many:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

@@ -65,6 +65,8 @@ def restore_task(caller: Caller, task_id: int) -> Row:
     deletion = _deletion_of(caller, task_id)
     if deletion is None or _project_of_live(task_id) is not None:
         raise NotDeleted
+    if deletion.project_id != project_id:  # it was there, and left, before the lock was held
+        raise NotDeleted
     oldest = now() - dt.timedelta(days=settings().changes_retention_days)
     if deletion.at < oldest or "title" not in deletion.changes:
         raise TaskNotFound
