@@ -75,6 +75,14 @@ def last_deletion(task_id: int, user_id: int) -> sa.Select[Any]:
     return deletion.order_by(_NEWEST_FIRST).limit(1)
 
 
+def newest_deletion(task_id: int, user_id: int) -> sa.Select[Any]:
+    """The same, but none where the task was deleted from another project since, out of sight."""
+    of_task = EVENTS.c.task_id == task_id
+    newest = sa.select(sa.func.max(EVENTS.c.id)).where(of_task, _IS_DELETION)
+    is_newest = EVENTS.c.id == newest.scalar_subquery()
+    return last_deletion(task_id, user_id).where(is_newest)
+
+
 class History(NamedTuple):
     """One page of a task's history; it is `complete` unless `purge` has deleted older changes."""
 

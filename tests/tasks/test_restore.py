@@ -107,6 +107,37 @@ def test_others_cannot_tell_that_there_was_one(alice: Client, charlie: Client, t
     assert refused(charlie.get(f"{URL}/{task['id']}/history")) == (404, "not-found")
 
 
+def test_what_was_deleted_elsewhere_since_is_out_of_reach(
+    alice: Client, bob: Client, shared: Json
+) -> None:
+    """Bob saw an earlier deletion; what Alice did with the task in her inbox is none of his"""
+    task = add(alice, project_id=shared["id"])
+    delete(alice, task)
+    restore(alice, task)
+    url = f"{URL}/{task['id']}"
+    assert alice.patch(url, json={"project_id": alice.user["inbox_id"]}).status_code == 200
+    made(alice, f"tasks/{task['id']}/comments", body="Only for me.")
+    delete(alice, task)
+
+    assert refused(bob.post(f"{url}/restore")) == (404, "not-found")
+    assert refused(bob.get(f"{url}/comments")) == (404, "not-found")
+    assert restore(alice, task)["project_id"] == alice.user["inbox_id"]
+
+
+def test_what_was_deleted_with_its_project_since_is_out_of_reach(
+    alice: Client, bob: Client, shared: Json
+) -> None:
+    task = add(alice, project_id=shared["id"])
+    delete(alice, task)
+    restore(alice, task)
+    other = made(alice, "projects", name="Mine")
+    url = f"{URL}/{task['id']}"
+    assert alice.patch(url, json={"project_id": other["id"]}).status_code == 200
+    assert alice.delete(f"/api/v1/projects/{other['id']}").status_code == 204
+
+    assert refused(bob.post(f"{url}/restore")) == (404, "not-found")
+
+
 def test_a_child_waits_for_its_parent(alice: Client) -> None:
     parent = add(alice)
     child = add(alice, parent_id=parent["id"])
