@@ -95,11 +95,13 @@ def _title_of(event: Body) -> str:
     title = event["changes"].get("title")
     if title and title[-1]:
         return str(title[-1])
-    return _name_of(TASKS, "title", event["task_id"]) or f"task {event['task_id']}"
+    # Where the task has gone since, who gets this may not see what it is called by now.
+    is_there = TASKS.c.project_id == event["project_id"]
+    return _name_of(TASKS, "title", event["task_id"], is_there) or f"task {event['task_id']}"
 
 
-def _name_of(table: sa.Table, column: str, row_id: int) -> str:
-    select = sa.select(table.c[column]).where(table.c.id == row_id)
+def _name_of(table: sa.Table, column: str, row_id: int, *where: sa.ColumnElement[bool]) -> str:
+    select = sa.select(table.c[column]).where(table.c.id == row_id, *where)
     name = read(select).scalar_one_or_none()
     return "" if name is None else str(name)
 

@@ -205,6 +205,26 @@ def test_a_chat_gets_a_line_for_people(
     assert line.endswith("created: Water the fern")
 
 
+def test_a_line_says_nothing_of_a_task_that_has_moved_away(
+    app: Flask, alice: Client, shared: Json, receiver: Receiver, loopback_allowed: None
+) -> None:
+    task = add(alice, "Water the fern", project_id=shared["id"])
+    body = {"url": receiver.url, "format": "text"}
+    assert alice.post(url_of(shared), json=body).status_code == 201
+    url = f"/api/v1/tasks/{task['id']}"
+    assert alice.patch(url, json={"status": "done"}).status_code == 200
+    assert alice.patch(url, json={"project_id": alice.user["inbox_id"]}).status_code == 200
+    assert alice.patch(url, json={"title": "Only for me"}).status_code == 200
+    run_courier(app)
+
+    lines = [body.decode() for _, body in receiver.received]
+    number = f"task {task['id']}"
+    assert [line.split(": ", 2)[2] for line in lines] == [
+        f"updated: {number}",
+        f"moved away: {number}",
+    ]
+
+
 def test_a_long_value_is_cut_and_says_so(
     app: Flask, alice: Client, shared: Json, webhook: Json, receiver: Receiver
 ) -> None:
