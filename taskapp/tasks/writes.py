@@ -176,14 +176,14 @@ def update(caller: Caller, task: Row, lock: Lock, body: Body, source: Lock | Non
     after = _write(_UPDATE_ONE, lock.project_id, values)
     if "labels" in change.fields:
         replace_labels([(task.id, after.labels)])
-    kind = "updated"
-    if source is not None:
-        kind = "moved"
-        below = descendants([task.id])
-        lock.advance(tasks=1 + len(below))
-        left = source.advance(tasks=-1 - len(below))
-        _move_children(task.id, below, left, revision)
-    revisions.record_each(revision, kind, [(task.id, change.fields)])
+    if source is None:
+        revisions.record_each(revision, "updated", [(task.id, change.fields)])
+        return after
+    below = descendants([task.id])
+    lock.advance(tasks=1 + len(below))
+    left = source.advance(tasks=-1 - len(below))
+    _move_children(below, revision)
+    _record_move(change, below, left, revision)
     return after
 
 
@@ -336,7 +336,7 @@ def _left_behind(task: Row, target: Lock) -> Body:
     return left
 
 
-def _move_children(task_id: int, below: Sequence[int], source: Revision, target: Revision) -> None:
+def _move_children(below: Sequence[int], target: Revision) -> None:
     """Move the tasks below; clears assignees who are not members of the target."""
     is_member = TASK.assignee_id.in_(access.members_of(target.project_id))
     values: Body = {"project_id": target.project_id, "revision": target.revision}
@@ -345,8 +345,20 @@ def _move_children(task_id: int, below: Sequence[int], source: Revision, target:
     is_below = TASK.id.in_(below)
     moved = sa.update(TASKS).where(is_below).values(values)
     insert_or_raise(moved, ExternalIdTaken)
-    # Those who see only the old project must not learn of the new one.
-    left = [source.project_id, None]
-    revisions.record(source, "moved-away", [task_id, *below], project_id=left)
+
+
+def _record_move(change: Change, below: Sequence[int], source: Revision, target: Revision) -> None:
+    """Record the events of a moved task, and of those below it, in both projects.
+
+    Those who see only the old one must not learn where and what the task is now; those who see
+    only the new one, what it was before.
+    """
+    old = {name: old for name, (old, _) in change.fields.items()}
     moved_to = [source.project_id, target.project_id]
-    revisions.record(target, "moved", below, project_id=moved_to)
+    left = [(change.before.id, _to_nothing(old))]
+    came = [(change.before.id, {**from_nothing(change.new), "project_id": moved_to})]
+    for task_id in below:
+        left.append((task_id, {"project_id": [source.project_id, None]}))
+        came.append((task_id, {"project_id": moved_to}))
+    revisions.record_each(source, "moved-away", left)
+    revisions.record_each(target, "moved", came)

@@ -57,6 +57,40 @@ def test_history_shows_a_move_once_and_hides_what_was_before(
     assert seen_by_bob["changes"]["project_id"] == [task["project_id"], shared["id"]]
 
 
+def test_what_a_move_changes_is_told_to_each_project_as_far_as_it_saw_the_task(
+    alice: Client, bob: Client, charlie: Client, shared: Json
+) -> None:
+    """Bob sees where it comes to, Charlie where it was"""
+    before = made(alice, "projects", name="Before")
+    member = {"email": charlie.user["email"], "role": "viewer"}
+    alice.post(f"/api/v1/projects/{before['id']}/members", json=member)
+    parent = add(alice, project_id=before["id"])
+    old = {"title": "Old", "description": "Old words", "assignee_id": charlie.user["id"]}
+    task = add(alice, project_id=before["id"], parent_id=parent["id"], labels=["old"], **old)
+    new = {"title": "New", "description": "New words", "labels": [], "project_id": shared["id"]}
+    assert alice.patch(f"/api/v1/tasks/{task['id']}", json=new).status_code == 200
+
+    (came,) = history(bob, task["id"])
+    assert came["changes"] == {
+        "title": [None, "New"],
+        "description": [None, "New words"],
+        "project_id": [before["id"], shared["id"]],
+    }
+    events = "/api/v1/projects/{}/events?limit=200"
+    assert (
+        bob.get(events.format(shared["id"])).get_json()["items"][-1]["changes"] == came["changes"]
+    )
+    left = charlie.get(events.format(before["id"])).get_json()["items"][-1]
+    assert left["changes"] == {
+        "title": ["Old", None],
+        "description": ["Old words", None],
+        "labels": [["old"], None],
+        "assignee_id": [charlie.user["id"], None],
+        "parent_id": [parent["id"], None],
+        "project_id": [before["id"], None],
+    }
+
+
 def test_history_is_hidden_from_others(charlie: Client, task: Json) -> None:
     response = charlie.get(f"/api/v1/tasks/{task['id']}/history")
 
