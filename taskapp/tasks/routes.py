@@ -173,7 +173,7 @@ def run_batch(body: Body) -> Body:
 
 def _with_next(task: Row | Created) -> Reply:
     """The task, with the address of the one that came after it."""
-    next_id = service.next_occurrence(task)
+    next_id = service.next_occurrence(caller(), task)
     if next_id is None:
         return task
     return Linked(task, {"next-occurrence": f"/api/v1/tasks/{next_id}"})

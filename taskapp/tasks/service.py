@@ -13,7 +13,7 @@ from taskapp.ledger import access, revisions
 from taskapp.ledger.access import Seen
 from taskapp.tasks import batches, bulk, operations, query, short_writes, undo, writes
 from taskapp.tasks.access import Locks, TaskNotFound, visible_task, visible_task_by_key
-from taskapp.tasks.models import TASK
+from taskapp.tasks.models import TASK, TASK_IDS
 
 
 def get_task(caller: Caller, task_id: int) -> Row:
@@ -126,12 +126,15 @@ def restore_task(caller: Caller, task_id: int) -> Row:
     return undo.restore_task(caller, task_id)
 
 
-def next_occurrence(task: Row | Created) -> int | None:
-    """The id of the next occurrence of a task that repeats and was done."""
+def next_occurrence(caller: Caller, task: Row | Created) -> int | None:
+    """The id of the next occurrence of a task that repeats and was done, if the caller sees it."""
     row = task.row if isinstance(task, Created) else task
     if row.repeat is None:
         return None
-    after = sa.select(TASK.next_id).where(TASK.id == row.id)
+    its_next_id = sa.select(TASK.next_id).where(TASK.id == row.id)
+    is_next = TASK.id == its_next_id.correlate(None).scalar_subquery()
+    visible = access.visible_projects(caller.user_id)
+    after = TASK_IDS.where(is_next, TASK.project_id.in_(visible))
     # A write must see what it has just written; a read needs no transaction.
     result = db.session.execute(after) if in_transaction() else read(after)
     next_id: int | None = result.scalar()

@@ -244,6 +244,21 @@ def test_a_restored_task_names_the_next_one(alice: Client) -> None:
     assert next_of(restored) == following
 
 
+def test_the_next_one_is_named_to_who_sees_it(alice: Client, bob: Client, shared: Json) -> None:
+    """Alice keeps the next one for herself, whatever she does with the one before"""
+    task = add(alice, due_on="2030-05-17", repeat=DAILY)
+    following = next_of(finish(alice, task))
+    url = f"{URL}/{task['id']}"
+    moved = alice.patch(url, json={"project_id": shared["id"]})
+
+    assert following is not None
+    assert next_of(moved) == following
+    assert next_of(bob.get(url)) is None
+    assert next_of(bob.patch(url, json={"title": "Water the yew"})) is None
+    assert alice.patch(following, json={"project_id": shared["id"]}).status_code == 200
+    assert next_of(bob.get(url)) == following
+
+
 def test_fifty_at_once_make_one(alice: Client) -> None:
     task = add(alice, due_on="2030-05-17", repeat=DAILY)
     url, headers = f"{URL}/{task['id']}", dict(alice.environ_base)
