@@ -30,7 +30,6 @@ _IS_DELETION = EVENTS.c.kind == "deleted"
 _IS_SHOWN_OF_TASK = EVENTS.c.kind.not_in(["moved-away", TRIMMED])
 _IS_TRIMMED = EVENTS.c.kind == TRIMMED
 _IN_ORDER = (EVENTS.c.revision, EVENTS.c.id)
-_NEWEST_FIRST = EVENTS.c.id.desc()
 _DELETION = (EVENTS.c.project_id, EVENTS.c.revision, EVENTS.c.at, EVENTS.c.changes)
 
 
@@ -66,21 +65,16 @@ def project_events(project_id: int, after: int, limit: int) -> Events:
 
 
 def last_deletion(task_id: int, user_id: int) -> sa.Select[Any]:
-    """The newest event by which a task was deleted from a project that the user sees."""
-    of_task = EVENTS.c.task_id == task_id
-    visible = visible_projects(user_id)
-    is_visible = EVENTS.c.project_id.in_(visible)
-    deletion = sa.select(*_DELETION)
-    deletion = deletion.where(of_task, _IS_DELETION, is_visible)
-    return deletion.order_by(_NEWEST_FIRST).limit(1)
+    """The newest event by which a task was deleted, if the user sees the project that it was in.
 
-
-def newest_deletion(task_id: int, user_id: int) -> sa.Select[Any]:
-    """The same, but none where the task was deleted from another project since, out of sight."""
+    An earlier one, in a project that the task left since, is of no use to who sees only that.
+    """
     of_task = EVENTS.c.task_id == task_id
     newest = sa.select(sa.func.max(EVENTS.c.id)).where(of_task, _IS_DELETION)
     is_newest = EVENTS.c.id == newest.scalar_subquery()
-    return last_deletion(task_id, user_id).where(is_newest)
+    visible = visible_projects(user_id)
+    is_visible = EVENTS.c.project_id.in_(visible)
+    return sa.select(*_DELETION).where(is_newest, is_visible)
 
 
 class History(NamedTuple):

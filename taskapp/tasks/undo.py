@@ -95,7 +95,7 @@ def _project_of(caller: Caller, task_id: int) -> int:
 
 
 def _deletion_of(caller: Caller, task_id: int) -> Row | None:
-    deletion = events.newest_deletion(task_id, caller.user_id)
+    deletion = events.last_deletion(task_id, caller.user_id)
     return db.session.execute(deletion).one_or_none()
 
 

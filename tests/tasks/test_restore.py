@@ -121,7 +121,9 @@ def test_what_was_deleted_elsewhere_since_is_out_of_reach(
 
     assert refused(bob.post(f"{url}/restore")) == (404, "not-found")
     assert refused(bob.get(f"{url}/comments")) == (404, "not-found")
+    assert refused(bob.get(f"{url}/history")) == (404, "not-found")
     assert restore(alice, task)["project_id"] == alice.user["inbox_id"]
+    assert refused(bob.get(f"{url}/history")) == (404, "not-found")
 
 
 def test_what_was_deleted_with_its_project_since_is_out_of_reach(
@@ -136,6 +138,7 @@ def test_what_was_deleted_with_its_project_since_is_out_of_reach(
     assert alice.delete(f"/api/v1/projects/{other['id']}").status_code == 204
 
     assert refused(bob.post(f"{url}/restore")) == (404, "not-found")
+    assert refused(bob.get(f"{url}/history")) == (404, "not-found")
 
 
 def test_a_child_waits_for_its_parent(alice: Client) -> None:
