@@ -20,6 +20,7 @@ from taskapp.database.sealing import CannotOpen, unseal
 from taskapp.database.session import Body, Row, now, read, release, transaction
 from taskapp.extensions import db
 from taskapp.ledger.access import EVENTS
+from taskapp.ledger.events import as_shown
 from taskapp.ledger.revisions import lock_for_operator, record
 from taskapp.schema import Instant
 from taskapp.webhooks.service import DELIVERIES, WEBHOOKS
@@ -100,6 +101,7 @@ def _events_past(webhook: Row) -> list[Body]:
     of_project = sa.select(EVENTS).where(EVENTS.c.project_id == webhook.project_id)
     after = [webhook.event_id]
     page = page_by(of_project, EVENTS.c.id, limit=BATCH, total=False, cursor=after, text="changes")
+    as_shown(page.items)
     return page.items
 
 

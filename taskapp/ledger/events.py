@@ -1,5 +1,6 @@
 """What happened in a project, in the order of its revisions; which tasks came and left."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -23,6 +24,9 @@ KINDS = (
     *("member-added", "member-updated", "member-removed"),
     *("project-created", "project-updated", "project-deleted", "webhook-disabled"),
 )
+# What a `deleted` event keeps for a restore besides what clients see of a task: it names others of
+# its series, wherever they are.
+_FOR_RESTORE = {"series_id", "occurrence", "next_id", "due_wall"}
 _SHOWN_NAMES = ("id", "revision", "at", "user_id", "kind", "changes")
 _SHOWN = [EVENTS.c[name] for name in _SHOWN_NAMES]
 _CROSSES = EVENTS.c.kind.in_(ENTERS | LEAVES | {RESTORED})
@@ -31,6 +35,15 @@ _IS_SHOWN_OF_TASK = EVENTS.c.kind.not_in(["moved-away", TRIMMED])
 _IS_TRIMMED = EVENTS.c.kind == TRIMMED
 _IN_ORDER = (EVENTS.c.revision, EVENTS.c.id)
 _DELETION = (EVENTS.c.project_id, EVENTS.c.revision, EVENTS.c.at, EVENTS.c.changes)
+
+
+def as_shown(items: Sequence[Body]) -> None:
+    """Cut the `changes` of events down to what clients may see."""
+    for item in items:
+        hidden = _FOR_RESTORE & item["changes"].keys()
+        if hidden:
+            changes = item["changes"].items()
+            item["changes"] = {name: values for name, values in changes if name not in hidden}
 
 
 def crossings(project_id: int, after: int, until: int) -> list[tuple[int | None, str]]:
@@ -60,6 +73,7 @@ def project_events(project_id: int, after: int, limit: int) -> Events:
     """The events of a project after the one with this id; ids grow in the order of revisions."""
     of_project = sa.select(*_SHOWN, EVENTS.c.task_id).where(EVENTS.c.project_id == project_id)
     page = page_by(of_project, Event.id, limit=limit, total=False, cursor=[after], text="changes")
+    as_shown(page.items)
     last = page.items[-1]["id"] if page.items else after
     return Events(page.items, page.next_key is not None, [last])
 
@@ -94,6 +108,7 @@ def list_events(caller: Caller, task_id: int, query: Body) -> History:
     of_caller = sa.select(*_SHOWN).where(of_task, is_visible)
     shown = of_caller.where(_IS_SHOWN_OF_TASK)
     page = page_by(shown, Event.id, **query, text="changes")
+    as_shown(page.items)
     page = page.only("revision", "at", "user_id", "kind", "changes")
     trimmed = of_caller.where(_IS_TRIMMED).limit(1)
     complete = read(trimmed).first() is None

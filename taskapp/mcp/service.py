@@ -11,6 +11,7 @@ from taskapp.database.session import Body, Precondition, Row, now
 from taskapp.errors import StaleRevision
 from taskapp.extensions import db
 from taskapp.ledger.access import EVENTS, USER_ID, seen_by, visible_projects
+from taskapp.ledger.events import as_shown
 from taskapp.projects import service as projects
 from taskapp.sync import service as sync
 from taskapp.tasks import service as tasks
@@ -97,6 +98,7 @@ def changes_since(caller: Caller, task_id: int, revision: int) -> list[Body]:
     ordered = _LATER.order_by(*_newest_first(EVENTS.c)).limit(MOST)
     newest = bounded(ordered, "changes", _newest_first, db.engine.dialect.name)
     page = cut(newest, CHANGES_SHOWN, ["id"], values)
+    as_shown(page.items)
     return page.only(*_CHANGE).items[::-1]
 
 

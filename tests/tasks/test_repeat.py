@@ -259,6 +259,26 @@ def test_the_next_one_is_named_to_who_sees_it(alice: Client, bob: Client, shared
     assert next_of(bob.get(url)) == following
 
 
+def test_no_event_names_other_tasks_of_a_series(alice: Client, bob: Client, shared: Json) -> None:
+    """They may be where who reads it may not look"""
+    first = add(alice, due_on="2030-05-17", repeat=DAILY)
+    second = follower(alice, finish(alice, first))
+    url = f"{URL}/{second['id']}"
+    finish(alice, second)
+    assert alice.patch(url, json={"project_id": shared["id"]}).status_code == 200
+    assert bob.delete(url).status_code == 204
+    assert bob.post(f"{url}/restore").status_code == 200
+
+    history = bob.get(f"{url}/history").get_json()["items"]
+    events = bob.get(f"/api/v1/projects/{shared['id']}/events").get_json()["items"]
+    assert [event["kind"] for event in history[1:]] == ["deleted", "restored"]
+    told = [event["changes"] for event in events[-2:]]
+    assert told == [event["changes"] for event in history[1:]]
+    assert {"title", "repeat"} <= told[0].keys() & told[1].keys()
+    assert told[0].keys() | told[1].keys() <= second.keys()
+    assert next_of(alice.get(url)) is not None  # the restore knew them
+
+
 def test_fifty_at_once_make_one(alice: Client) -> None:
     task = add(alice, due_on="2030-05-17", repeat=DAILY)
     url, headers = f"{URL}/{task['id']}", dict(alice.environ_base)

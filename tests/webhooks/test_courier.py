@@ -225,6 +225,21 @@ def test_a_line_says_nothing_of_a_task_that_has_moved_away(
     ]
 
 
+def test_a_deletion_names_no_other_task_of_a_series(
+    app: Flask, alice: Client, shared: Json, webhook: Json, receiver: Receiver
+) -> None:
+    repeat = {"rule": "FREQ=DAILY", "from": "due", "timezone": "UTC"}
+    task = add(alice, due_on="2030-05-17", repeat=repeat, project_id=shared["id"])
+    url = f"/api/v1/tasks/{task['id']}"
+    assert alice.patch(url, json={"status": "done"}).status_code == 200
+    assert alice.delete(url).status_code == 204
+    run_courier(app)
+
+    data = bodies(receiver)[-1]["data"]
+    assert data["changes"]["repeat"] == [repeat, None]
+    assert data["changes"].keys() <= task.keys()
+
+
 def test_a_long_value_is_cut_and_says_so(
     app: Flask, alice: Client, shared: Json, webhook: Json, receiver: Receiver
 ) -> None:
