@@ -42,6 +42,17 @@ def test_if_none_match_spares_the_body(alice: Client, task: Json, form: str) -> 
             assert again.headers["Vary"] == first.headers["Vary"]
 
 
+def test_there_is_no_list_of_a_project_that_the_caller_does_not_see(
+    alice: Client, charlie: Client, shared: Json
+) -> None:
+    anything = {"If-None-Match": "*"}
+    for where in (f"project_id={shared['id']}", f"project_id={shared['id']}&format=csv"):
+        for _ in range(3):  # an export that is not sent gives its place back
+            assert alice.get(f"{URL}?{where}", headers=anything).status_code == 304
+        refusal = charlie.get(f"{URL}?{where}", headers=anything)
+        assert refused(refusal) == (404, "not-found")
+
+
 def test_a_list_has_a_new_tag_when_anything_in_it_may_have_changed(
     alice: Client, bob: Client, charlie: Client, shared: Json
 ) -> None:
