@@ -17,7 +17,7 @@ from taskapp.database.quotas import PROJECTS_OF_USER, take
 from taskapp.database.session import Body, now, one_or_raise, read
 from taskapp.errors import Conflict, NotFound, QuotaExceeded
 from taskapp.extensions import db
-from taskapp.ledger.access import MEMBERSHIPS, OWN, PROJECTS, require_role
+from taskapp.ledger.access import EVENTS, MEMBERSHIPS, OWN, PROJECTS, require_role
 from taskapp.ledger.members import join
 from taskapp.ledger.revisions import Lock, Revision, lock_project, lock_to_join, record
 from taskapp.mail import service as mail
@@ -49,6 +49,16 @@ _IS_MEMBER = _ROLES_IN_IT.exists()
 # Of an account that was changed since, the address may be another one: that of whom it is for.
 _IS_AS_ASKED = sa.and_(_IS_MEMBER, _user.updated_at <= _invitation.created_at)
 _IS_KNOWN = sa.or_(_user.email_verified, _IS_AS_ASKED)
+# An account may have had another address when its role changed or ended: `withdraw_for` looked for
+# that one.
+_event = EVENTS.c
+_MEMBER = (_event.changes["member", 0].as_integer(), _event.changes["member", 1].as_integer())
+_IS_OF_MEMBERS = _event.kind.in_(["member-added", "member-updated", "member-removed"])
+_IS_LATER = sa.and_(_event.task_id.is_(None), _event.at > _invitation.created_at)
+_IS_OF_PROJECT = _event.project_id == _invitation.project_id
+_IS_OF_USER = sa.or_(*(member == _user.id for member in _MEMBER))
+_LATER_ROLES = sa.select(_event.id).where(_IS_OF_PROJECT, _IS_LATER, _IS_OF_MEMBERS, _IS_OF_USER)
+_IS_LAST_WORD = ~_LATER_ROLES.exists()
 
 
 class InvitationNotFound(NotFound):
@@ -205,7 +215,7 @@ def _for(caller: Caller, chosen: sa.Select[Any]) -> sa.Select[Any]:
     is_caller = sa.and_(_user.id == caller.user_id, _user.email == email)
     invited = chosen.join(USERS, is_caller)
     is_theirs = _invitation.email_key == mailbox_key(email)
-    return invited.where(is_theirs, _IS_KNOWN, _is_pending())
+    return invited.where(is_theirs, _IS_KNOWN, _IS_LAST_WORD, _is_pending())
 
 
 def _is_pending() -> sa.ColumnElement[bool]:

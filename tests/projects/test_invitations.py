@@ -347,6 +347,33 @@ def test_who_leaves_or_loses_the_role_leaves_no_door_open(
     assert pending(bob) == []
 
 
+@pytest.mark.parametrize("ends", ["removed", "demoted"])
+def test_who_has_another_address_meanwhile_does_not_come_back_through_an_older_one(
+    alice: Client, bob: Client, shared: Json, ends: str
+) -> None:
+    """Bob was asked to be an owner, and changes his address while his role changes"""
+
+    def change_address(email: str) -> None:
+        body = {"email": email, "current_password": PASSWORD}
+        assert bob.patch("/api/v1/users/me", json=body).status_code == 200
+        prove(bob)
+
+    url = members_url(shared, bob)
+    assert alice.patch(url, json={"role": "owner"}).status_code == 202
+    (invitation,) = pending(bob)
+    change_address("bob.elsewhere@example.com")
+    if ends == "removed":
+        assert alice.delete(url).status_code == 204
+    else:
+        assert alice.patch(url, json={"role": "viewer"}).status_code == 200
+    change_address(bob.user["email"])
+
+    assert pending(bob) == []
+    assert accept(bob, invitation) == 404
+    if ends == "removed":  # invited again, that counts
+        assert accept(bob, invite(alice, shared["id"], bob.user["email"])) == 200
+
+
 def test_what_ends_with_it(
     alice: Client, bob: Client, charlie: Client, admin: Client, shared: Json
 ) -> None:
