@@ -156,6 +156,23 @@ def refused_changes(client: Client, task: Json) -> list[Json]:
     return changes
 
 
+def test_a_stale_write_names_no_other_task_of_a_series(
+    alice: Client, bob: Client, shared: Json
+) -> None:
+    repeat = {"rule": "FREQ=DAILY", "from": "due", "timezone": "UTC"}
+    task = made(
+        alice, "tasks", title="Fern", due_on="2030-05-17", repeat=repeat, project_id=shared["id"]
+    )
+    url = f"/api/v1/tasks/{task['id']}"
+    assert alice.patch(url, json={"status": "done"}).status_code == 200
+    assert alice.delete(url).status_code == 204
+    assert alice.post(f"{url}/restore").status_code == 200
+
+    changes = refused_changes(bob, task)
+    assert [change["kind"] for change in changes] == ["updated", "deleted", "restored"]
+    assert all(change["changes"].keys() <= task.keys() for change in changes)
+
+
 def test_a_stale_write_shows_the_newest_20_changes(alice: Client, task: Json) -> None:
     for number in range(25):
         alice.patch(f"/api/v1/tasks/{task['id']}", json={"title": f"{number}"})
