@@ -26,7 +26,7 @@ KINDS = (
 )
 # What a `deleted` event keeps for a restore besides what clients see of a task: it names others of
 # its series, wherever they are.
-_FOR_RESTORE = {"series_id", "occurrence", "next_id", "due_wall"}
+SERIES = ("series_id", "occurrence", "next_id", "due_wall")
 _SHOWN_NAMES = ("id", "revision", "at", "user_id", "kind", "changes")
 _SHOWN = [EVENTS.c[name] for name in _SHOWN_NAMES]
 _CROSSES = EVENTS.c.kind.in_(ENTERS | LEAVES | {RESTORED})
@@ -40,7 +40,7 @@ _DELETION = (EVENTS.c.project_id, EVENTS.c.revision, EVENTS.c.at, EVENTS.c.chang
 def as_shown(items: Sequence[Body]) -> None:
     """Cut the `changes` of events down to what clients may see."""
     for item in items:
-        hidden = _FOR_RESTORE & item["changes"].keys()
+        hidden = item["changes"].keys() & SERIES
         if hidden:
             changes = item["changes"].items()
             item["changes"] = {name: values for name, values in changes if name not in hidden}

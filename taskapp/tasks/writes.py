@@ -19,6 +19,7 @@ from taskapp.database.session import Body, Row, changed_fields, insert_or_raise,
 from taskapp.errors import Conflict
 from taskapp.extensions import db
 from taskapp.ledger import access, revisions
+from taskapp.ledger.events import SERIES
 from taskapp.ledger.revisions import Lock, Revision
 from taskapp.tasks import reminders, repeats
 from taskapp.tasks.models import COLUMNS, SHOWN, TASK, TASK_IDS, TASKS
@@ -36,12 +37,12 @@ from taskapp.tasks.rows import (
 # What decides when reminders fire.
 MOVES_REMINDERS = {"reminders", "due_at", "due_on", "status", "assignee_id"}
 EMPTY: tuple[Any, ...] = (None, "", [])
-SERIES: tuple[sa.Column[Any], ...] = (TASK.series_id, TASK.occurrence, TASK.next_id, TASK.due_wall)
 # Rows that one statement deletes: what SQLite cascades from parent to child costs it the square of
 # their number.
 MOST_DEEP = 50
-HIDDEN_STATE = (TASK.id, TASK.pending_reminders, *SERIES)
-_KEPT = SHOWN.add_columns(*SERIES)  # of a deleted task
+_SERIES = [TASK[name] for name in SERIES]
+HIDDEN_STATE = (TASK.id, TASK.pending_reminders, *_SERIES)
+_KEPT = SHOWN.add_columns(*_SERIES)  # of a deleted task
 _LENGTHS = sa.select(TASK.id, Octets(TASK.description).label("text"))
 _INSERT = sa.insert(TASKS)
 _INSERT_ONE = HotWrite(_INSERT.returning(*COLUMNS))
