@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 from taskapp import marks
-from taskapp.marks import APOSTROPHES, DASHES, LETTERS, QUOTES
 
 MAX_WORDS = 5_000  # different ones of a task; PostgreSQL takes a tsvector of 1 MB
 MAX_WORD_LENGTH = 100  # code points; PostgreSQL refuses lexemes past 2 KB
@@ -26,14 +25,14 @@ ARABIC_VOWELS = [*range(0x610, 0x61B), 0x640, *range(0x64B, 0x660), 0x670, *rang
 ARABIC_VOWELS += [*range(0x6DF, 0x6E5), 0x6E7, 0x6E8, *range(0x6EA, 0x6EE)]
 INVISIBLE = [0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)]
 INVISIBLE += [*range(0xFE00, 0xFE10), 0xFEFF]
-SIGNS = dict.fromkeys(map(ord, APOSTROPHES), "'")
-SIGNS |= dict.fromkeys(map(ord, QUOTES), '"')
-SIGNS |= dict.fromkeys(map(ord, DASHES), "-")
+SIGNS = dict.fromkeys(map(ord, marks.APOSTROPHES), "'")
+SIGNS |= dict.fromkeys(map(ord, marks.QUOTES), '"')
+SIGNS |= dict.fromkeys(map(ord, marks.DASHES), "-")
 FOLDED: dict[int, str | None] = dict.fromkeys(ACCENTS)
 FOLDED |= dict.fromkeys(HEBREW_POINTS)
 FOLDED |= dict.fromkeys(ARABIC_VOWELS)
 FOLDED |= dict.fromkeys(INVISIBLE)
-FOLDED |= {ord(letter): plain for letter, plain in LETTERS.items()}
+FOLDED |= {ord(letter): plain for letter, plain in marks.LETTERS.items()}
 FOLDED |= SIGNS
 
 
