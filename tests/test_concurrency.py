@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import sqlalchemy as sa
@@ -20,6 +22,7 @@ from tests import servers
 from tests.conftest import PASSWORD, Client, Json, add, made, refused
 
 URL = "/api/v1/tasks"
+Worked = TypeVar("Worked")
 
 
 def test_of_fifty_registrations_of_one_address_one_is_first(anonymous: Client) -> None:
@@ -281,13 +284,11 @@ def test_who_deletes_a_user_waits_for_projects_before_the_user_is_locked(
     admin: Client, bob: Client, shared: Json, app: Flask
 ) -> None:
     """A write in a project of theirs locks it first, and then counts on their row"""
-    with ThreadPoolExecutor(1) as pool, app.app_context():
-        with db.engine.begin() as others:
-            assert lock(others, shared)
-            deleted = pool.submit(admin.delete, f"/api/v1/users/{bob.user['id']}")
-            wait_for_a_waiter(others)
-            is_free = lock(others, bob.user, "users")
-        assert deleted.result().status_code == 204
+    deletion = partial(admin.delete, f"/api/v1/users/{bob.user['id']}")
+    hold = partial(lock, what=shared)
+    is_free, deleted = beside(app, hold, deletion, bob.user, "users")
+
+    assert deleted.status_code == 204
     assert is_free
 
 
@@ -298,13 +299,15 @@ def test_who_refers_to_a_user_and_then_counts_on_their_row_waits_for_no_deletion
     """As a new project does, or a new token"""
     users = db.metadata.tables["users"]
     refers = sa.select(users.c.id).filter_by(id=bob.user["id"])
-    with ThreadPoolExecutor(1) as pool, app.app_context():
-        with db.engine.begin() as others:
-            others.execute(refers.with_for_update(read=True, key_share=True))
-            deleted = pool.submit(admin.delete, f"/api/v1/users/{bob.user['id']}")
-            wait_for_a_waiter(others)
-            is_free = lock(others, bob.user, "users")
-        assert deleted.result().status_code == 204
+    deletion = partial(admin.delete, f"/api/v1/users/{bob.user['id']}")
+
+    def hold(others: sa.Connection) -> bool:
+        found = others.execute(refers.with_for_update(read=True, key_share=True))
+        return found.one_or_none() is not None
+
+    is_free, deleted = beside(app, hold, deletion, bob.user, "users")
+
+    assert deleted.status_code == 204
     assert is_free
 
 
@@ -314,13 +317,11 @@ def test_who_deletes_a_project_counts_on_its_members_in_the_order_of_their_ids(
 ) -> None:
     project = made(bob, "projects", name="Garden")
     made(bob, f"projects/{project['id']}/members", email=alice.user["email"], role="owner")
-    with ThreadPoolExecutor(1) as pool, app.app_context():
-        with db.engine.begin() as others:
-            assert lock(others, alice.user, "users")
-            deleted = pool.submit(bob.delete, f"/api/v1/projects/{project['id']}")
-            wait_for_a_waiter(others)
-            is_free = lock(others, bob.user, "users")
-        assert deleted.result().status_code == 204
+    deletion = partial(bob.delete, f"/api/v1/projects/{project['id']}")
+    hold = partial(lock, what=alice.user, table="users")
+    is_free, deleted = beside(app, hold, deletion, bob.user, "users")
+
+    assert deleted.status_code == 204
     assert is_free
 
 
@@ -328,17 +329,14 @@ def test_who_deletes_a_project_counts_on_its_members_in_the_order_of_their_ids(
 def test_purge_holds_no_project_while_it_waits_for_one_before_it(alice: Client, app: Flask) -> None:
     first, last = (made(alice, "projects", name=name) for name in ("First", "Last"))
     projects = db.metadata.tables["projects"]
-    with ThreadPoolExecutor(1) as pool, app.app_context():
-        with db.engine.begin() as connection:
-            for project, wrong in (first, "task_count"), (last, "attachment_bytes"):
-                update = sa.update(projects).filter_by(id=project["id"])
-                connection.execute(update.values({wrong: 7}))
-        with db.engine.begin() as others:
-            assert lock(others, first)
-            counted = pool.submit(count_anew, app)
-            wait_for_a_waiter(others)
-            is_free = lock(others, last)
-        assert counted.result() == 2
+    with app.app_context(), db.engine.begin() as connection:
+        for project, wrong in (first, "task_count"), (last, "attachment_bytes"):
+            update = sa.update(projects).filter_by(id=project["id"])
+            connection.execute(update.values({wrong: 7}))
+
+    is_free, put_right = beside(app, partial(lock, what=first), partial(count_anew, app), last)
+
+    assert put_right == 2
     assert is_free
 
 
@@ -380,6 +378,23 @@ def test_what_moves_away_and_is_deleted_there_meanwhile_is_not_restored_where_it
 
     again = alice.post(f"{URL}/{task['id']}/restore").get_json()
     assert again["project_id"] == there["id"]
+
+
+def beside(
+    app: Flask,
+    hold: Callable[[sa.Connection], bool],
+    work: Callable[[], Worked],
+    what: Json,
+    table: str = "projects",
+) -> tuple[bool, Worked]:
+    """Hold something until work waits for it; was a row free then, and what came of the work?"""
+    with ThreadPoolExecutor(1) as pool, app.app_context():
+        with db.engine.begin() as others:
+            assert hold(others)
+            working = pool.submit(work)
+            wait_for_a_waiter(others)
+            is_free = lock(others, what, table)
+        return is_free, working.result()
 
 
 def lock(connection: sa.Connection, what: Json, table: str = "projects") -> bool:
